@@ -12,3 +12,17 @@ require (
 	go.uber.org/zap v1.28.0
 	golang.org/x/sys v0.49.0
 )
+
+require (
+	github.com/klauspost/compress v1.20.1 // indirect
+	github.com/netresearch/go-cron v0.9.1 // indirect
+	github.com/spf13/pflag v1.0.10 // indirect
+	github.com/xdg-go/pbkdf2 v1.0.0 // indirect
+	github.com/xdg-go/scram v1.2.0 // indirect
+	github.com/xdg-go/stringprep v1.0.4 // indirect
+	github.com/youmark/pkcs8 v0.0.0-20240726163527-a2c0da244d78 // indirect
+	go.yaml.in/yaml/v3 v3.0.6 // indirect
+	golang.org/x/crypto v0.53.0 // indirect
+	golang.org/x/sync v0.23.0 // indirect
+	golang.org/x/text v0.42.0 // indirect
+)

