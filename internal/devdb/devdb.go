@@ -29,6 +29,7 @@ package devdb
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -99,11 +100,15 @@ func StartKind(ctx context.Context, kind Kind, options Options) (*Server, error)
 		server, err = startExternal()
 	case Engine:
 		server, err = startEngine(ctx, options)
+	case Secantus:
+		server, err = startSecantus(ctx, options)
 	default:
 		err = fmt.Errorf("no such kind")
 	}
 	if err == nil {
-		err = server.ready(ctx)
+		if err = server.ready(ctx); err != nil {
+			err = errors.Join(err, server.Close())
+		}
 	}
 	if err != nil {
 		return nil, fmt.Errorf("devdb: start %s: %w", kind, err)
