@@ -1,0 +1,143 @@
+package mongolock
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/mongogate/mongogate/pkg/gate"
+)
+
+// Held is what a caller holds: one [Lease], or a [Pair].
+type Held interface {
+	gate.Lease
+	// Held is true while the lease may be relied on, computed at the moment of asking.
+	Held() bool
+}
+
+// Pair is the lease of a bucket together with that of its job, so that no two
+// buckets of the job run at once. It is held until the earlier of the two
+// deadlines, and lost when either is.
+type Pair struct {
+	// Run is the bucket's lease, Job that of the job as a whole.
+	Run, Job *Lease
+
+	renewed chan struct{}
+	done    context.Context //nolint:containedctx // the pair's own life
+	end     context.CancelCauseFunc
+	loop    sync.WaitGroup
+}
+
+var _ Held = (*Pair)(nil)
+
+// AcquireAlone acquires key and, before it, job, so that runs of the same job
+// never overlap: run N+1 waits for run N, wherever it is. A key that is done
+// is seen before anything is waited for. The job's key is always waited for,
+// never a reason to skip.
+func (l *Locker) AcquireAlone(ctx context.Context, key, job string, opts ...AcquireOption) (*Pair, error) {
+	r, err := l.request(key, opts)
+	if err != nil {
+		return nil, err
+	}
+	j := &request{key: job, timing: r.timing, may: r.may, adopt: r.adopt, onNonce: r.onNonce}
+	if err := errors.Join(CheckKey(job), distinct(key, job)); err != nil {
+		return nil, err
+	}
+	if err := l.already(ctx, r); err != nil {
+		return nil, err
+	}
+	first, err := l.acquire(ctx, j)
+	if err != nil {
+		return nil, err
+	}
+	// Waiting for the run ends when the job's lease does.
+	both, stop := first.Context(ctx)
+	second, err := l.acquire(both, r)
+	stop()
+	if err != nil {
+		return nil, errors.Join(err, l.undo(ctx, first))
+	}
+	p := &Pair{Run: second, Job: first, renewed: make(chan struct{}, 1)}
+	p.done, p.end = context.WithCancelCause(context.Background())
+	p.loop.Go(p.follow)
+	return p, nil
+}
+
+// already returns a [*DoneError] where the run is done.
+func (l *Locker) already(ctx context.Context, r *request) error {
+	for tries := 0; ; tries++ {
+		d, err := l.look(ctx, r.key)
+		switch {
+		case err == nil:
+			_, err = l.judge(&request{key: r.key}, d)
+			return err
+		case refused(err):
+			return err
+		}
+		sleep(ctx, backoff(tries, l.opts.Timing), nil)
+		if ctx.Err() != nil {
+			return &WaitError{Key: r.key, Store: err, Cause: context.Cause(ctx)}
+		}
+	}
+}
+
+// undo releases a lease under which nothing was begun.
+func (l *Locker) undo(ctx context.Context, s *Lease) error {
+	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*l.opts.Timing.Operation)
+	defer cancel()
+	if err := s.Release(end); err != nil && !errors.Is(err, ErrLost) {
+		return err
+	}
+	return nil
+}
+
+func (p *Pair) follow() {
+	for {
+		select {
+		case <-p.done.Done():
+			return
+		case <-p.Run.Done():
+			p.end(p.Run.Err())
+			return
+		case <-p.Job.Done():
+			p.end(p.Job.Err())
+			return
+		case <-p.Run.Renewed():
+		case <-p.Job.Renewed():
+		}
+		select {
+		case p.renewed <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// Key is the bucket's.
+func (p *Pair) Key() string { return p.Run.Key() }
+
+// Token is that of the job's key: it grows from run to run.
+func (p *Pair) Token() int64 { return p.Job.Token() }
+
+// Deadline is the earlier of the two.
+func (p *Pair) Deadline() time.Duration { return min(p.Run.Deadline(), p.Job.Deadline()) }
+
+// Held is true while both are.
+func (p *Pair) Held() bool { return p.Run.Held() && p.Job.Held() }
+
+// Renewed receives (capacity one) after one of the deadlines has moved.
+func (p *Pair) Renewed() <-chan struct{} { return p.renewed }
+
+// Done is closed when either lease is lost or finished.
+func (p *Pair) Done() <-chan struct{} { return p.done.Done() }
+
+// Err is the error of the lease that ended first.
+func (p *Pair) Err() error { return context.Cause(p.done) }
+
+// Finish ends the run's lease with its outcome and then releases the job's:
+// who comes next for the job finds the run's record.
+func (p *Pair) Finish(ctx context.Context, outcome gate.Outcome) error {
+	p.end(ErrFinished)
+	p.loop.Wait()
+	return errors.Join(p.Run.Finish(ctx, outcome), p.Job.Finish(ctx, gate.Release))
+}

@@ -1,0 +1,196 @@
+package mongolock
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+)
+
+// Store says which store a Locker talks to.
+type Store struct {
+	// Fingerprint is made once per collection: two clusters that point at different databases show different ones.
+	Fingerprint string `json:"fingerprint"`
+	// Kind is replica set, sharded or standalone.
+	Kind string `json:"kind"`
+	// Set is the name of the replica set, if there is one.
+	Set string `json:"set,omitempty"`
+	// Version is what the server says of itself.
+	Version string `json:"version"`
+	// Findings are what somebody should look at.
+	Findings []Finding `json:"findings,omitempty"`
+}
+
+// Finding is something about the store that somebody should look at.
+type Finding struct {
+	// Fatal findings make a lock unsafe or impossible.
+	Fatal  bool   `json:"fatal"`
+	Text   string `json:"text"`
+	Remedy string `json:"remedy"`
+}
+
+const storeID = reservedPrefix + ".store"
+
+// Store identifies the store; it writes the fingerprint on first use.
+func (l *Locker) Store(ctx context.Context) (Store, error) {
+	h, err := l.hello(ctx)
+	if err != nil {
+		return Store{}, err
+	}
+	s := Store{Set: h.SetName, Kind: "standalone"}
+	switch {
+	case h.Msg == "isdbgrid":
+		s.Kind = "sharded"
+	case h.SetName != "":
+		s.Kind = "replica set"
+	}
+	var build struct {
+		Version string `bson:"version"`
+	}
+	err = l.call(ctx, func(ctx context.Context) error {
+		return l.coll.Database().RunCommand(ctx, bson.D{{Key: "buildInfo", Value: 1}}).Decode(&build)
+	})
+	if err != nil {
+		return s, fmt.Errorf("asking the server for its version: %w", err)
+	}
+	s.Version = build.Version
+	id, err := l.fingerprint(ctx)
+	if err != nil {
+		return s, err
+	}
+	s.Fingerprint = id
+	if s.Set != "" {
+		s.Fingerprint = s.Set + "/" + id
+	}
+	return s, nil
+}
+
+func (l *Locker) fingerprint(ctx context.Context) (string, error) {
+	var doc struct {
+		Store string `bson:"store"`
+	}
+	byID := bson.D{{Key: "_id", Value: storeID}}
+	find := func(ctx context.Context) error { return l.coll.FindOne(ctx, byID).Decode(&doc) }
+	err := l.call(ctx, find)
+	for tries := 0; errors.Is(err, mongo.ErrNoDocuments) && tries < raceTries; tries++ {
+		// Locked without an end, so that a Python worker that were to use this key could not take it.
+		_, err = l.insertStore(ctx, rand.Text()[:16])
+		if err == nil || mongo.IsDuplicateKeyError(err) {
+			err = l.call(ctx, find)
+		}
+	}
+	if err != nil {
+		return "", fmt.Errorf("reading the store's fingerprint: %w", err)
+	}
+	return doc.Store, nil
+}
+
+func (l *Locker) insertStore(ctx context.Context, id string) (r *mongo.InsertOneResult, err error) {
+	err = l.call(ctx, func(ctx context.Context) (err error) {
+		r, err = l.coll.InsertOne(ctx, bson.D{
+			{Key: "_id", Value: storeID}, {Key: "locked", Value: true}, {Key: "owner", Value: "mongogate"},
+			{Key: "created", Value: nil}, {Key: "expire", Value: nil}, {Key: "state", Value: "store"}, {Key: "store", Value: id},
+		})
+		return err
+	})
+	return r, err
+}
+
+const purgeIndex = "mongogate_purgeAt"
+
+// CreateIndex makes the TTL index on purgeAt, by which the server removes
+// finished documents. It is the only index that a lock collection needs besides _id's.
+func (l *Locker) CreateIndex(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 10*l.opts.Timing.Operation) // building an index may take longer than a call
+	defer cancel()
+	_, err := l.coll.Indexes().CreateOne(ctx, mongo.IndexModel{
+		Keys:    bson.D{{Key: "purgeAt", Value: 1}},
+		Options: options.Index().SetExpireAfterSeconds(0).SetName(purgeIndex),
+	})
+	if err != nil {
+		return fmt.Errorf("creating the TTL index on purgeAt: %w", err)
+	}
+	return nil
+}
+
+// Check looks at what can make a lock unsafe in this store. The error is that of a call; what was found is in Findings.
+func (l *Locker) Check(ctx context.Context) (Store, error) {
+	s, err := l.Store(ctx)
+	if err != nil {
+		return s, err
+	}
+	add := func(fatal bool, remedy, format string, args ...any) {
+		s.Findings = append(s.Findings, Finding{Fatal: fatal, Text: fmt.Sprintf(format, args...), Remedy: remedy})
+	}
+	switch s.Kind {
+	case "standalone":
+		add(false, "use a replica set of three members", "the server is a standalone: what it acknowledges is as safe as its one disk, and nothing takes over when it is down")
+	case "sharded":
+		l.checkShards(ctx, add)
+	}
+	if err := l.checkIndexes(ctx, add); err != nil {
+		return s, err
+	}
+	err = l.each(ctx, "", 0, func(d *document) {
+		for _, p := range d.problems {
+			add(false, "look at the document; `mongogate show` prints it", "lock %q: %s", d.Key, p)
+		}
+	})
+	return s, err
+}
+
+func (l *Locker) checkShards(ctx context.Context, add func(bool, string, string, ...any)) {
+	var c struct {
+		Key bson.D `bson:"key"`
+	}
+	name := l.coll.Database().Name() + "." + l.coll.Name()
+	err := l.call(ctx, func(ctx context.Context) error {
+		return l.coll.Database().Client().Database("config").Collection("collections").FindOne(ctx, bson.D{{Key: "_id", Value: name}}).Decode(&c)
+	})
+	switch {
+	case errors.Is(err, mongo.ErrNoDocuments), err == nil && len(c.Key) == 0:
+		return // not sharded: it lives on one shard
+	case err != nil:
+		add(false, "allow find on config.collections, or make sure that the shard key is {_id: 1}", "could not read how %s is sharded: %v", name, err)
+	case len(c.Key) != 1 || c.Key[0].Key != "_id":
+		add(true, "use a collection that is not sharded, or sharded by {_id: 1}", "%s is sharded by %v: two shards could each have a document of one key", name, c.Key)
+	}
+}
+
+func (l *Locker) checkIndexes(ctx context.Context, add func(bool, string, string, ...any)) error {
+	var found []bson.M
+	err := l.call(ctx, func(ctx context.Context) error {
+		cur, err := l.coll.Indexes().List(ctx)
+		if err != nil {
+			return err
+		}
+		return cur.All(ctx, &found)
+	})
+	if err != nil {
+		var ce mongo.CommandError
+		if errors.As(err, &ce) && (ce.Code == 13 || ce.Code == 26) { // no right to list, or no collection yet
+			add(false, "", "the indexes could not be listed: %v", err)
+			return nil
+		}
+		return fmt.Errorf("listing indexes: %w", err)
+	}
+	purge := false
+	for _, ix := range found {
+		if _, ttl := ix["expireAfterSeconds"]; !ttl {
+			continue
+		}
+		if k, ok := ix["key"].(bson.D); ok && len(k) == 1 && k[0].Key == "purgeAt" {
+			purge = true
+			continue
+		}
+		add(true, "drop it", "index %v removes documents by another field than purgeAt: it can delete a lock that is held", ix["name"])
+	}
+	if !purge && l.opts.Keep > 0 {
+		add(false, "mongogate doctor --create-index", "there is no TTL index on purgeAt: finished documents stay for ever")
+	}
+	return nil
+}

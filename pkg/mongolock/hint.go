@@ -1,0 +1,126 @@
+package mongolock
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+)
+
+// hints wake those who wait for keys that a change stream of the collection
+// shows to be free. They are hints only: polling goes on beneath, and nothing
+// is decided by them. There is at most one stream per Locker, and only while somebody waits.
+type hints struct {
+	locker *Locker
+
+	mu      sync.Mutex
+	waiters map[string]map[chan struct{}]struct{}
+	stop    context.CancelFunc // of the stream that runs, or nil
+	none    bool               // the store has no change streams
+}
+
+func newHints(l *Locker) *hints {
+	return &hints{locker: l, waiters: map[string]map[chan struct{}]struct{}{}, none: !l.opts.ChangeStream}
+}
+
+// subscribe gives a channel that receives when the key may be free, and what ends it.
+func (h *hints) subscribe(key string) (<-chan struct{}, func()) {
+	wake := make(chan struct{}, 1)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.none {
+		return nil, func() {}
+	}
+	if h.waiters[key] == nil {
+		h.waiters[key] = map[chan struct{}]struct{}{}
+	}
+	h.waiters[key][wake] = struct{}{}
+	if h.stop == nil && h.locker.life.Err() == nil {
+		ctx, cancel := context.WithCancel(h.locker.life)
+		h.stop = cancel
+		h.locker.wait.Go(func() { h.follow(ctx) })
+	}
+	return wake, func() { h.unsubscribe(key, wake) }
+}
+
+func (h *hints) unsubscribe(key string, wake chan struct{}) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	delete(h.waiters[key], wake)
+	if len(h.waiters[key]) == 0 {
+		delete(h.waiters, key)
+	}
+	if len(h.waiters) == 0 && h.stop != nil {
+		h.stop()
+		h.stop = nil
+	}
+}
+
+func (h *hints) wake(key string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for c := range h.waiters[key] {
+		select {
+		case c <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// freed selects the changes after which a key may be taken: a release
+// replaces the document or sets locked, a purge or an operator deletes it.
+func freed() mongo.Pipeline {
+	return mongo.Pipeline{{{Key: "$match", Value: bson.D{{Key: "$or", Value: bson.A{
+		bson.D{{Key: "operationType", Value: "delete"}},
+		bson.D{{Key: "updateDescription.updatedFields.locked", Value: false}},
+		bson.D{{Key: "fullDocument.locked", Value: false}},
+	}}}}}}
+}
+
+// follow reads the stream until nobody waits, opening it again after failures.
+func (h *hints) follow(ctx context.Context) {
+	for tries := 0; ctx.Err() == nil; tries++ {
+		err := h.read(ctx)
+		var ce mongo.CommandError
+		if errors.As(err, &ce) && (ce.Code == 40573 || refused(err)) {
+			// 40573: only on replica sets and sharded clusters. Or we have no right to it.
+			h.mu.Lock()
+			h.none = true
+			h.mu.Unlock()
+			return
+		}
+		sleep(ctx, min(time.Second<<min(tries, 5), 30*time.Second), nil)
+	}
+}
+
+func (h *hints) read(ctx context.Context) error {
+	open, cancel := context.WithTimeout(ctx, h.locker.opts.Timing.Operation)
+	stream, err := h.locker.coll.Watch(open, freed(), options.ChangeStream().SetMaxAwaitTime(time.Second))
+	cancel()
+	if err != nil {
+		return err
+	}
+	defer func() { _ = stream.Close(context.WithoutCancel(ctx)) }() //nolint:errcheck // a hint has nothing to lose
+	for ctx.Err() == nil {
+		turn, cancel := context.WithTimeout(ctx, time.Second+h.locker.opts.Timing.Operation)
+		for stream.TryNext(turn) {
+			var event struct {
+				DocumentKey struct {
+					ID string `bson:"_id"`
+				} `bson:"documentKey"`
+			}
+			if stream.Decode(&event) == nil {
+				h.wake(event.DocumentKey.ID)
+			}
+		}
+		cancel()
+		if err := stream.Err(); err != nil {
+			return err
+		}
+	}
+	return nil
+}

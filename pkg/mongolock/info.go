@@ -1,0 +1,61 @@
+package mongolock
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// Info is what the store says of a key, for people. Nothing in it proves that
+// anybody holds the lock at the moment of reading.
+type Info struct {
+	Key     string        `json:"key"`
+	State   string        `json:"state"` // held, free or done
+	Locked  bool          `json:"locked"`
+	Owner   string        `json:"owner,omitempty"`
+	Holder  Holder        `json:"holder,omitzero"`
+	Created time.Time     `json:"created,omitzero"` // when this holder acquired it
+	Expire  time.Time     `json:"expire,omitzero"`  // for people and Python; no rule of ours reads it
+	Touched time.Time     `json:"touched,omitzero"` // the last renewal, by the server's clock
+	TTL     time.Duration `json:"ttl,omitempty"`
+	Token   int64         `json:"token"`
+	Revoked bool          `json:"revoked,omitempty"`
+	Done    *Done         `json:"done,omitempty"`
+	History []HandOver    `json:"history,omitempty"` // oldest first, at most 10
+	PurgeAt time.Time     `json:"purgeAt,omitzero"`
+}
+
+// Where names the holder's place, as far as it is known.
+func (i Info) Where() string {
+	var parts []string
+	add := func(label, v string) {
+		if v != "" {
+			parts = append(parts, label+v)
+		}
+	}
+	add("cluster ", i.Holder.Cluster)
+	pod := i.Holder.Pod
+	if pod != "" && i.Holder.Namespace != "" {
+		pod = i.Holder.Namespace + "/" + pod
+	}
+	add("pod ", pod)
+	add("node ", i.Holder.Node)
+	return strings.Join(parts, ", ")
+}
+
+func (i Info) heldLine() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%q is held by %s", i.Key, i.Owner)
+	if w := i.Where(); w != "" {
+		fmt.Fprintf(&b, " (%s)", w)
+	}
+	if !i.Created.IsZero() {
+		fmt.Fprintf(&b, " since %s", i.Created.UTC().Format(time.RFC3339))
+	}
+	if i.Expire.IsZero() {
+		b.WriteString(" without an end")
+	} else {
+		fmt.Fprintf(&b, " until %s", i.Expire.UTC().Format(time.RFC3339))
+	}
+	return b.String()
+}

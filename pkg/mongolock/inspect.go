@@ -1,0 +1,214 @@
+package mongolock
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+)
+
+// ErrNoLock is returned for a key that has no document.
+var ErrNoLock = errors.New("no such lock")
+
+// Info says what the store knows of a key. It is for people: it may come from
+// a secondary, if the client's read preference says so. [ErrNoLock] where there is nothing.
+func (l *Locker) Info(ctx context.Context, key string) (Info, error) {
+	if err := CheckKey(key); err != nil {
+		return Info{}, err
+	}
+	d, err := l.read(ctx, l.display, key, options.FindOne())
+	if err != nil {
+		return Info{}, fmt.Errorf("reading lock %q: %w", key, err)
+	}
+	if d == nil {
+		return Info{}, fmt.Errorf("%q: %w", key, ErrNoLock)
+	}
+	return d.Info, nil
+}
+
+// History lists the last acquisitions of a key, oldest first, at most 10.
+func (l *Locker) History(ctx context.Context, key string) ([]HandOver, error) {
+	i, err := l.Info(ctx, key)
+	return i.History, err
+}
+
+// IsLocked is true where somebody held the key when the store was asked, as far as the store knows: also one who
+// crashed and has not been replaced yet. A done record counts as locked, as it does for the Python library.
+func (l *Locker) IsLocked(ctx context.Context, key string) (bool, error) {
+	i, err := l.Info(ctx, key)
+	if errors.Is(err, ErrNoLock) {
+		return false, nil
+	}
+	return i.Locked, err
+}
+
+// List gives the keys that begin with prefix, in their order, at most limit (zero: all), without their histories.
+func (l *Locker) List(ctx context.Context, prefix string, limit int) ([]Info, error) {
+	var list []Info
+	err := l.each(ctx, prefix, int64(limit), func(d *document) { list = append(list, d.Info) })
+	return list, err
+}
+
+// each decodes every lock document whose key begins with prefix.
+func (l *Locker) each(ctx context.Context, prefix string, limit int64, f func(*document)) error {
+	ctx, cancel := context.WithTimeout(ctx, 4*l.opts.Timing.Operation) // many documents, so more than one call's time
+	defer cancel()
+	o := options.Find().SetSort(bson.D{{Key: "_id", Value: 1}}).SetProjection(hideHistory).SetLimit(limit)
+	cur, err := l.display.Find(ctx, keysFrom(prefix), o)
+	if err != nil {
+		return fmt.Errorf("listing locks: %w", err)
+	}
+	defer func() { _ = cur.Close(context.WithoutCancel(ctx)) }() //nolint:errcheck // read-only
+	for cur.Next(ctx) {
+		f(decode(cur.Current))
+	}
+	if err := cur.Err(); err != nil {
+		return fmt.Errorf("listing locks: %w", err)
+	}
+	return nil
+}
+
+// keysFrom selects the string keys that begin with prefix, leaving out what is not a lock.
+func keysFrom(prefix string) bson.D {
+	id := bson.D{{Key: "$gte", Value: prefix}, {Key: "$not", Value: bson.D{{Key: "$gte", Value: reservedPrefix}, {Key: "$lt", Value: after(reservedPrefix)}}}}
+	if prefix != "" {
+		id = append(id, bson.E{Key: "$lt", Value: after(prefix)})
+	}
+	return bson.D{{Key: "_id", Value: id}}
+}
+
+// after is the first string that is larger than every string with this prefix.
+func after(prefix string) string { return prefix + "\U0010FFFF" }
+
+// Revoke asks the holder to give the key up: its next renewal answers that
+// the lock is lost, it stops its work and releases. Challengers wait for that,
+// or watch it for its ttl + grace, as ever. It returns what the store says now.
+func (l *Locker) Revoke(ctx context.Context, key string) (Info, error) {
+	if err := CheckKey(key); err != nil {
+		return Info{}, err
+	}
+	filter := bson.D{{Key: "_id", Value: key}, {Key: "state", Value: stateHeld}, {Key: "nonce", Value: bson.D{{Key: "$type", Value: "string"}}}}
+	d, err := l.modify(ctx, filter, bson.A{op("$set", bson.D{{Key: "revoked", Value: "$nonce"}})}, false)
+	if err != nil {
+		return Info{}, fmt.Errorf("revoking lock %q: %w", key, err)
+	}
+	if d == nil {
+		return l.notRevoked(ctx, key)
+	}
+	return d.Info, nil
+}
+
+func (l *Locker) notRevoked(ctx context.Context, key string) (Info, error) {
+	i, err := l.Info(ctx, key)
+	switch {
+	case err != nil:
+		return i, err
+	case i.Locked && i.State == stateHeld:
+		return i, fmt.Errorf("lock %q is held by %s without a nonce (a Python worker): it cannot be asked, only forced now", key, i.Owner)
+	default:
+		return i, fmt.Errorf("lock %q is not held: %w", key, ErrNoLock)
+	}
+}
+
+// ForceReleaseNow frees the key at once, also of a done record. Its holder
+// learns of it at its next renewal: until then TWO HOLDERS MAY RUN. It returns
+// what the store says now.
+func (l *Locker) ForceReleaseNow(ctx context.Context, key string) (Info, error) {
+	if err := CheckKey(key); err != nil {
+		return Info{}, err
+	}
+	free := op("$set", bson.D{
+		{Key: "locked", Value: false},
+		{Key: "owner", Value: nil},
+		{Key: "created", Value: nil},
+		{Key: "expire", Value: nil},
+		{Key: "state", Value: stateFree},
+		{Key: "lastNonce", Value: op("$ifNull", "$nonce", op("$ifNull", "$lastNonce", "$$REMOVE"))},
+		{Key: "touched", Value: "$$NOW"},
+	})
+	d, err := l.modify(ctx, bson.D{{Key: "_id", Value: key}}, bson.A{free, op("$unset", bson.A{"nonce", "revoked", "holder", "done", "purgeAt"})}, false)
+	if err != nil {
+		return Info{}, fmt.Errorf("freeing lock %q: %w", key, err)
+	}
+	if d == nil {
+		return Info{}, fmt.Errorf("%q: %w", key, ErrNoLock)
+	}
+	return d.Info, nil
+}
+
+// MarkAbandoned marks the held documents whose keys begin with prefix and that
+// nobody has renewed for at least idle, so that the TTL index removes them
+// after another idle. Whoever renews or acquires one unmarks it. It returns how many it marked.
+func (l *Locker) MarkAbandoned(ctx context.Context, prefix string, idle time.Duration) (int64, error) {
+	if prefix == "" || idle <= 0 {
+		return 0, fmt.Errorf("%w: marking abandoned locks needs a prefix and a time", ErrConfig)
+	}
+	filter := append(keysFrom(prefix), bson.E{Key: "state", Value: stateHeld}, bson.E{Key: "purgeAt", Value: nil})
+	abandoned := op("$and",
+		op("$eq", op("$type", "$touched"), "date"),
+		op("$lt", op("$add", op("$toLong", "$touched"), idle.Milliseconds()), op("$toLong", "$$NOW")))
+	mark := bson.A{op("$set", bson.D{{Key: "purgeAt", Value: op("$cond", abandoned, op("$add", "$$NOW", idle.Milliseconds()), "$$REMOVE")}})}
+	var marked int64
+	err := l.call(ctx, func(ctx context.Context) error {
+		r, err := l.coll.UpdateMany(ctx, filter, mark)
+		if r != nil {
+			marked = r.ModifiedCount
+		}
+		return err
+	})
+	if err != nil {
+		return 0, fmt.Errorf("marking abandoned locks %q…: %w", prefix, err)
+	}
+	return marked, nil
+}
+
+// ServerTime is the clock of the server that answered, for people ("12 s left"); nothing is decided by it.
+func (l *Locker) ServerTime(ctx context.Context) (time.Time, error) {
+	h, err := l.hello(ctx)
+	if err != nil {
+		return time.Time{}, err
+	}
+	if !h.LocalTime.IsZero() {
+		return h.LocalTime, nil
+	}
+	// The engine of the npm registry leaves it out.
+	var now struct {
+		Now time.Time `bson:"now"`
+	}
+	err = l.call(ctx, func(ctx context.Context) error {
+		cur, err := l.coll.Database().Aggregate(ctx, bson.A{
+			op("$documents", bson.A{bson.D{}}), op("$project", bson.D{{Key: "now", Value: "$$NOW"}})})
+		if err != nil {
+			return err
+		}
+		defer func() { _ = cur.Close(ctx) }() //nolint:errcheck // read-only
+		cur.Next(ctx)
+		return cur.Decode(&now)
+	})
+	if err != nil {
+		return time.Time{}, fmt.Errorf("asking the server for its time: %w", err)
+	}
+	return now.Now, nil
+}
+
+type hello struct {
+	LocalTime time.Time `bson:"localTime"`
+	SetName   string    `bson:"setName"`
+	Msg       string    `bson:"msg"` // "isdbgrid" from a mongos
+	Hosts     []string  `bson:"hosts"`
+	MaxWire   int       `bson:"maxWireVersion"`
+}
+
+func (l *Locker) hello(ctx context.Context) (hello, error) {
+	var h hello
+	err := l.call(ctx, func(ctx context.Context) error {
+		return l.coll.Database().Client().Database("admin").RunCommand(ctx, bson.D{{Key: "hello", Value: 1}}).Decode(&h)
+	})
+	if err != nil {
+		return h, fmt.Errorf("asking the server who it is: %w", err)
+	}
+	return h, nil
+}

@@ -1,0 +1,313 @@
+package mongolock
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+
+	"github.com/mongogate/mongogate/pkg/gate"
+)
+
+// The outcomes of runs.
+const (
+	outcomeSucceeded = "succeeded"
+	outcomeFailed    = "failed"
+)
+
+// Lease is a key that is held. It renews itself until it is finished or lost.
+// It implements [gate.Lease].
+type Lease struct {
+	locker *Locker
+	timing Timing
+	key    string
+	nonce  string
+	token  int64
+	info   Info
+
+	mu       sync.Mutex
+	deadline time.Duration
+	beat     int64 // number of the last renewal that was sent
+	last     error // of the last renewal, while it is not acknowledged
+	finished bool
+
+	renewed chan struct{}
+	extend  chan struct{}   // tells the watchdog of a later deadline
+	done    context.Context //nolint:containedctx // the lease's own life, handed to those who hold it
+	end     context.CancelCauseFunc
+	renewal context.CancelFunc // ends the renewal loop
+	loops   sync.WaitGroup
+}
+
+var _ gate.Lease = (*Lease)(nil)
+
+func newLease(l *Locker, r *request, a *attempt, d *document) *Lease {
+	s := &Lease{
+		locker: l, timing: r.timing, key: r.key, nonce: a.nonce, token: d.Token, info: d.Info,
+		renewed: make(chan struct{}, 1), extend: make(chan struct{}, 1),
+	}
+	s.done, s.end = context.WithCancelCause(context.Background())
+	return s
+}
+
+// Key is the name of what is locked.
+func (s *Lease) Key() string { return s.key }
+
+// Token is the fencing token: larger than that of every earlier holder, as
+// long as the document lives or the server's clock does not step back.
+func (s *Lease) Token() int64 { return s.token }
+
+// Nonce names this acquisition. Who knows it can adopt the lease.
+func (s *Lease) Nonce() string { return s.nonce }
+
+// Info is what the store said of the key when it was acquired.
+func (s *Lease) Info() Info { return s.info }
+
+// Deadline is the instant on the Locker's clock at which the work must begin to
+// stop unless a renewal is acknowledged before.
+func (s *Lease) Deadline() time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.deadline
+}
+
+// Remaining is the time to the deadline: zero or less once the lease must not be relied on.
+func (s *Lease) Remaining() time.Duration {
+	if s.done.Err() != nil {
+		return 0
+	}
+	return s.Deadline() - s.locker.opts.Clock.Now()
+}
+
+// Held is true while the lease may be relied on, computed at the moment of asking.
+func (s *Lease) Held() bool { return s.Remaining() > 0 }
+
+// Renewed receives (capacity one) after the deadline has moved.
+func (s *Lease) Renewed() <-chan struct{} { return s.renewed }
+
+// Done is closed when the lease is lost or finished.
+func (s *Lease) Done() <-chan struct{} { return s.done.Done() }
+
+// Err is nil while the lease is held, then a [*LostError], or [ErrFinished].
+func (s *Lease) Err() error { return context.Cause(s.done) }
+
+// Context is parent, ended with [Lease.Err] as its cause when the lease ends.
+// The caller calls stop when it no longer needs it.
+func (s *Lease) Context(parent context.Context) (ctx context.Context, stop func()) {
+	ctx, cancel := context.WithCancelCause(parent)
+	unhook := context.AfterFunc(s.done, func() { cancel(s.Err()) })
+	return ctx, func() {
+		unhook()
+		cancel(context.Canceled)
+	}
+}
+
+// acknowledged moves the deadline: the lease counts from before the request was sent.
+func (s *Lease) acknowledged(sent time.Duration) {
+	s.mu.Lock()
+	s.deadline = max(s.deadline, s.timing.Deadline(sent))
+	s.last = nil
+	s.mu.Unlock()
+	for _, c := range []chan struct{}{s.renewed, s.extend} {
+		select {
+		case c <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// start begins the two loops of a lease: one talks to the store, the other never waits for it.
+func (s *Lease) start() {
+	ctx, cancel := context.WithCancel(s.done)
+	s.renewal = cancel
+	s.loops.Go(func() { s.keep(ctx) })
+	s.loops.Go(s.watchdog)
+}
+
+// watchdog ends the lease at its deadline. On waking it looks at the clock first.
+func (s *Lease) watchdog() {
+	for {
+		left := s.Deadline() - s.locker.opts.Clock.Now()
+		if left <= 0 {
+			s.mu.Lock()
+			last := s.last
+			s.mu.Unlock()
+			s.lose(&LostError{Key: s.key, Reason: LostDeadline, Last: last})
+			return
+		}
+		// Go's timers stand still while the machine is suspended, the lease does not: look at least once a second.
+		sleep(s.done, min(left, time.Second), s.extend)
+		if s.done.Err() != nil {
+			return
+		}
+	}
+}
+
+func (s *Lease) lose(why *LostError) {
+	if s.done.Err() != nil {
+		return
+	}
+	s.end(why)
+	s.locker.opts.Observe(Event{Kind: EventLost, Key: s.key, Token: s.token, Err: why})
+}
+
+// keep renews at every heartbeat, and sooner after a call that was not acknowledged.
+func (s *Lease) keep(ctx context.Context) {
+	clock := s.locker.opts.Clock
+	next := s.Deadline() - s.timing.Deadline(0) + s.timing.Heartbeat
+	for tries := 0; ; {
+		sleep(ctx, next-clock.Now(), nil)
+		if ctx.Err() != nil {
+			return
+		}
+		sent := clock.Now()
+		switch err := s.renew(ctx); {
+		case err == nil:
+			tries, next = 0, sent+s.timing.Heartbeat
+		case errors.Is(err, ErrLost):
+			s.successor(ctx)
+			return
+		default:
+			next = clock.Now() + backoff(tries, s.timing)
+			tries++
+		}
+	}
+}
+
+// Renew renews at once, beside what the lease does by itself. It returns nil
+// when the store has acknowledged it, a [*LostError] when the lease is lost,
+// and else an error after which nothing is known.
+func (s *Lease) Renew(ctx context.Context) error {
+	if err := s.Err(); err != nil {
+		return err
+	}
+	return s.renew(ctx)
+}
+
+func (s *Lease) renew(ctx context.Context) error {
+	err := s.beatOnce(ctx)
+	var lost *LostError
+	if errors.As(err, &lost) {
+		s.mu.Lock()
+		finished := s.finished
+		s.mu.Unlock()
+		if finished { // by us, while the renewal was under way
+			return ErrFinished
+		}
+		s.lose(lost)
+	}
+	return err
+}
+
+// beatOnce is one numbered renewal.
+func (s *Lease) beatOnce(ctx context.Context) error {
+	s.mu.Lock()
+	s.beat++
+	beat := s.beat
+	s.mu.Unlock()
+	clock := s.locker.opts.Clock
+	sent := clock.Now()
+	filter := bson.D{{Key: "_id", Value: s.key}, {Key: "nonce", Value: s.nonce}, {Key: "state", Value: stateHeld}}
+	d, err := s.locker.modify(ctx, filter, renewal(s.timing, beat), false)
+	took := clock.Now() - sent
+	switch {
+	case err != nil:
+		err = fmt.Errorf("renewing lock %q: %w", s.key, err)
+		s.mu.Lock()
+		s.last = err
+		s.mu.Unlock()
+		if ctx.Err() == nil {
+			s.locker.opts.Observe(Event{Kind: EventUnknown, Key: s.key, Token: s.token, Call: "renew", Took: took, Err: err})
+		}
+		return err
+	case d == nil:
+		return &LostError{Key: s.key, Reason: LostTaken}
+	case d.Revoked:
+		return &LostError{Key: s.key, Reason: LostRevoked}
+	}
+	s.acknowledged(sent)
+	s.locker.opts.Observe(Event{Kind: EventRenewed, Key: s.key, Token: s.token, Call: "renew", Took: took})
+	return nil
+}
+
+// confirm renews until the store acknowledges it or until the instant by which a lease would be over.
+func (s *Lease) confirm(ctx context.Context, until time.Duration) error {
+	for tries := 0; ; tries++ {
+		err := s.beatOnce(ctx)
+		if err == nil || errors.Is(err, ErrLost) || refused(err) {
+			return err
+		}
+		if ctx.Err() != nil || s.locker.opts.Clock.Now() >= until {
+			return err
+		}
+		sleep(ctx, backoff(tries, s.timing), nil)
+	}
+}
+
+// successor tells the observer who has the key after a definite loss.
+func (s *Lease) successor(ctx context.Context) {
+	d, err := s.locker.read(context.WithoutCancel(ctx), s.locker.coll, s.key, options.FindOne().SetProjection(hideHistory))
+	if err != nil {
+		return // for people only, and the loss has been told
+	}
+	info := Info{Key: s.key, State: stateFree}
+	if d != nil {
+		info = d.Info
+	}
+	s.locker.opts.Observe(Event{Kind: EventSuccessor, Key: s.key, Token: s.token, Info: &info})
+}
+
+// Release gives the key back. The caller knows that the work has ended.
+func (s *Lease) Release(ctx context.Context) error { return s.Finish(ctx, gate.Release) }
+
+// Finish ends the lease in the store, after a loss too: the caller has
+// evidence that the work has ended. A run that succeeded, or failed under
+// FailedHold, leaves a done record. It asks until the store acknowledges or ctx ends;
+// [*LostError] says that the store no longer had the lease.
+func (s *Lease) Finish(ctx context.Context, outcome gate.Outcome) error {
+	s.mu.Lock()
+	s.finished = true
+	s.mu.Unlock()
+	s.end(ErrFinished)
+	if s.renewal != nil {
+		s.renewal()
+	}
+	s.loops.Wait()
+
+	e := &ending{nonce: s.nonce, purge: s.locker.opts.Keep, done: s.locker.record(outcome)}
+	for tries := 0; ; tries++ {
+		there, err := s.locker.finish(ctx, s.key, e)
+		switch {
+		case err == nil && there:
+			s.locker.opts.Observe(Event{Kind: EventFinished, Key: s.key, Token: s.token})
+			return nil
+		case err == nil:
+			return &LostError{Key: s.key, Reason: LostTaken}
+		case ctx.Err() != nil || refused(err):
+			return err
+		}
+		s.locker.opts.Observe(Event{Kind: EventUnknown, Key: s.key, Token: s.token, Call: "finish", Err: err})
+		sleep(ctx, backoff(tries, s.timing), nil)
+	}
+}
+
+// record is what a finished run leaves behind; nil for a release.
+func (l *Locker) record(outcome gate.Outcome) *Done {
+	d := &Done{By: l.opts.Owner, JobUID: l.opts.Holder.JobUID}
+	switch outcome {
+	case gate.Succeeded:
+		d.Outcome = outcomeSucceeded
+	case gate.Failed:
+		if !l.opts.FailedHold {
+			return nil
+		}
+		d.Outcome = outcomeFailed
+	case gate.Release:
+		return nil
+	}
+	return d
+}

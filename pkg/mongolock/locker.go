@@ -1,0 +1,144 @@
+package mongolock
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+)
+
+// Locker obtains leases on the keys of one collection. It may be used by many goroutines.
+type Locker struct {
+	opts Options
+	// coll decides; display serves reads for people, with the read preference that the client was given.
+	// plain is coll without concerns of its own, for use inside a transaction, which has them.
+	coll, display, plain *mongo.Collection
+	// client is the Locker's own, or nil.
+	client *mongo.Client
+
+	watch watches
+	hint  *hints
+
+	life context.Context //nolint:containedctx // the Locker's own life, which its goroutines share
+	stop context.CancelCauseFunc
+	wait sync.WaitGroup
+}
+
+// New builds a Locker on a collection of the caller's client. The collection's
+// write concern, read concern and read preference are replaced by those that a
+// lock needs; reads for display keep the read preference.
+func New(c *mongo.Collection, opts Options) (*Locker, error) {
+	o, err := opts.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	return newLocker(c, o), nil
+}
+
+func newLocker(c *mongo.Collection, o Options) *Locker {
+	life, stop := context.WithCancelCause(context.Background())
+	l := &Locker{opts: o, coll: decisive(c), display: c, plain: c.Clone(), life: life, stop: stop}
+	l.watch.clock = o.Clock
+	l.hint = newHints(l)
+	return l
+}
+
+// Timing is the arithmetic in force, with every default filled in.
+func (l *Locker) Timing() Timing { return l.opts.Timing }
+
+// maxKey is what the server accepts in an index entry, with room to spare.
+const maxKey = 1000
+
+// reservedPrefix begins the keys of documents that are not locks.
+const reservedPrefix = ".mongogate"
+
+// CheckKey reports why a key cannot be used, or nil.
+func CheckKey(key string) error {
+	bad := func(why string) error { return fmt.Errorf("%w: key %q: %s", ErrConfig, key, why) }
+	switch {
+	case key == "":
+		return bad("empty; want 1 to 1000 bytes")
+	case len(key) > maxKey:
+		return fmt.Errorf("%w: key of %d bytes: want 1 to %d", ErrConfig, len(key), maxKey)
+	case !utf8.ValidString(key):
+		return bad("not UTF-8")
+	case strings.HasPrefix(key, reservedPrefix):
+		return bad("keys that begin with .mongogate are reserved")
+	case strings.ContainsFunc(key, unicode.IsControl):
+		return bad("has a control character")
+	case strings.TrimSpace(key) != key:
+		return bad("begins or ends with a blank")
+	}
+	return nil
+}
+
+func distinct(key, job string) error {
+	if key == job {
+		return fmt.Errorf("%w: key %q: cannot be held twice", ErrConfig, key)
+	}
+	return nil
+}
+
+// hideHistory leaves out of an answer what no decision needs.
+var hideHistory = bson.D{{Key: "history", Value: 0}} //nolint:gochecknoglobals // a constant
+
+// call runs one call to the store under its own deadline.
+func (l *Locker) call(ctx context.Context, f func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, l.opts.Timing.Operation)
+	defer cancel()
+	return f(ctx)
+}
+
+// modify is one findAndModify that returns the document as it then is, or nil where none matched.
+func (l *Locker) modify(ctx context.Context, filter bson.D, pipeline bson.A, upsert bool) (*document, error) {
+	o := options.FindOneAndUpdate().SetReturnDocument(options.After).SetUpsert(upsert).SetProjection(hideHistory)
+	var raw bson.Raw
+	err := l.call(ctx, func(ctx context.Context) (err error) {
+		raw, err = l.coll.FindOneAndUpdate(ctx, filter, pipeline, o).Raw()
+		return err
+	})
+	return answer(raw, err)
+}
+
+// read is one read of what a majority has, or nil where there is no document.
+func (l *Locker) read(ctx context.Context, c *mongo.Collection, key string, o *options.FindOneOptionsBuilder) (*document, error) {
+	var raw bson.Raw
+	err := l.call(ctx, func(ctx context.Context) (err error) {
+		raw, err = c.FindOne(ctx, bson.D{{Key: "_id", Value: key}}, o).Raw()
+		return err
+	})
+	return answer(raw, err)
+}
+
+func answer(raw bson.Raw, err error) (*document, error) {
+	if errors.Is(err, mongo.ErrNoDocuments) {
+		return nil, nil //nolint:nilnil // no document is an answer, not a fault
+	}
+	// A write concern error comes with the document, but what it shows is not a majority's: it is no answer.
+	if err != nil {
+		return nil, err
+	}
+	return decode(raw), nil
+}
+
+func newNonce() string { return rand.Text() }
+
+// sleep waits for d, or until ctx ends or wake receives.
+func sleep(ctx context.Context, d time.Duration, wake <-chan struct{}) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+	case <-t.C:
+	case <-wake:
+	}
+}

@@ -1,0 +1,218 @@
+package mongolock
+
+import (
+	"time"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+)
+
+// The pipelines are written in the dialect that every server speaks which was
+// tried: times compared as numbers, $type asked first (in a pipeline null is
+// less than any date), no $$NOW in filters or projections.
+
+func op(name string, args ...any) bson.D {
+	if len(args) == 1 {
+		return bson.D{{Key: name, Value: args[0]}}
+	}
+	return bson.D{{Key: name, Value: bson.A(args)}}
+}
+
+func literal(v any) bson.D { return op("$literal", v) }
+
+// number is the field as a number, or missing where it is none.
+func number(field string, missing int64) bson.D {
+	return op("$cond", op("$in", op("$type", field), bson.A{"int", "long"}), field, missing)
+}
+
+// attempt is one acquisition as it is sent: everything that decides or is written.
+type attempt struct {
+	key    string
+	nonce  string
+	owner  string
+	holder Holder
+	timing Timing
+	// adopt are nonces of earlier acquisitions of this process's predecessor.
+	adopt []string
+	// watched is the holder that was seen to stand still for its whole silence, or nil.
+	watched *beatOf
+	// seen is the highest token this process has seen for the key.
+	seen int64
+}
+
+// beatOf names one renewal of one acquisition.
+type beatOf struct {
+	nonce string
+	beat  int64
+}
+
+// take is the condition under which an acquisition takes the key, and how it does.
+func (a *attempt) take() (cond, how bson.D) {
+	free := op("$ne", op("$ifNull", "$locked", false), true)
+	adopted := bson.D(nil)
+	if len(a.adopt) > 0 {
+		// What an operator revoked is not taken up again.
+		adopted = op("$and",
+			op("$eq", "$state", stateHeld),
+			op("$in", op("$ifNull", "$nonce", ""), literal(a.adopt)),
+			op("$ne", op("$ifNull", "$revoked", ""), "$nonce"))
+	}
+	python := op("$and",
+		op("$eq", op("$type", "$nonce"), "missing"),
+		op("$eq", op("$type", "$expire"), "date"),
+		op("$lt", op("$add", op("$toLong", "$expire"), a.timing.Grace.Milliseconds()), op("$toLong", "$$NOW")))
+	again := bson.D(nil)
+	if a.holder.JobUID != "" {
+		again = op("$and",
+			op("$eq", "$state", stateDone),
+			op("$eq", "$done.outcome", "failed"),
+			op("$eq", "$done.jobUID", literal(a.holder.JobUID)))
+	}
+	watched := bson.D(nil)
+	if a.watched != nil {
+		watched = op("$and",
+			op("$eq", "$nonce", literal(a.watched.nonce)),
+			op("$eq", "$beat", a.watched.beat),
+			op("$in", op("$type", "$beat"), bson.A{"int", "long"}))
+	}
+
+	// The order is that of the names in the history; at most one holds of any document but free.
+	ways := bson.A{}
+	branches := bson.A{}
+	for _, w := range []struct {
+		name string
+		cond bson.D
+		done bool
+	}{{"free", free, false}, {"adopted", adopted, false}, {"taken-over", watched, false}, {"expired", python, false}, {"again", again, true}} {
+		if w.cond == nil {
+			continue
+		}
+		if !w.done {
+			w.cond = op("$and", op("$ne", op("$ifNull", "$state", ""), stateDone), w.cond)
+		}
+		ways = append(ways, w.cond)
+		branches = append(branches, bson.D{{Key: "case", Value: w.cond}, {Key: "then", Value: w.name}})
+	}
+	cond = op("$and",
+		op("$eq", op("$ifNull", "$v", Format), Format),
+		op("$ne", op("$ifNull", "$nonce", ""), literal(a.nonce)),
+		// A late request of an acquisition that has been finished.
+		op("$ne", op("$ifNull", "$lastNonce", ""), literal(a.nonce)),
+		bson.D{{Key: "$or", Value: ways}})
+	how = op("$switch", bson.D{{Key: "branches", Value: branches}, {Key: "default", Value: "free"}})
+	return cond, how
+}
+
+// pipeline replaces the whole document where the acquisition takes it, and
+// leaves it byte for byte equal where it does not: the server then writes nothing.
+func (a *attempt) pipeline() bson.A {
+	cond, how := a.take()
+	token := op("$max",
+		op("$add", number("$token", 0), int64(1)),
+		op("$toLong", "$$NOW"),
+		a.seen+1)
+	entry := bson.D{
+		{Key: "at", Value: "$$NOW"},
+		{Key: "owner", Value: literal(a.owner)},
+		{Key: "token", Value: token},
+		{Key: "how", Value: how},
+	}
+	if a.holder.Cluster != "" {
+		entry = append(entry, bson.E{Key: "cluster", Value: literal(a.holder.Cluster)})
+	}
+	if a.holder.Pod != "" {
+		entry = append(entry, bson.E{Key: "pod", Value: literal(a.holder.Pod)})
+	}
+	history := op("$slice", op("$concatArrays",
+		op("$cond", op("$isArray", "$history"), "$history", bson.A{}), bson.A{entry}), int32(-maxHistory))
+	taken := bson.D{
+		{Key: "_id", Value: "$_id"},
+		{Key: "locked", Value: true},
+		{Key: "owner", Value: literal(a.owner)},
+		{Key: "created", Value: "$$NOW"},
+		{Key: "expire", Value: op("$add", "$$NOW", a.timing.Silence().Milliseconds())},
+		{Key: "v", Value: int32(Format)},
+		{Key: "state", Value: stateHeld},
+		{Key: "nonce", Value: literal(a.nonce)},
+		{Key: "beat", Value: int64(0)},
+		{Key: "token", Value: token},
+		{Key: "ttlMs", Value: a.timing.TTL.Milliseconds()},
+		{Key: "graceMs", Value: a.timing.Grace.Milliseconds()},
+		{Key: "touched", Value: "$$NOW"},
+		{Key: "holder", Value: literal(a.holder)},
+		{Key: "lastNonce", Value: op("$ifNull", "$lastNonce", "$$REMOVE")},
+		{Key: "history", Value: history},
+	}
+	return bson.A{op("$replaceWith", op("$cond", cond, taken, "$$ROOT"))}
+}
+
+// renewal says that the nonce is alive. The beat is the number of the request
+// and never used twice: beat + 1, computed by the server, would be born again after a rollback.
+func renewal(timing Timing, beat int64) bson.A {
+	return bson.A{
+		op("$set", bson.D{
+			{Key: "expire", Value: op("$add", "$$NOW", timing.Silence().Milliseconds())},
+			{Key: "touched", Value: "$$NOW"},
+			{Key: "beat", Value: op("$max", "$beat", beat)},
+		}),
+		// Who lives again after it was marked as abandoned must not be purged.
+		op("$unset", "purgeAt"),
+	}
+}
+
+// ending is how a lease leaves its document.
+type ending struct {
+	nonce string
+	// done is the record of the run; nil for a release.
+	done *Done
+	// purge is how long the finished document is kept; zero: for ever.
+	purge time.Duration
+	// try numbers the requests of one ending, so that each is a write that a majority has to acknowledge.
+	try int64
+}
+
+// pipeline finishes the document where the nonce still holds it. Where the
+// nonce has finished already, only the number of the attempt is written.
+func (e *ending) pipeline() bson.A {
+	mine := op("$and", op("$eq", "$nonce", literal(e.nonce)), op("$eq", "$state", stateHeld))
+	kept := bson.D{
+		{Key: "v", Value: int32(Format)},
+		{Key: "token", Value: "$token"},
+		{Key: "lastNonce", Value: literal(e.nonce)},
+		{Key: "touched", Value: "$$NOW"},
+		{Key: "history", Value: op("$ifNull", "$history", bson.A{})},
+		{Key: "finishTry", Value: e.try},
+	}
+	if e.purge > 0 {
+		kept = append(kept, bson.E{Key: "purgeAt", Value: op("$add", "$$NOW", e.purge.Milliseconds())})
+	}
+	finished := bson.D{{Key: "_id", Value: "$_id"}}
+	if e.done == nil {
+		// The five fields as the Python library releases them.
+		finished = append(finished, bson.D{
+			{Key: "locked", Value: false},
+			{Key: "owner", Value: nil},
+			{Key: "created", Value: nil},
+			{Key: "expire", Value: nil},
+			{Key: "state", Value: stateFree},
+		}...)
+	} else {
+		// Locked without an end: the Python library never takes it.
+		finished = append(finished, bson.D{
+			{Key: "locked", Value: true},
+			{Key: "owner", Value: "$owner"},
+			{Key: "created", Value: "$created"},
+			{Key: "expire", Value: nil},
+			{Key: "state", Value: stateDone},
+			{Key: "holder", Value: "$holder"},
+			{Key: "done", Value: bson.D{
+				{Key: "at", Value: "$$NOW"},
+				{Key: "by", Value: literal(e.done.By)},
+				{Key: "jobUID", Value: literal(e.done.JobUID)},
+				{Key: "outcome", Value: literal(e.done.Outcome)},
+			}},
+		}...)
+	}
+	finished = append(finished, kept...)
+	repeated := op("$mergeObjects", "$$ROOT", bson.D{{Key: "finishTry", Value: op("$max", "$finishTry", e.try)}})
+	return bson.A{op("$replaceWith", op("$cond", mine, finished, repeated))}
+}

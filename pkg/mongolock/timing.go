@@ -1,0 +1,81 @@
+package mongolock
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// MinTTL is the shortest time to live that is accepted without
+// [Timing.AllowShort]. An election of a replica set alone takes up to about
+// 12 s with the server's defaults; below some 20 s a lease does not live through it.
+const MinTTL = 5 * time.Second
+
+// Timing is the arithmetic of a lease. The zero value of each field but TTL
+// is derived from TTL, whose own zero value means 30 s.
+type Timing struct {
+	// TTL is how long a lease lives after the last acknowledged renewal was sent.
+	TTL time.Duration
+	// Heartbeat is the time from one renewal to the next; TTL/3.
+	Heartbeat time.Duration
+	// Operation is the deadline of each call to the store; TTL/5.
+	Operation time.Duration
+	// KillBudget is kept back at the end of a lease for stopping the work; TTL/6.
+	KillBudget time.Duration
+	// Grace is what challengers wait beyond TTL; TTL/6.
+	Grace time.Duration
+	// AllowShort accepts a TTL below [MinTTL]: for tests.
+	AllowShort bool
+}
+
+// WithDefaults fills in what is zero.
+func (t Timing) WithDefaults() Timing {
+	fill := func(d *time.Duration, v time.Duration) {
+		if *d == 0 {
+			*d = v
+		}
+	}
+	fill(&t.TTL, 30*time.Second)
+	fill(&t.Heartbeat, t.TTL/3)
+	fill(&t.Operation, t.TTL/5)
+	fill(&t.KillBudget, t.TTL/6)
+	fill(&t.Grace, t.TTL/6)
+	return t
+}
+
+// Drift is the margin for clocks that run at different rates: 1 % of TTL.
+func (t Timing) Drift() time.Duration { return t.TTL / 100 }
+
+// Deadline is the instant at which the work must begin to stop, for a request
+// that was sent at sent and acknowledged.
+func (t Timing) Deadline(sent time.Duration) time.Duration {
+	return sent + t.TTL - t.KillBudget - t.Drift()
+}
+
+// Silence is how long a challenger must see a holder of this timing stand still.
+func (t Timing) Silence() time.Duration { return t.TTL + t.Grace }
+
+// Validate reports every inequality that does not hold, with its numbers.
+// Call it on a Timing whose defaults are filled in.
+func (t Timing) Validate() error {
+	var errs []error
+	for _, f := range []struct {
+		name string
+		d    time.Duration
+	}{{"ttl", t.TTL}, {"heartbeat", t.Heartbeat}, {"operation timeout", t.Operation}, {"kill budget", t.KillBudget}, {"grace", t.Grace}} {
+		if f.d <= 0 {
+			errs = append(errs, fmt.Errorf("%s %v: must be positive", f.name, f.d))
+		} else if f.d < time.Millisecond {
+			errs = append(errs, fmt.Errorf("%s %v: the store counts in milliseconds", f.name, f.d))
+		}
+	}
+	if t.TTL > 0 && t.TTL < MinTTL && !t.AllowShort {
+		errs = append(errs, fmt.Errorf("ttl %v < %v: an election of the database would outlast every lease; for tests, allow short ttls", t.TTL, MinTTL))
+	}
+	if need, have := t.Heartbeat+2*t.Operation, t.TTL-t.KillBudget-t.Drift(); need > have {
+		errs = append(errs, fmt.Errorf(
+			"heartbeat %v + 2 × operation timeout %v = %v > ttl %v − kill budget %v − drift %v = %v: one failed renewal would lose the lease; raise the ttl or lower the others",
+			t.Heartbeat, t.Operation, need, t.TTL, t.KillBudget, t.Drift(), have))
+	}
+	return errors.Join(errs...)
+}

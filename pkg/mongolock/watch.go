@@ -1,0 +1,109 @@
+package mongolock
+
+import (
+	"sync"
+	"time"
+
+	"github.com/mongogate/mongogate/pkg/gate"
+)
+
+// watches is what this process has seen of the holders of keys. It is kept
+// per key and not per call, so that repeated tries add up.
+type watches struct {
+	clock gate.Clock
+	mu    sync.Mutex
+	keys  map[string]*watched
+}
+
+type watched struct {
+	beat beatOf
+	// since is when the reply arrived that first showed this beat.
+	since time.Duration
+	// looked is when the key was looked at last.
+	looked time.Duration
+	// silence is the holder's own ttl + grace; zero where its document does not say.
+	silence time.Duration
+	// moved is true once two different beats of this nonce have been seen: the holder is alive.
+	moved bool
+	// token is the highest seen for the key.
+	token int64
+}
+
+// forget is after how long a key that nobody looks at is dropped: the watch of one who looks that seldom starts anew.
+const forget = time.Hour
+
+// saw records an acknowledged answer that has just arrived.
+func (w *watches) saw(key string, d *document) {
+	now := w.clock.Now()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.keys == nil {
+		w.keys = map[string]*watched{}
+	}
+	e := w.keys[key]
+	if e == nil {
+		for k, old := range w.keys {
+			if now-old.looked > forget {
+				delete(w.keys, k)
+			}
+		}
+		e = &watched{}
+		w.keys[key] = e
+	}
+	e.looked = now
+	if d == nil {
+		e.beat, e.silence, e.moved = beatOf{}, 0, false
+		return
+	}
+	e.token = max(e.token, d.Token)
+	if !d.ours() {
+		e.beat, e.silence, e.moved = beatOf{}, 0, false
+		return
+	}
+	seen := beatOf{d.nonce, d.beat}
+	if e.beat != seen {
+		e.moved = e.beat.nonce == seen.nonce && seen.beat > e.beat.beat
+		e.beat, e.since = seen, now
+	}
+	e.silence = d.silence()
+}
+
+// ripe is the holder that has been seen to stand still for its whole silence, or
+// nil; in is how long it must still stand still, where that can ever happen.
+func (w *watches) ripe(key string) (b *beatOf, in time.Duration, ever bool) {
+	now := w.clock.Now()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	e := w.keys[key]
+	if e == nil || e.beat.nonce == "" || e.silence <= 0 {
+		return nil, 0, false
+	}
+	if in = e.since + e.silence - now; in > 0 {
+		return nil, in, true
+	}
+	return &beatOf{e.beat.nonce, e.beat.beat}, 0, true
+}
+
+func (w *watches) moved(key string) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	e := w.keys[key]
+	return e != nil && e.moved
+}
+
+func (w *watches) token(key string) int64 {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if e := w.keys[key]; e != nil {
+		return e.token
+	}
+	return 0
+}
+
+func (w *watches) sawToken(key string, token int64) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if e := w.keys[key]; e != nil {
+		e.token = max(e.token, token)
+	}
+}
