@@ -1,0 +1,175 @@
+package fakemongo
+
+import (
+	"math"
+	"time"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+)
+
+// Cases are written in short forms of bson.D and bson.A; wide makes them such.
+type (
+	d []e
+	a []any
+	e struct {
+		k string
+		v any
+	}
+)
+
+func wide(v any) any {
+	switch v := v.(type) {
+	case d:
+		out := bson.D{}
+		for _, f := range v {
+			out = append(out, bson.E{Key: f.k, Value: wide(f.v)})
+		}
+		return out
+	case a:
+		out := bson.A{}
+		for _, item := range v {
+			out = append(out, wide(item))
+		}
+		return out
+	}
+	return v
+}
+
+// sameCase is one document and one update, run on both servers. A case that
+// mentions $$NOW is compared with a tolerance for times, every other to the byte.
+type sameCase struct {
+	name   string
+	doc    d // nil: no document; _id is filled in
+	update any
+	filter d // beside _id
+	upsert bool
+}
+
+func at(ms int64) bson.DateTime { return bson.DateTime(time.Now().UnixMilli() + ms) }
+
+func set(fields ...e) a { return a{d{{"$set", d(fields)}}} }
+
+// rich has a value of every kind that a lock document or a trap has.
+func rich() d {
+	return d{
+		{"i", int32(7)},
+		{"l", int64(7)},
+		{"f", 7.5},
+		{"g", 7.0},
+		{"s", "text"},
+		{"e", ""},
+		{"t", true},
+		{"n", nil},
+		{"d", bson.DateTime(1_700_000_000_123)},
+		{"o", d{{"x", int32(1)}, {"y", d{{"z", "deep"}}}}},
+		{"a", a{int32(1), int64(2), 3.0, "four", nil}},
+		{"ao", a{d{{"k", int32(1)}}, d{{"k", int32(2)}, {"j", "x"}}, int32(5), a{d{{"k", int32(9)}}}}},
+		{"b", bson.Binary{Data: []byte{1, 2, 3}}},
+		{"empty", a{}},
+		{"big", int64(math.MaxInt64)},
+		{"imax", int32(math.MaxInt32)},
+		{"nan", math.NaN()},
+	}
+}
+
+// each expression is put into a field of the rich document, beside fields that show what became of the order.
+var expressions = []any{
+	"$i", "$o.x", "$o.y.z", "$o.nope.z", "$nope", "$s.x", "$ao.k", "$ao.k.j", "$a.x", "$$ROOT.o", "$$ROOT.o.y.z", "$$CURRENT.l", "$$REMOVE", "$$REMOVE.x",
+	"plain", int32(5), nil, a{"$i", "$nope", "$o.x"}, d{{"$literal", "$i"}}, d{{"$literal", d{{"$add", a{1}}}}},
+	d{{"$and", a{"$t", "$i"}}}, d{{"$and", a{}}}, d{{"$and", a{"$t", "$n"}}}, d{{"$and", "$t"}}, d{{"$or", a{}}}, d{{"$or", a{"$n", "$nope", int32(0)}}}, d{{"$or", a{"$n", "$e"}}},
+	d{{"$not", "$n"}}, d{{"$not", a{"$t"}}}, d{{"$not", a{a{}}}},
+	d{{"$eq", a{"$i", "$l"}}}, d{{"$eq", a{"$l", "$g"}}}, d{{"$eq", a{"$nope", nil}}}, d{{"$eq", a{"$nope", "$neither"}}}, d{{"$eq", a{"$nan", "$nan"}}}, d{{"$eq", a{"$o", d{{"x", 1}}}}},
+	d{{"$ne", a{"$i", "$f"}}}, d{{"$ne", a{"$n", "$nope"}}},
+	d{{"$lt", a{"$nope", nil}}}, d{{"$lt", a{"$n", "$d"}}}, d{{"$lt", a{"$nope", "$d"}}}, d{{"$lt", a{"$l", "$f"}}}, d{{"$lt", a{"$nan", "$i"}}}, d{{"$lt", a{"$i", "$s"}}}, d{{"$lt", a{"$s", "$o"}}},
+	d{{"$lt", a{"$o", "$a"}}}, d{{"$lt", a{"$a", "$b"}}}, d{{"$lt", a{"$b", "$t"}}}, d{{"$lt", a{"$t", "$d"}}}, d{{"$lt", a{"$a", "$empty"}}}, d{{"$lt", a{false, "$t"}}},
+	d{{"$lt", a{"$big", 9.3e18}}}, d{{"$gt", a{"$big", 9.2e18}}}, d{{"$eq", a{"$big", 9.223372036854775807e18}}},
+	d{{"$lte", a{"$i", "$l"}}}, d{{"$gte", a{"$e", "$s"}}}, d{{"$gt", a{"$d", "$$NOW"}}}, d{{"$gt", a{"text2", "$s"}}}, d{{"$gt", a{"$i"}}},
+	d{{"$cond", a{"$t", "$i", "$s"}}}, d{{"$cond", a{"$nope", "$i", "$s"}}}, d{{"$cond", d{{"if", "$n"}, {"then", 1}, {"else", "$o"}}}}, d{{"$cond", a{"$t", "$nope", 1}}}, d{{"$cond", a{1, 2}}},
+	d{{"$cond", d{{"if", 1}, {"then", 2}}}}, d{{"$cond", d{{"if", 1}, {"then", 2}, {"else", 3}, {"other", 4}}}}, d{{"$cond", d{{"then", 2}, {"else", 3}}}}, d{{"$cond", 5}},
+	d{{"$switch", d{{"branches", a{d{{"case", "$n"}, {"then", "a"}}, d{{"case", "$t"}, {"then", "$o.x"}}}}, {"default", "z"}}}},
+	d{{"$switch", d{{"branches", a{d{{"case", "$n"}, {"then", "a"}}}}, {"default", "$nope"}}}}, d{{"$switch", d{{"branches", a{d{{"case", "$n"}, {"then", "a"}}}}}}},
+	d{{"$switch", d{{"branches", a{}}}}}, d{{"$switch", d{{"branches", a{d{{"case", "$n"}}}}}}}, d{{"$switch", d{{"branches", a{d{{"then", "$n"}}}}}}}, d{{"$switch", d{{"branch", a{}}}}},
+	d{{"$switch", a{}}}, d{{"$switch", d{{"branches", 1}}}}, d{{"$switch", d{{"branches", a{1}}}}}, d{{"$switch", d{{"branches", a{d{{"case", 1}, {"then", 1}, {"x", 1}}}}}}},
+	d{{"$ifNull", a{"$nope", "$n", "$s"}}}, d{{"$ifNull", a{"$nope", "$neither"}}}, d{{"$ifNull", a{"$nope", nil}}}, d{{"$ifNull", a{"$e", 1}}}, d{{"$ifNull", a{"$e"}}}, d{{"$ifNull", "$e"}},
+	d{{"$type", "$i"}}, d{{"$type", "$l"}}, d{{"$type", "$f"}}, d{{"$type", "$s"}}, d{{"$type", "$t"}}, d{{"$type", "$n"}}, d{{"$type", "$nope"}}, d{{"$type", "$d"}}, d{{"$type", "$o"}}, d{{"$type", "$a"}},
+	d{{"$type", "$b"}}, d{{"$type", a{"$i", 2}}}, d{{"$type", a{a{1}}}}, d{{"$type", "$$REMOVE"}}, d{{"$type", "$$NOW"}},
+	d{{"$isNumber", "$l"}}, d{{"$isNumber", "$s"}}, d{{"$isNumber", "$nope"}}, d{{"$isNumber", "$d"}}, d{{"$isArray", "$a"}}, d{{"$isArray", a{"$i"}}}, d{{"$isArray", a{"$a"}}},
+	d{{"$toLong", "$i"}}, d{{"$toLong", "$f"}}, d{{"$toLong", -7.9}}, d{{"$toLong", "$s"}}, d{{"$toLong", "12"}}, d{{"$toLong", "-0"}}, d{{"$toLong", "1.5"}}, d{{"$toLong", " 1"}}, d{{"$toLong", ""}}, d{{"$toLong", "+5"}},
+	d{{"$toLong", "0x10"}}, d{{"$toLong", "99999999999999999999"}},
+	d{{"$toLong", "$t"}}, d{{"$toLong", "$n"}}, d{{"$toLong", "$nope"}}, d{{"$toLong", "$d"}}, d{{"$toLong", "$o"}}, d{{"$toLong", "$a"}}, d{{"$toLong", "$nan"}}, d{{"$toLong", 1e19}}, d{{"$toLong", a{"$i", 1}}}, d{{"$toLong", a{"$d"}}},
+	d{{"$add", a{"$i", "$i"}}}, d{{"$add", a{"$i", "$l"}}}, d{{"$add", a{"$i", "$f"}}}, d{{"$add", a{"$imax", int32(1)}}}, d{{"$add", a{"$big", int32(1)}}}, d{{"$add", a{"$d", "$l"}}}, d{{"$add", a{"$i", "$d", "$i"}}},
+	d{{"$add", a{"$d", 1.5}}}, d{{"$add", a{"$d", 2.5}}}, d{{"$add", a{"$d", -1.5}}}, d{{"$add", a{"$d", "$d"}}}, d{{"$add", a{"$n", "$i"}}}, d{{"$add", a{"$nope", "$i"}}}, d{{"$add", a{"$s", "$i"}}}, d{{"$add", a{"$n", "$s"}}},
+	d{{"$add", a{"$s", "$n"}}}, d{{"$add", a{}}}, d{{"$add", "$i"}}, d{{"$add", a{"$d", "$n"}}}, d{{"$add", a{"$imax", "$imax", int32(math.MinInt32)}}}, d{{"$add", a{"$big", "$big", -1.0}}}, d{{"$add", "$d"}},
+	d{{"$subtract", a{"$i", "$l"}}}, d{{"$subtract", a{"$d", "$d"}}}, d{{"$subtract", a{"$d", "$i"}}}, d{{"$subtract", a{"$i", "$d"}}}, d{{"$subtract", a{"$s", "$i"}}}, d{{"$subtract", a{"$n", "$i"}}}, d{{"$subtract", a{"$d", 1.5}}},
+	d{{"$subtract", a{int32(math.MinInt32), "$i"}}}, d{{"$subtract", a{"$f", "$i"}}}, d{{"$subtract", a{"$i"}}}, d{{"$subtract", a{int64(math.MinInt64), "$l"}}},
+	d{{"$multiply", a{"$i", "$i"}}}, d{{"$multiply", a{"$imax", "$i"}}}, d{{"$multiply", a{"$big", "$i"}}}, d{{"$multiply", a{"$f", "$i"}}}, d{{"$multiply", a{"$n", "$i"}}}, d{{"$multiply", a{"$s", "$i"}}}, d{{"$multiply", a{}}}, d{{"$multiply", a{"$d", 1}}},
+	d{{"$max", a{"$i", "$l"}}}, d{{"$max", a{"$l", "$i"}}}, d{{"$max", a{"$n", "$i", "$nope"}}}, d{{"$max", a{"$nope", "$n"}}}, d{{"$max", "$a"}}, d{{"$max", a{"$a", "$i"}}}, d{{"$max", a{"$d", "$i", "$s"}}}, d{{"$max", a{}}}, d{{"$max", a{"$a"}}},
+	d{{"$max", a{"$i", "$f", "$g"}}}, d{{"$max", "$empty"}}, d{{"$max", a{"$nan", "$i"}}},
+	d{{"$min", a{"$i", "$l"}}}, d{{"$min", a{"$n", "$f"}}}, d{{"$min", a{"$d", "$i", "$s"}}}, d{{"$min", "$a"}}, d{{"$min", a{"$nan", "$i"}}}, d{{"$min", a{"$t", "$o"}}},
+	d{{"$in", a{"$i", "$a"}}}, d{{"$in", a{2.0, "$a"}}}, d{{"$in", a{"$n", "$a"}}}, d{{"$in", a{"$nope", "$a"}}}, d{{"$in", a{"$i", "$i"}}}, d{{"$in", a{"$s", a{"text", "$nope"}}}}, d{{"$in", a{"$nope", "$nope"}}},
+	d{{"$concatArrays", a{"$a", "$empty", a{"$i"}}}}, d{{"$concatArrays", a{"$a", "$n"}}}, d{{"$concatArrays", a{"$a", "$i"}}}, d{{"$concatArrays", a{}}}, d{{"$concatArrays", a{"$a", a{"$nope"}}}}, d{{"$concatArrays", "$a"}}, d{{"$concatArrays", a{"$n", "$i"}}},
+	d{{"$slice", a{"$a", 2}}}, d{{"$slice", a{"$a", -2}}}, d{{"$slice", a{"$a", 99}}}, d{{"$slice", a{"$a", -99}}}, d{{"$slice", a{"$a", 1, 2}}}, d{{"$slice", a{"$a", -3, 2}}}, d{{"$slice", a{"$a", 9, 2}}}, d{{"$slice", a{"$a", -9, 2}}},
+	d{{"$slice", a{"$a", 0}}}, d{{"$slice", a{"$a", 1, 0}}}, d{{"$slice", a{"$a", 1, -1}}}, d{{"$slice", a{"$a", 1.5}}}, d{{"$slice", a{"$a", "$s"}}}, d{{"$slice", a{"$s", 1}}}, d{{"$slice", a{"$n", 1}}}, d{{"$slice", a{"$a", nil}}},
+	d{{"$slice", a{"$a", 1, nil}}}, d{{"$slice", a{"$a"}}}, d{{"$slice", a{"$a", 2.0}}}, d{{"$slice", a{"$a", int64(2)}}}, d{{"$slice", a{"$a", int64(1) << 40}}}, d{{"$slice", a{"$nope", 1}}}, d{{"$slice", a{"$a", 1, "$s"}}}, d{{"$slice", a{"$a", 1, 1.5}}},
+	d{{"$size", "$a"}}, d{{"$size", a{"$empty"}}}, d{{"$size", "$n"}}, d{{"$size", "$nope"}}, d{{"$size", a{a{1, 2}}}}, d{{"$size", a{1, 2}}},
+	d{{"$mergeObjects", a{"$o", d{{"x", "$s"}, {"w", 1}}}}}, d{{"$mergeObjects", a{"$n", "$o", "$nope"}}}, d{{"$mergeObjects", a{"$o", "$i"}}}, d{{"$mergeObjects", a{"$n"}}}, d{{"$mergeObjects", "$o"}}, d{{"$mergeObjects", a{}}},
+	d{{"$mergeObjects", a{"$o", d{{"x", "$$REMOVE"}}}}}, d{{"$mergeObjects", a{d{{"b", 1}, {"a", 2}}, d{{"a", 3}, {"b", 4}}}}}, d{{"$mergeObjects", "$ao"}}, d{{"$mergeObjects", a{a{d{{"p", 1}}, d{{"q", 2}}}}}}, d{{"$mergeObjects", a{d{{"x", nil}}, d{{"x", 1}}, d{{"x", nil}}}}},
+	d{{"$arrayElemAt", a{"$a", 0}}}, d{{"$arrayElemAt", a{"$a", -1}}}, d{{"$arrayElemAt", a{"$a", -2}}}, d{{"$arrayElemAt", a{"$a", 99}}}, d{{"$arrayElemAt", a{"$a", -99}}}, d{{"$arrayElemAt", a{"$n", 0}}}, d{{"$arrayElemAt", a{"$a", nil}}},
+	d{{"$arrayElemAt", a{"$s", 0}}}, d{{"$arrayElemAt", a{"$a", "$s"}}}, d{{"$arrayElemAt", a{"$a", 1.5}}}, d{{"$arrayElemAt", a{"$ao.k", 1}}},
+	d{{"$first", "$a"}}, d{{"$last", "$ao"}}, d{{"$first", "$empty"}}, d{{"$last", "$empty"}}, d{{"$first", "$n"}}, d{{"$first", "$s"}}, d{{"$first", "$nope"}}, d{{"$first", a{a{5, 6}}}}, d{{"$first", a{5, 6}}},
+	d{{"$let", d{{"vars", d{{"v", d{{"$add", a{"$i", 1}}}}}}, {"in", d{{"$multiply", a{"$$v", "$$v"}}}}}}}, d{{"$let", d{{"vars", d{{"v", "$o"}}}, {"in", "$$v.y.z"}}}}, d{{"$let", d{{"vars", d{{"v", "$nope"}}}, {"in", d{{"$type", "$$v"}}}}}},
+	d{{"$let", d{{"vars", d{{"v", 1}, {"w", "$$v"}}}, {"in", "$$w"}}}}, d{{"$let", d{{"in", 1}}}}, d{{"$let", d{{"vars", d{{"V", 1}}}, {"in", 1}}}}, d{{"$let", d{{"vars", d{}}, {"in", "$$ROOT.s"}}}}, d{{"$let", d{{"vars", d{}}}}}, d{{"$let", 1}},
+	d{{"$let", d{{"vars", d{}}, {"in", 1}, {"x", 1}}}},
+	"$$nope", "$$", "$", "$a..b", "$a.", "$.a", d{{"$nope", 1}}, d{{"$cond", a{true, 1, d{{"$nope", 1}}}}}, d{{"$add", a{1}}, {"x", 1}}, d{{"$add", a{1}}, {"$eq", a{1, 1}}},
+	d{{"$or", a{true, d{{"$toLong", "$s"}}}}}, d{{"$and", a{"$nope", d{{"$toLong", "$s"}}}}}, d{{"$ifNull", a{"$i", d{{"$toLong", "$s"}}}}}, d{{"$cond", a{"$t", 1, d{{"$toLong", "$s"}}}}},
+	d{{"$toLong", "$$NOW"}}, d{{"$add", a{"$$NOW", 35000}}}, d{{"$subtract", a{"$$NOW", 1000}}}, "$$NOW", "$$NOW.x",
+	d{{"$lt", a{d{{"$toLong", "$d"}}, d{{"$toLong", "$$NOW"}}}}}, d{{"$max", a{d{{"$add", a{d{{"$ifNull", a{"$token", int64(0)}}}, int64(1)}}}, d{{"$toLong", "$$NOW"}}}}},
+}
+
+// pipelines of more than one field or stage.
+var updates = []any{
+	set(e{"i", "$nope"}), set(e{"o.x", 5}), set(e{"o.new.deep", "$i"}), set(e{"o", d{{"new", "$i"}}}), set(e{"o", d{{"y", d{{"w", 1}}}}}), set(e{"s", d{{"sub", 1}}}),
+	set(e{"a", d{{"sub", "$i"}}}), set(e{"ao.k", "$s"}), set(e{"o.x", "$$REMOVE"}), set(e{"fresh.x", "$$REMOVE"}), set(e{"fresh", d{{"x", "$nope"}, {"y", 1}}}), set(e{"o", d{}}),
+	set(e{"o", d{{"$literal", d{}}}}), set(e{"i", "$l"}, e{"l", "$i"}, e{"zz", "$s"}), set(e{"z1", 1}, e{"a1", 2}, e{"i", 3}), set(e{"o", 1}, e{"o.x", 2}), set(e{"o.x", 2}, e{"o", 1}),
+	set(e{"o.x", 1}, e{"o.q", 2}, e{"m", 3}, e{"o.r", 4}), set(e{"n1.b", 1}, e{"n2", 2}, e{"n1.a", 3}), set(e{"o", d{{"y.z", 1}}}), set(e{"o", d{{"x", 1}, {"$add", 1}}}), set(e{"$x", 1}),
+	set(e{"", 1}), set(e{"a..b", 1}), a{d{{"$set", d{}}}}, a{d{{"$set", 5}}}, a{}, a{d{}}, a{d{{"$set", d{{"x", 1}}}, {"$unset", "i"}}}, a{d{{"$nope", 1}}}, a{d{{"$match", d{}}}}, a{5},
+	set(e{"x", "$i"}), a{d{{"$set", d{{"x", "$i"}}}}, d{{"$set", d{{"y", "$x"}}}}, d{{"$unset", "x"}}}, a{d{{"$addFields", d{{"x", d{{"$add", a{"$i", 1}}}}}}}},
+	a{d{{"$unset", "i"}}}, a{d{{"$unset", a{"i", "o.y.z", "ao.k"}}}}, a{d{{"$unset", "nope"}}}, a{d{{"$unset", "o.nope.x"}}}, a{d{{"$unset", a{}}}}, a{d{{"$unset", 5}}}, a{d{{"$unset", ""}}}, a{d{{"$unset", "$i"}}}, a{d{{"$unset", a{"o", "o.x"}}}},
+	a{d{{"$unset", "_id"}}}, a{d{{"$unset", a{"i", "i"}}}},
+	a{d{{"$replaceWith", "$o"}}}, a{d{{"$replaceWith", "$i"}}}, a{d{{"$replaceWith", "$nope"}}}, a{d{{"$replaceWith", d{{"x", "$i"}, {"_id", "$_id"}}}}}, a{d{{"$replaceWith", d{{"x", "$i"}, {"_id", "other"}}}}}, a{d{{"$replaceWith", d{{"x", "$nope"}}}}},
+	a{d{{"$replaceWith", d{{"$mergeObjects", a{d{{"first", 1}}, "$$ROOT", d{{"last", "$s"}}}}}}}}, a{d{{"$replaceWith", d{{"$cond", a{"$t", "$$ROOT", d{{"x", 1}}}}}}}}, a{d{{"$replaceWith", d{{"$cond", a{"$n", "$$ROOT", d{{"$mergeObjects", a{"$$ROOT", d{{"i", "$$REMOVE"}}}}}}}}}}},
+	a{d{{"$replaceRoot", d{{"newRoot", "$o"}}}}}, a{d{{"$replaceRoot", "$o"}}}, a{d{{"$replaceRoot", d{{"newRoot", "$o"}, {"x", 1}}}}}, a{d{{"$replaceWith", "$$ROOT"}}},
+	set(e{"_id", "other"}), set(e{"_id", "$_id"}), set(e{"_id", "$$REMOVE"}), set(e{"_id.x", 1}),
+	set(e{"history", d{{"$slice", a{d{{"$concatArrays", a{d{{"$ifNull", a{"$history", a{}}}}, a{d{{"nonce", "$s"}, {"gone", "$nope"}}}}}}, -3}}}}),
+	set(e{"i", d{{"$cond", a{false, 1, "$i"}}}}, e{"nope", d{{"$cond", a{false, 1, "$nope"}}}}),
+	// operators
+	d{{"$set", d{{"i", 9}}}}, d{{"$set", d{{"z", 1}, {"b1", 2}, {"a1", 3}}}}, d{{"$set", d{{"o.x", 5}, {"o.new.deep", 6}}}}, d{{"$set", d{{"i", int32(7)}}}}, d{{"$set", d{{"i", int64(7)}}}}, d{{"$set", d{{"s.x", 1}}}}, d{{"$set", d{{"n.x", 1}}}},
+	d{{"$unset", d{{"i", ""}, {"o.y.z", 1}}}}, d{{"$unset", d{{"nope.x", 1}}}}, d{{"$unset", d{{"s.x", 1}}}}, d{{"$set", d{{"i", 1}}}, {"$unset", d{{"l", 1}}}}, d{{"$set", d{{"i", 1}}}, {"$unset", d{{"i", 1}}}}, d{{"$set", d{{"o", 1}, {"o.x", 1}}}},
+	d{{"$setOnInsert", d{{"x", 1}}}}, d{{"$inc", d{{"i", 1}}}}, d{{"$inc", d{{"i", int64(1)}, {"l", 1.5}, {"x", 2}}}}, d{{"$inc", d{{"imax", int32(1)}}}}, d{{"$inc", d{{"big", 1}}}}, d{{"$inc", d{{"s", 1}}}}, d{{"$inc", d{{"i", "x"}}}}, d{{"$inc", d{{"n", 1}}}}, d{{"$inc", d{{"i", 0}}}},
+	d{{"$max", d{{"i", 9}, {"l", 3}, {"x", 1}}}}, d{{"$max", d{{"i", int64(7)}}}}, d{{"$max", d{{"i", 7.5}}}}, d{{"$max", d{{"n", 1}}}}, d{{"$max", d{{"d", bson.DateTime(1)}}}}, d{{"$min", d{{"i", 1}, {"s", 1}}}}, d{{"$max", d{{"o.x", 5}, {"o.w", 5}}}},
+	d{{"$nope", d{{"x", 1}}}}, d{{"$set", 1}}, d{{"$set", d{}}}, d{{"$set", d{{"_id", "other"}}}}, d{{"$set", d{{"", 1}}}}, d{{"$set", d{{"x..y", 1}}}}, d{{"$unset", d{{"_id", 1}}}}, d{{"$set", d{{"o", d{{"x", 1}, {"y", d{{"z", "deep"}}}}}}}},
+	d{{"$set", d{{"$x", 1}}}}, d{{"$set", d{{"x", 1}}}, {"y", 1}},
+	// replacements
+	d{{"x", 1}}, d{{"x", 1}, {"_id", "other"}}, d{}, d{{"locked", false}, {"owner", nil}, {"created", nil}, {"expire", nil}}, d{{"x", 1}, {"$set", d{{"y", 1}}}},
+}
+
+var filters = []d{
+	{{"i", 7}}, {{"i", 7.0}}, {{"i", 8}}, {{"n", nil}}, {{"nope", nil}}, {{"i", nil}}, {{"a", "four"}}, {{"a", 2}}, {{"a", a{1, 2, 3, "four", nil}}}, {{"o.x", 1}}, {{"o.y.z", "deep"}}, {{"o", d{{"x", 1}}}}, {{"ao.k", 2}}, {{"ao.k", 9}}, {{"ao.j", nil}}, {{"ao.nope", nil}},
+	{{"i", d{{"$gt", 6}}}}, {{"i", d{{"$gte", 7.0}}}}, {{"i", d{{"$lt", int64(7)}}}}, {{"i", d{{"$lte", 7}, {"$gt", 1}}}}, {{"i", d{{"$gt", "a"}}}}, {{"s", d{{"$gt", "a"}}}}, {{"nope", d{{"$lt", 5}}}}, {{"nope", d{{"$lte", nil}}}}, {{"nope", d{{"$lt", nil}}}}, {{"n", d{{"$gte", nil}}}},
+	{{"d", d{{"$lt", bson.DateTime(1_800_000_000_000)}}}}, {{"d", d{{"$lt", 1e15}}}}, {{"a", d{{"$gt", 2}}}}, {{"a", d{{"$gt", 5}}}}, {{"i", d{{"$ne", 7}}}}, {{"nope", d{{"$ne", 7}}}}, {{"nope", d{{"$ne", nil}}}}, {{"a", d{{"$ne", 2}}}},
+	{{"i", d{{"$in", a{1, 7}}}}}, {{"nope", d{{"$in", a{nil}}}}}, {{"a", d{{"$in", a{"four"}}}}}, {{"i", d{{"$nin", a{7}}}}}, {{"nope", d{{"$nin", a{7}}}}}, {{"i", d{{"$in", a{}}}}}, {{"i", d{{"$in", 5}}}},
+	{{"i", d{{"$exists", true}}}}, {{"n", d{{"$exists", true}}}}, {{"nope", d{{"$exists", true}}}}, {{"nope", d{{"$exists", false}}}}, {{"n", d{{"$exists", 0}}}}, {{"ao.k", d{{"$exists", true}}}}, {{"ao.zz", d{{"$exists", true}}}},
+	{{"d", d{{"$type", "date"}}}}, {{"n", d{{"$type", "null"}}}}, {{"nope", d{{"$type", "null"}}}}, {{"i", d{{"$type", "number"}}}}, {{"a", d{{"$type", "string"}}}}, {{"a", d{{"$type", "array"}}}},
+	{{"s", bson.Regex{Pattern: "^te"}}}, {{"s", d{{"$regex", "^TE"}}}}, {{"s", d{{"$regex", "^TE"}, {"$options", "i"}}}}, {{"s", d{{"$not", d{{"$eq", "x"}}}}}}, {{"i", d{{"$regex", "7"}}}},
+	{{"$or", a{d{{"i", 1}}, d{{"l", 7}}}}}, {{"$or", a{d{{"i", 1}}}}}, {{"$and", a{d{{"i", 7}}, d{{"l", 7}}}}}, {{"$nor", a{d{{"i", 7}}}}}, {{"$or", a{}}}, {{"$or", 1}}, {{"$nope", 1}}, {{"i", d{{"$nope", 1}}}},
+	{{"$expr", d{{"$eq", a{"$i", "$l"}}}}}, {{"$expr", d{{"$gt", a{"$d", "$$NOW"}}}}}, {{"i", 7}, {"s", "text"}}, {{"nan", math.NaN()}}, {{"nan", d{{"$gte", 1}}}}, {{"t", true}}, {{"t", 1}},
+}
+
+// upserts run on no document; the filter has _id beside these.
+var upserts = []sameCase{
+	{update: set(e{"x", "$_id"})}, {update: set(e{"x", "$nonce"}), filter: d{{"nonce", "N"}}}, {update: set(e{"x", 1}), filter: d{{"nonce", d{{"$eq", "N"}}}, {"o.p", 1}}}, {update: set(e{"x", 1}), filter: d{{"n", d{{"$gt", 1}}}}},
+	{update: set(e{"x", 1}), filter: d{{"$expr", true}}}, {update: set(e{"x", 1}), filter: d{{"$and", a{d{{"p", 1}}, d{{"q", 2}}}}}}, {update: set(e{"x", 1}), filter: d{{"$or", a{d{{"p", 1}}}}}}, {update: set(e{"x", 1}), filter: d{{"$or", a{d{{"p", 1}}, d{{"q", 1}}}}}},
+	{update: d{{"$set", d{{"x", 1}}}, {"$setOnInsert", d{{"y", 2}}}}, filter: d{{"z", 1}}}, {update: d{{"$inc", d{{"x", 1}}}}}, {update: d{{"$max", d{{"x", 1}}}}}, {update: d{{"x", 1}}, filter: d{{"z", 1}}}, {update: d{{"x", 1}, {"_id", "other"}}},
+	{update: d{{"$set", d{{"_id", "other"}}}}}, {update: a{d{{"$replaceWith", d{{"x", "$_id"}}}}}}, {update: a{d{{"$unset", "_id"}}}}, {update: d{{"$unset", d{{"x", 1}}}}}, {update: d{{"$set", d{{"z", 2}}}}, filter: d{{"z", 1}}}, {update: set(e{"x", 1}), filter: d{{"p", 1}, {"$and", a{d{{"p", 1}}}}}},
+	{update: d{{"$set", d{{"x", 1}}}}, filter: d{{"$or", a{d{{"locked", false}}, d{{"expire", d{{"$lt", bson.DateTime(5)}}}}}}}}, {update: a{d{{"$set", d{{"x", d{{"$type", "$y"}}}}}}}}, {update: set(e{"t", "$$NOW"}, e{"e", d{{"$add", a{"$$NOW", 35000}}}})},
+}
