@@ -1,0 +1,258 @@
+package gate
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+// Config is what a [Gate] works with.
+type Config struct {
+	Clock    Clock
+	Budget   Budget
+	Lock     Lock
+	Workload Workload
+	// Reacquire waits for the lock again after a loss, once the workload is gone; otherwise the gate ends.
+	Reacquire bool
+	// FinishWithin is how long the store is asked to end a lease.
+	FinishWithin time.Duration
+	// Observe is told of every change, in order; it must not block.
+	Observe func(Change)
+}
+
+// Change is something an observer may want to show.
+type Change struct {
+	State  State
+	Action ActionKind
+	// Grant is the lease's, where there is one.
+	Grant  Grant
+	Reason string
+	Err    error
+}
+
+// Result is how a gate ended.
+type Result struct {
+	// Started is true where a workload was started at least once.
+	Started bool
+	// Ended is how the last workload ended.
+	Ended Ended
+	// Lost says why the last lease was lost, "" where it was not.
+	Lost string
+	// Acquire is why waiting ended without the lock.
+	Acquire error
+	// Finish is why the store did not acknowledge the end of the last lease.
+	Finish error
+}
+
+// Gate drives a [Machine].
+type Gate struct {
+	cfg Config
+
+	mu      sync.Mutex
+	machine *Machine
+	lease   Lease
+
+	result Result
+	events chan message
+	// tasks are the goroutines of the gate: waiting, listening to a lease, finishing.
+	tasks sync.WaitGroup
+}
+
+// New makes a gate. Call Run.
+func New(cfg Config) (*Gate, error) {
+	if err := cfg.Budget.Validate(); err != nil {
+		return nil, err
+	}
+	if cfg.Observe == nil {
+		cfg.Observe = func(Change) {}
+	}
+	return &Gate{cfg: cfg, machine: NewMachine(cfg.Budget, cfg.Reacquire), events: make(chan message)}, nil
+}
+
+// Open is true while the workload may run, computed at the moment of asking.
+func (g *Gate) Open() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.machine.IsOpen(g.cfg.Clock.Now())
+}
+
+// State is where the gate is, and under which grant.
+func (g *Gate) State() (State, Grant) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.machine.State(), g.grant()
+}
+
+func (g *Gate) grant() Grant {
+	if g.lease == nil {
+		return Grant{}
+	}
+	return Grant{Key: g.lease.Key(), Token: g.lease.Token(), Deadline: g.machine.Deadline()}
+}
+
+// Run waits for the lock, lets the workload run while it is held, and returns
+// when everything has ended: the workload is gone or was never started, the lease is given
+// back or the store did not answer in time. When ctx ends, a gate that waits ends at once; one whose workload runs
+// goes on until the workload has ended, and does not wait for the lock again.
+func (g *Gate) Run(ctx context.Context) Result {
+	stop := ctx.Done()
+	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer g.tasks.Wait()
+	defer cancel()
+
+	acquire := func() { g.acquire(ctx, work) }
+	g.do(work, acquire, []Action{{Kind: Wait}})
+	for {
+		g.mu.Lock()
+		wake, due := g.machine.Wake()
+		g.mu.Unlock()
+		var timer <-chan time.Time
+		if due {
+			// Go's timers stand still while the machine is suspended: look at the clock at least once a second.
+			timer = time.After(min(max(wake-g.cfg.Clock.Now(), 0), time.Second))
+		}
+		var e Event
+		select {
+		case m := <-g.events:
+			if e = m.Event; g.stale(m) {
+				continue
+			}
+			g.note(work, m)
+		case err := <-g.cfg.Workload.Broken():
+			e = Event{Kind: Broken, Reason: err.Error()}
+		case ended := <-g.cfg.Workload.Gone():
+			e = Event{Kind: Gone, Ended: ended}
+			g.result.Ended = ended
+		case <-stop:
+			stop = nil
+			e = Event{Kind: Stop}
+		case <-timer:
+		}
+		g.mu.Lock()
+		actions := g.machine.Step(g.cfg.Clock.Now(), e)
+		g.mu.Unlock()
+		if g.do(work, acquire, actions) {
+			return g.result
+		}
+	}
+}
+
+// do carries out actions in their order, and says whether the gate has ended.
+func (g *Gate) do(ctx context.Context, acquire func(), actions []Action) (end bool) {
+	w := g.cfg.Workload
+	for _, a := range actions {
+		state, grant := g.State()
+		if a.Kind == Open {
+			g.result.Started, g.result.Lost = true, ""
+		}
+		if a.Kind == Shut && state == Lost {
+			g.result.Lost = a.Reason
+		}
+		// Readiness first: it is the machine's state, and observers hear of it before anything else is done.
+		g.cfg.Observe(Change{State: state, Action: a.Kind, Grant: grant, Reason: a.Reason})
+		switch a.Kind {
+		case Open:
+			w.Start(grant)
+		case Extend:
+			w.Extend(grant.Deadline)
+		case Shut:
+		case Warn:
+			g.warned(ctx, w.Warn(a.Reason))
+		case Terminate:
+			w.Terminate()
+		case Kill:
+			w.Kill()
+		case Finish:
+			g.finish(ctx, a.Outcome)
+		case Wait:
+			g.tasks.Go(acquire)
+		case Exit:
+			return true
+		}
+	}
+	return false
+}
+
+// message is an event with what came with it.
+type message struct {
+	Event
+	lease Lease
+	err   error
+}
+
+// stale tells events of a lease that has been replaced.
+func (g *Gate) stale(m message) bool {
+	return (m.Kind == Renewed || m.Kind == LeaseLost) && m.lease != g.lease
+}
+
+// note keeps what came with an event.
+func (g *Gate) note(ctx context.Context, m message) {
+	switch m.Kind {
+	case Acquired:
+		g.mu.Lock()
+		g.lease = m.lease
+		g.mu.Unlock()
+		g.tasks.Go(func() { g.listen(ctx, m.lease) })
+	case Refused:
+		g.result.Acquire = m.err
+	case Finished:
+		g.result.Finish = m.err
+	}
+}
+
+// acquire waits for the lock until asked ends, and says how that ended.
+func (g *Gate) acquire(asked, ctx context.Context) { //nolint:revive // two lives: who asks may stop, the gate goes on
+	lease, err := g.cfg.Lock.Acquire(asked)
+	if err != nil {
+		g.post(ctx, message{Event: Event{Kind: Refused}, err: err})
+		return
+	}
+	g.post(ctx, message{Event: Event{Kind: Acquired, Deadline: lease.Deadline()}, lease: lease})
+}
+
+// listen turns what happens to a lease into events.
+func (g *Gate) listen(ctx context.Context, lease Lease) {
+	for {
+		select {
+		case <-lease.Renewed():
+			g.post(ctx, message{Event: Event{Kind: Renewed, Deadline: lease.Deadline()}, lease: lease})
+		case <-lease.Done():
+			g.post(ctx, message{Event: Event{Kind: LeaseLost, Reason: lease.Err().Error()}, lease: lease})
+			return
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// finish ends the lease in the store, beside everything else.
+func (g *Gate) finish(ctx context.Context, outcome Outcome) {
+	lease := g.lease
+	g.tasks.Go(func() {
+		within, cancel := context.WithTimeout(ctx, g.cfg.FinishWithin)
+		defer cancel()
+		err := lease.Finish(within, outcome)
+		g.post(ctx, message{Event: Event{Kind: Finished}, err: err})
+	})
+}
+
+// warned posts Warned once the sentinel is written; at once where there is nothing to wait for.
+func (g *Gate) warned(ctx context.Context, written <-chan struct{}) {
+	g.tasks.Go(func() {
+		if written != nil {
+			select {
+			case <-written:
+			case <-ctx.Done():
+				return
+			}
+		}
+		g.post(ctx, message{Event: Event{Kind: Warned}})
+	})
+}
+
+func (g *Gate) post(ctx context.Context, m message) {
+	select {
+	case g.events <- m:
+	case <-ctx.Done():
+	}
+}

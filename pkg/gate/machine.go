@@ -1,0 +1,254 @@
+package gate
+
+import "time"
+
+// State is where the machine is.
+type State int
+
+// The states. From Lost it goes back to Waiting, or to Released.
+const (
+	// Waiting for the lock; no workload runs.
+	Waiting State = iota
+	// Held: the workload runs.
+	Held
+	// Lost: the workload is being stopped, or is gone and the lease is being given back.
+	Lost
+	// Released: the end. The lease is being given back, or has been.
+	Released
+)
+
+func (s State) String() string {
+	return [...]string{"waiting", "held", "lost", "released"}[s]
+}
+
+// EventKind tells events apart.
+type EventKind int
+
+// The events.
+const (
+	// Tick: time has passed.
+	Tick EventKind = iota
+	// Acquired: a lease was obtained; Deadline is its.
+	Acquired
+	// Refused: waiting has ended without a lease, and not to be repeated.
+	Refused
+	// Renewed: the lease has a later Deadline.
+	Renewed
+	// LeaseLost: the lease is definitely lost; Reason says why.
+	LeaseLost
+	// Broken: what protects the workload has failed; Reason says how.
+	Broken
+	// Warned: the sentinel has been written.
+	Warned
+	// Stop: somebody has asked the gate to end. What runs is stopped by whoever asked, not by the gate.
+	Stop
+	// Gone: there is evidence that no process of the workload is left; Ended says how it ended.
+	Gone
+	// Finished: the store has answered the end of the lease, or will not.
+	Finished
+)
+
+func (k EventKind) String() string {
+	return [...]string{"tick", "acquired", "refused", "renewed", "lease lost", "broken", "warned", "stop", "gone", "finished"}[k]
+}
+
+// Event is something that happened.
+type Event struct {
+	Kind     EventKind
+	Deadline time.Duration
+	Reason   string
+	Ended    Ended
+}
+
+// ActionKind tells actions apart.
+type ActionKind int
+
+// The actions, to be carried out in the order in which they are returned.
+const (
+	// Open: show readiness and start the workload.
+	Open ActionKind = iota
+	// Extend: tell the workload's watchers of the new deadline.
+	Extend
+	// Shut: readiness is false from here on; Reason says why.
+	Shut
+	// Warn: write the sentinel.
+	Warn
+	// Terminate: SIGTERM to all of the workload.
+	Terminate
+	// Kill: SIGKILL to all of the workload, until nothing is left.
+	Kill
+	// Finish: end the lease in the store with Outcome, then send Finished.
+	Finish
+	// Wait: acquire the lock, again.
+	Wait
+	// Exit: the end.
+	Exit
+)
+
+func (k ActionKind) String() string {
+	return [...]string{"open", "extend", "shut", "warn", "terminate", "kill", "finish", "wait", "exit"}[k]
+}
+
+// Action is something to be done.
+type Action struct {
+	Kind    ActionKind
+	Outcome Outcome
+	Reason  string
+}
+
+// Machine is the gate's state machine. It is not safe for concurrent use.
+type Machine struct {
+	budget    Budget
+	reacquire bool
+
+	state    State
+	deadline time.Duration
+	stopping bool // asked to end
+	running  bool // a workload was started and there is no evidence yet that it is gone
+	again    bool // wait again once the lease that came too late has been given back
+
+	// While Lost and running: the next step of stopping it, and when.
+	step   ActionKind
+	stepAt time.Duration
+	killAt time.Duration
+}
+
+// NewMachine makes a machine that waits. With reacquire it waits again after a loss; otherwise it ends.
+func NewMachine(budget Budget, reacquire bool) *Machine {
+	return &Machine{budget: budget, reacquire: reacquire, step: Exit}
+}
+
+// State is where the machine is.
+func (m *Machine) State() State { return m.state }
+
+// Deadline is the lease's, while Held.
+func (m *Machine) Deadline() time.Duration { return m.deadline }
+
+// IsOpen is true while the workload may run.
+func (m *Machine) IsOpen(now time.Duration) bool { return m.state == Held && now < m.deadline }
+
+// Wake is when the next Tick is due, if one is.
+func (m *Machine) Wake() (at time.Duration, ok bool) {
+	switch {
+	case m.state == Held:
+		return m.deadline, true
+	case m.state == Lost && m.running && m.step != Exit:
+		return m.stepAt, true
+	}
+	return 0, false
+}
+
+// Step takes an event at an instant and says what is to be done. The clock is
+// looked at first, whatever the event is.
+func (m *Machine) Step(now time.Duration, e Event) []Action {
+	var do []Action
+	if m.state == Held && now >= m.deadline {
+		do = m.lose(now, "the deadline has passed without an acknowledged renewal")
+	}
+	if m.state == Lost && m.running {
+		do = append(do, m.stop(now)...)
+	}
+	return append(do, m.take(now, e)...)
+}
+
+func (m *Machine) take(now time.Duration, e Event) []Action {
+	switch e.Kind {
+	case Tick:
+	case Acquired:
+		return m.acquired(now, e)
+	case Refused:
+		m.state = Released
+		return []Action{{Kind: Exit}}
+	case Renewed:
+		if m.state == Held && e.Deadline > m.deadline {
+			m.deadline = e.Deadline
+			return []Action{{Kind: Extend}}
+		}
+	case LeaseLost, Broken:
+		if m.state == Held {
+			return append(m.lose(now, e.Reason), m.stop(now)...)
+		}
+	case Warned:
+		if m.state == Lost && m.running && m.step == Terminate {
+			m.stepAt = now
+			return m.stop(now)
+		}
+	case Stop:
+		// What waits is told by whoever asked, and answers Refused, or Acquired after all.
+		m.stopping = true
+	case Gone:
+		return m.gone(e)
+	case Finished:
+		return m.finished()
+	}
+	return nil
+}
+
+func (m *Machine) acquired(now time.Duration, e Event) []Action {
+	switch {
+	case m.state != Waiting:
+		return nil
+	case m.stopping:
+		m.state = Released
+		return []Action{{Kind: Finish, Outcome: Release}}
+	case now >= e.Deadline:
+		// It came too late to be used. Nothing was started under it.
+		m.again = true
+		return []Action{{Kind: Finish, Outcome: Release}}
+	}
+	m.state, m.deadline, m.running = Held, e.Deadline, true
+	return []Action{{Kind: Open}}
+}
+
+// lose shuts the gate. The instants that follow are counted from the loss, or
+// from the deadline where that is past.
+func (m *Machine) lose(now time.Duration, reason string) []Action {
+	from := min(now, m.deadline)
+	m.state = Lost
+	// The sentinel has a quarter of the time to SIGKILL to be written; SIGTERM does not wait for it longer.
+	m.step, m.stepAt, m.killAt = Terminate, from+m.budget.KillAfter/4, from+m.budget.KillAfter
+	return []Action{{Kind: Shut, Reason: reason}, {Kind: Warn, Reason: reason}}
+}
+
+// stop does what is due of SIGTERM and SIGKILL.
+func (m *Machine) stop(now time.Duration) []Action {
+	switch {
+	case m.step == Exit:
+		return nil
+	case now >= m.killAt:
+		m.step = Exit // nothing after SIGKILL: whoever kills goes on until nothing is left
+		return []Action{{Kind: Kill}}
+	case m.step == Terminate && now >= m.stepAt:
+		m.step, m.stepAt = Kill, m.killAt
+		return []Action{{Kind: Terminate}}
+	}
+	return nil
+}
+
+func (m *Machine) gone(e Event) []Action {
+	if !m.running {
+		return nil
+	}
+	m.running, m.step = false, Exit
+	if m.state == Lost {
+		return []Action{{Kind: Finish, Outcome: Failed}}
+	}
+	m.state = Released
+	outcome := Failed
+	if e.Ended.Err == nil && e.Ended.Code == 0 && e.Ended.Unasked {
+		outcome = Succeeded
+	}
+	return []Action{{Kind: Shut, Reason: "the workload has ended"}, {Kind: Finish, Outcome: outcome}}
+}
+
+func (m *Machine) finished() []Action {
+	switch {
+	case m.running || m.state == Waiting && !m.again:
+		return nil
+	case !m.stopping && (m.again || m.state == Lost && m.reacquire):
+		m.state, m.again = Waiting, false
+		return []Action{{Kind: Wait}}
+	}
+	m.state = Released
+	return []Action{{Kind: Exit}}
+}
