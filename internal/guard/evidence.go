@@ -1,0 +1,198 @@
+//go:build linux
+
+package guard
+
+import (
+	"os"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/mongogate/mongogate/internal/proctree"
+)
+
+// reap waits for children until no process of the tree can be left. Either
+// the guard says so before it ends: it was the tree's subreaper to the last.
+// Or it dies without that word: then all that is left of the tree is ours, and
+// the proof is our own ECHILD. The first proof does not need the second: as PID 1
+// we also inherit orphans that are not of the tree (kubectl exec).
+func (r *run) reap() {
+	err := r.untilGone()
+	if err != nil {
+		// The kernel does not answer what it is asked. There is no evidence, and
+		// so no release: the lease runs out.
+		r.reportBroken(err)
+		return
+	}
+	<-r.statusEnd // only the guard could write to it
+	close(r.evidence)
+	r.closeControl()
+	r.status.Close()
+	var back error
+	if r.term != nil {
+		back = r.term.takeBack()
+	}
+	r.w.finished(r.ended())
+	if back != nil {
+		r.w.command.Log.V(1).Info("terminal not restored", "cause", back.Error())
+	}
+}
+
+func (r *run) untilGone() error {
+	for {
+		exit, empty, err := proctree.WaitOne()
+		switch {
+		case err != nil:
+			return err
+		case empty:
+			return nil
+		case exit.PID == r.process.PID:
+			<-r.statusEnd
+			if r.guardEnded(exit) {
+				return nil
+			}
+		default:
+			r.adopted(exit)
+		}
+	}
+}
+
+// guardEnded says whether the guard has proved that the tree is empty. If not,
+// nobody watches what is left, and it is killed at once: the command's main
+// process has been by the kernel.
+func (r *run) guardEnded(exit proctree.Exit) (proved bool) {
+	r.mu.Lock()
+	proved = r.heard.empty
+	r.guardDead = !proved
+	killing := r.killing
+	r.mu.Unlock()
+	if proved {
+		return true
+	}
+	if killing {
+		return false // by our own hand, most likely: it was in the way
+	}
+	r.kill()
+	r.reportBroken(&GuardDiedError{Status: syscall.WaitStatus(exit.Status)})
+	return false
+}
+
+// adopted notes the main process's end if it came to us from a dead guard.
+func (r *run) adopted(exit proctree.Exit) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if exit.PID == r.heard.main && !r.heard.exited {
+		r.heard.exited, r.heard.exit = true, syscall.WaitStatus(exit.Status)
+	}
+}
+
+// GuardDiedError is what Broken receives when the guard has ended before its time.
+type GuardDiedError struct{ Status syscall.WaitStatus }
+
+func (e *GuardDiedError) Error() string {
+	if e.Status.Signaled() {
+		return "the guard was killed: " + e.Status.Signal().String()
+	}
+	return "the guard has ended while it was needed"
+}
+
+func (r *run) forward(sig syscall.Signal) {
+	if asksToStop(sig) {
+		r.mu.Lock()
+		r.asked = true
+		r.mu.Unlock()
+	}
+	r.tell(kindForward, int64(sig))
+}
+
+func (r *run) terminate() {
+	r.mu.Lock()
+	r.asked, r.termAsked = true, true
+	broken := r.brokenSaid
+	r.mu.Unlock()
+	if broken {
+		r.terminateDirectly()
+		return
+	}
+	r.tell(kindTerminate, 0)
+}
+
+// terminateDirectly does the guard's part when the guard does not listen. A
+// dead guard's tree is being killed already.
+func (r *run) terminateDirectly() {
+	r.mu.Lock()
+	wanted := r.termAsked && !r.guardDead && !r.killing
+	r.termAsked = false
+	r.mu.Unlock()
+	if !wanted {
+		return
+	}
+	r.w.runs.Go(func() {
+		if err := proctree.Terminate(os.Getpid(), r.process.PID); err != nil {
+			r.w.command.Log.Error(err, "some processes could not be terminated")
+		}
+	})
+}
+
+// kill works with a healthy guard, a frozen one and a dead one alike.
+func (r *run) kill() {
+	r.mu.Lock()
+	first := !r.killing
+	r.asked, r.killing = true, true
+	r.mu.Unlock()
+	if !first {
+		return
+	}
+	r.tell(kindKill, 0)
+	r.w.runs.Go(r.killUntilGone)
+}
+
+// Once the tree looks empty a healthy guard ends by itself within
+// farewell; one that does not is in the way of the evidence.
+const farewell = 100 * time.Millisecond
+
+// killUntilGone kills the tree first and the guard after it: should we die in
+// between, the guard is still there.
+func (r *run) killUntilGone() {
+	var (
+		backoff proctree.Backoff
+		emptyAt time.Time
+		budget  = r.w.command.Budget
+		stuck   = time.After(budget.Kill - budget.KillAfter)
+	)
+	for {
+		alive, err := proctree.KillPass(os.Getpid(), r.process.PID)
+		if err == nil && alive == 0 && emptyAt.IsZero() {
+			emptyAt = time.Now()
+		}
+		if r.deaf() || !emptyAt.IsZero() && time.Since(emptyAt) >= farewell {
+			_ = r.process.Signal(unix.SIGKILL)
+		}
+		select {
+		case <-r.evidence:
+			return
+		case <-stuck:
+			if hook := r.w.command.StuckPID1; hook != nil && os.Getpid() == 1 {
+				hook()
+			}
+		case <-time.After(backoff.Next()):
+		}
+	}
+}
+
+// deaf: a guard that no longer confirms does nothing for us either.
+func (r *run) deaf() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.brokenSaid
+}
+
+func (r *run) closeControl() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.control >= 0 {
+		unix.Close(r.control)
+		r.control = -1
+	}
+}

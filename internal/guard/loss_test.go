@@ -1,0 +1,251 @@
+//go:build linux
+
+package guard_test
+
+import (
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+func itoa(n int) string { return strconv.Itoa(n) }
+
+// stubborn ignores SIGTERM, and so does all that it starts: a child, and a
+// daemon that has forked twice and made a session of its own.
+const stubborn = `
+trap '' TERM HUP INT
+(setsid sh -c 'sh -c "while :; do sleep 0.05; done" & echo daemon >"$DIR/daemon"' &)
+sh -c 'while :; do sleep 0.05; done' &
+while [ ! -s "$DIR/daemon" ]; do sleep 0.01; done
+echo up >"$DIR/up"
+while :; do sleep 0.05; done`
+
+// polite says that it was asked.
+const polite = `
+trap 'echo asked >"$DIR/asked"; exit 0' TERM
+echo up >"$DIR/up"
+while :; do sleep 0.02; done`
+
+func TestGuardKilledTreeGone(t *testing.T) {
+	r := start(t, shell(stubborn))
+	r.untilFile("up")
+	r.next("start")
+	r.signal(r.guard(), syscall.SIGKILL)
+	r.untilGone(slack) // at once: nobody has to ask for it
+	if e := r.next("broken"); !strings.Contains(e.Err, "guard was killed") {
+		t.Errorf("broken: %q", e.Err)
+	}
+	if e := r.next("gone"); e.Code != 128+9 || e.Unasked || e.Err != "" {
+		t.Errorf("gone: %+v, want the death of the command by SIGKILL, asked for", e)
+	}
+}
+
+func TestGateKilledTreeGone(t *testing.T) {
+	r := start(t, shell(stubborn))
+	r.untilFile("up")
+	r.signalGate(syscall.SIGKILL)
+	r.untilGone(300*time.Millisecond + slack)
+}
+
+func TestGateKilledTreeIsAskedFirst(t *testing.T) {
+	s := shell(polite)
+	s.Kill, s.KillAfter = time.Hour, 30*time.Minute
+	r := start(t, s)
+	r.untilFile("up")
+	r.signalGate(syscall.SIGKILL)
+	r.untilFile("asked")
+	r.untilGone(slack)
+}
+
+func TestGateFrozenTreeGoneInTime(t *testing.T) {
+	s := shell(stubborn)
+	s.Lease = 2500 * time.Millisecond
+	r := start(t, s)
+	deadline := r.next("start").Until
+	r.untilFile("up")
+	r.signalGate(syscall.SIGSTOP)
+	var alive time.Duration
+	until(t, patience, "the tree is gone", func() bool {
+		at := now()
+		if len(r.left()) > 0 {
+			alive = at
+			return false
+		}
+		return true
+	})
+	if early := deadline - alive; early > 300*time.Millisecond {
+		t.Errorf("the tree was stopped %v before the deadline", early)
+	}
+	if late := now() - deadline - 300*time.Millisecond; late > slack {
+		t.Errorf("the tree was gone %v after SIGKILL was due", late)
+	}
+	r.signalGate(syscall.SIGCONT)
+	for {
+		e := r.next("broken", "gone")
+		if e.Kind == "gone" {
+			if e.Unasked {
+				t.Errorf("gone: %+v, want asked for", e)
+			}
+			return
+		}
+	}
+}
+
+func TestDeadlineMovesWithRenewals(t *testing.T) {
+	s := shell(polite)
+	s.Lease, s.Renew = 900*time.Millisecond, 100*time.Millisecond
+	r := start(t, s)
+	begun := r.next("start")
+	r.untilFile("up")
+	until(t, patience, "three leases have passed", func() bool { return now() > begun.At+3*s.Lease })
+	if got := r.read("asked"); got != "" {
+		t.Fatal("stopped although the lease was renewed")
+	}
+	r.order("norenew")
+	stopped := now()
+	e := r.next("gone")
+	if e.At > stopped+s.Lease+300*time.Millisecond+slack {
+		t.Errorf("gone %v after the last renewal", e.At-stopped)
+	}
+	if e.Unasked {
+		t.Errorf("gone: %+v, want asked for: the guard had stopped it", e)
+	}
+	r.untilFile("asked")
+}
+
+func TestGuardFrozenIsFoundOutAndTreeGone(t *testing.T) {
+	s := shell(stubborn)
+	s.Confirm, s.Renew, s.React = 500*time.Millisecond, 150*time.Millisecond, true
+	r := start(t, s)
+	r.next("start")
+	r.untilFile("up")
+	frozen := now()
+	r.signal(r.guard(), syscall.SIGSTOP)
+	e := r.next("broken")
+	if after := e.At - frozen; after < s.Confirm/2 || after > s.Confirm+s.Renew+slack {
+		t.Errorf("found out after %v, want about %v", after, s.Confirm)
+	}
+	e = r.next("gone")
+	if e.Unasked || e.Code != 128+9 {
+		t.Errorf("gone: %+v", e)
+	}
+	if left := r.left(); len(left) > 0 {
+		t.Errorf("left after the evidence: %v", left)
+	}
+}
+
+// The guard does not listen, so SIGTERM comes from the gate itself.
+func TestGuardFrozenTreeIsAskedFirst(t *testing.T) {
+	s := shell(polite)
+	s.Confirm, s.Renew, s.React = 400*time.Millisecond, 100*time.Millisecond, true
+	s.Kill, s.KillAfter = 20*time.Second, 5*time.Second
+	r := start(t, s)
+	r.next("start")
+	r.untilFile("up")
+	r.signal(r.guard(), syscall.SIGSTOP)
+	r.next("broken")
+	r.untilFile("asked")
+}
+
+// Kill does not wait until the silence is noticed.
+func TestKillWithFrozenGuard(t *testing.T) {
+	r := start(t, shell(stubborn))
+	r.next("start")
+	r.untilFile("up")
+	r.signal(r.guard(), syscall.SIGSTOP)
+	r.order("kill")
+	r.untilGone(slack)
+	r.next("gone")
+}
+
+func TestTerminateThenKill(t *testing.T) {
+	r := start(t, shell(stubborn))
+	r.next("start")
+	r.untilFile("up")
+	r.order("terminate")
+	r.order("kill")
+	if e := r.next("gone"); e.Unasked || e.Code != 128+9 {
+		t.Errorf("gone: %+v", e)
+	}
+	if left := r.left(); len(left) > 0 {
+		t.Errorf("left after the evidence: %v", left)
+	}
+}
+
+// A stopped process acts on SIGTERM because SIGCONT goes with it.
+func TestTerminateReachesStoppedProcesses(t *testing.T) {
+	r := start(t, shell(polite))
+	r.next("start")
+	r.untilFile("up")
+	for _, p := range r.left() {
+		if p.PPID == r.guard().PID {
+			r.signal(p, syscall.SIGSTOP)
+		}
+	}
+	r.order("terminate")
+	if e := r.next("gone"); e.Unasked || e.Code != 0 {
+		t.Errorf("gone: %+v", e)
+	}
+	r.untilFile("asked")
+}
+
+// A chain of processes, each of which lives only to start the next in a new
+// session: a list of them is out of date when it is made.
+func TestKillCatchesAMovingTarget(t *testing.T) {
+	s := shell(`"$0" "$0" & echo up >"$DIR/up"; while :; do sleep 0.05; done`)
+	s.Args = append(s.Args, script(t, `echo >>"$DIR/hops"; setsid "$1" "$1" & exit 0`))
+	r := start(t, s)
+	r.next("start")
+	r.untilFile("up")
+	until(t, patience, "the chain is running", func() bool { return len(r.read("hops")) > 20 })
+	r.order("kill")
+	r.next("gone")
+	if left := r.left(); len(left) > 0 {
+		t.Errorf("left after the evidence: %v", left)
+	}
+}
+
+func script(t *testing.T, lines string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "script")
+	if err := os.WriteFile(path, []byte("#!/bin/sh\n"+lines+"\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestFlockLivesAsLongAsTheTree(t *testing.T) {
+	lock := script(t, "")
+	s := shell(stubborn)
+	s.Flock, s.Kill, s.KillAfter = lock, 4*time.Second, time.Second
+	r := start(t, s)
+	r.untilFile("up")
+	r.signalGate(syscall.SIGKILL)
+	fd, err := unix.Open(lock, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(fd)
+	var refused int
+	until(t, patience, "the lock is free", func() bool {
+		alive := len(r.left()) > 0
+		free := unix.Flock(fd, unix.LOCK_EX|unix.LOCK_NB) == nil
+		if !free {
+			refused++
+		}
+		if free && alive && len(r.left()) > 1 {
+			t.Fatal("the lock was free while the tree lived")
+		}
+		return free
+	})
+	if refused == 0 {
+		t.Error("the lock was never held by the guard")
+	}
+	r.untilGone(slack)
+}

@@ -1,0 +1,210 @@
+//go:build linux
+
+package guard_test
+
+import (
+	"bytes"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/mongogate/mongogate/internal/guard"
+	"github.com/mongogate/mongogate/internal/proctree"
+	"github.com/mongogate/mongogate/pkg/gate"
+)
+
+const (
+	markName = "GUARD_TEST_MARK"
+	// slack is for two noisy cores, on top of what is promised.
+	slack = 1500 * time.Millisecond
+	// patience is for what only has to happen at some time.
+	patience = 20 * time.Second
+)
+
+// rig is one gate with guard and command, watched from outside.
+type rig struct {
+	t      *testing.T
+	gate   *exec.Cmd
+	orders *os.File
+	events *json.Decoder
+	mark   string
+	dir    string
+}
+
+func shell(script string) gateSpec { return gateSpec{Path: "/bin/sh", Args: []string{"-c", script}} }
+
+// start runs a gate. Unsaid durations are those of a lease that is long and a kill budget that is short.
+func start(t *testing.T, s gateSpec, tweak ...func(*exec.Cmd)) *rig {
+	t.Helper()
+	r := &rig{t: t, mark: rand.Text(), dir: t.TempDir()}
+	for _, d := range []struct {
+		value *time.Duration
+		unset time.Duration
+	}{{&s.Kill, time.Second}, {&s.KillAfter, 300 * time.Millisecond}, {&s.Confirm, 10 * time.Second}, {&s.Lease, time.Hour}} {
+		if *d.value == 0 {
+			*d.value = d.unset
+		}
+	}
+	s.Env = append(append(os.Environ(), s.Env...), markName+"="+r.mark, "DIR="+r.dir)
+	spec, err := json.Marshal(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ordersIn, orders := pipe(t)
+	events, eventsOut := pipe(t)
+	r.orders, r.events = orders, json.NewDecoder(events)
+	stdout, err := os.Create(r.path("stdout"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.gate = exec.Command(os.Args[0], gateName, string(spec))
+	r.gate.Stdout, r.gate.Stderr = stdout, stdout
+	r.gate.ExtraFiles = []*os.File{ordersIn, eventsOut}
+	for _, change := range tweak {
+		change(r.gate)
+	}
+	if err := r.gate.Start(); err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range []*os.File{ordersIn, eventsOut, stdout} {
+		f.Close()
+	}
+	t.Cleanup(r.end)
+	_ = events.SetReadDeadline(time.Now().Add(patience))
+	return r
+}
+
+func pipe(t *testing.T) (in, out *os.File) {
+	t.Helper()
+	in, out, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { in.Close(); out.Close() })
+	return in, out
+}
+
+// end leaves nothing behind, whatever a failed test has left.
+func (r *rig) end() {
+	_ = r.gate.Process.Kill()
+	for range 100 {
+		left := r.left()
+		if len(left) == 0 {
+			break
+		}
+		for _, p := range left {
+			_ = p.Signal(syscall.SIGKILL)
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	_ = r.gate.Wait()
+	if r.t.Failed() {
+		r.t.Logf("output of the gate's processes:\n%s", r.read("stdout"))
+	}
+}
+
+func (r *rig) path(name string) string { return filepath.Join(r.dir, name) }
+
+func (r *rig) read(name string) string {
+	b, err := os.ReadFile(r.path(name))
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		r.t.Fatal(err)
+	}
+	return string(b)
+}
+
+// left are the living processes of guard and command.
+func (r *rig) left() []proctree.Process {
+	marked, err := proctree.Marked(markName, r.mark)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return marked
+}
+
+// until polls for what is to happen.
+func until(t *testing.T, within time.Duration, what string, happened func() bool) {
+	t.Helper()
+	for end := time.Now().Add(within); !happened(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("not within %v: %s", within, what)
+		}
+	}
+}
+
+// untilFile waits for a file that the command writes.
+func (r *rig) untilFile(name string) string {
+	r.t.Helper()
+	until(r.t, patience, "file "+name, func() bool { return strings.HasSuffix(r.read(name), "\n") })
+	return strings.TrimSpace(r.read(name))
+}
+
+func (r *rig) untilGone(within time.Duration) {
+	r.t.Helper()
+	until(r.t, within, "no process of the tree is left", func() bool { return len(r.left()) == 0 })
+}
+
+// guard finds the guard: the gate's only child.
+func (r *rig) guard() proctree.Process {
+	r.t.Helper()
+	var found proctree.Process
+	until(r.t, patience, "a guard", func() bool {
+		for _, p := range r.left() {
+			if p.PPID == r.gate.Process.Pid && isGuard(p) {
+				found = p
+			}
+		}
+		return found.PID != 0
+	})
+	return found
+}
+
+func isGuard(p proctree.Process) bool {
+	cmdline, err := os.ReadFile("/proc/" + itoa(p.PID) + "/cmdline")
+	return err == nil && bytes.Contains(cmdline, []byte("\x00"+guard.Name+"\x00"))
+}
+
+func (r *rig) signal(p proctree.Process, sig syscall.Signal) {
+	r.t.Helper()
+	if err := p.Signal(sig); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+func (r *rig) signalGate(sig syscall.Signal) {
+	r.t.Helper()
+	if err := r.gate.Process.Signal(sig); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+func (r *rig) order(line string) {
+	r.t.Helper()
+	if _, err := io.WriteString(r.orders, line+"\n"); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+// next waits for the next event and wants it to be of one of the kinds.
+func (r *rig) next(kinds ...string) event {
+	r.t.Helper()
+	var e event
+	if err := r.events.Decode(&e); err != nil {
+		r.t.Fatalf("waiting for %v: %v", kinds, err)
+	}
+	if !slices.Contains(kinds, e.Kind) {
+		r.t.Fatalf("event %+v, want %v", e, kinds)
+	}
+	return e
+}
+
+func now() time.Duration { return gate.BootClock().Now() }

@@ -1,0 +1,219 @@
+//go:build linux
+
+package guard
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/mongogate/mongogate/internal/proctree"
+	"github.com/mongogate/mongogate/pkg/gate"
+)
+
+// longestSleep bounds every sleep: poll(2) measures by a clock that stands
+// still while the machine is suspended, and a deadline may have passed meanwhile.
+const longestSleep = time.Second
+
+// watch is the guard's one loop: read what the gate has said, look at the
+// clock, act, reap, sleep. Nothing in it waits for anybody: pipes do not block,
+// and what is written to standard error is written on the side.
+type watch struct {
+	spec    spec
+	command []string
+
+	control, status, children int
+	clock                     gate.Clock
+	stop                      *stop
+
+	gateGone   bool
+	starting   bool // the command has been started, or could not be
+	main       int  // its process id; zero before and after
+	terminated bool
+	reported   bool // kindStopping was sent
+	backoff    proctree.Backoff
+}
+
+func (w *watch) run() error {
+	for {
+		w.listen()
+		if !w.starting && (w.stop.deadline > 0 || w.gateGone || w.stop.term != never) {
+			w.begin()
+		}
+		killing := w.act()
+		empty, err := w.reap()
+		if err != nil {
+			return err
+		}
+		if empty && w.starting {
+			w.tell(record{Kind: kindEmpty})
+			return nil
+		}
+		w.sleep(killing)
+	}
+}
+
+// listen takes all that the gate has sent before anything is judged, so that
+// the newest deadline counts however late we wake, and confirms it.
+func (w *watch) listen() {
+	if w.gateGone {
+		return
+	}
+	records, err := drain(w.control)
+	now := w.clock.Now()
+	newest := uint64(0)
+	for _, r := range records {
+		if w.obey(r, now) {
+			newest = r.Seq
+		}
+	}
+	if newest > 0 {
+		w.tell(record{Kind: kindConfirmed, Seq: newest})
+	}
+	if err != nil { // the end of the file, or a pipe that can no longer be read: nobody guides us
+		w.gateGone = true
+		w.stop.gateGone(now)
+		reason := "the gate has died"
+		if !errors.Is(err, io.EOF) {
+			reason = err.Error()
+		}
+		w.report(reasonGateGone, reason)
+	}
+}
+
+// obey says whether the record may be confirmed.
+func (w *watch) obey(r record, now time.Duration) bool {
+	switch r.Kind {
+	case kindDeadline:
+		if w.stop.deadline == 0 {
+			w.stop.deadline = time.Duration(r.Value) // judged by extend, passed or not
+		}
+		return w.stop.extend(now, time.Duration(r.Value))
+	case kindTerminate:
+		w.stop.by(now, never)
+	case kindKill:
+		w.stop.by(now, now)
+	case kindForward:
+		w.forward(syscall.Signal(r.Value))
+	}
+	return true
+}
+
+// forward gives a signal to the main process. Where there is none, not yet or
+// no more, a request to stop is meant for the start or for what is left of the tree.
+func (w *watch) forward(sig syscall.Signal) {
+	switch {
+	case w.main != 0:
+		_ = unix.Kill(w.main, sig) // our child, not yet reaped: the id is its own
+	case asksToStop(sig):
+		w.stop.by(0, never)
+	}
+}
+
+// begin starts the command, if it still may run.
+func (w *watch) begin() {
+	w.starting = true
+	now := w.clock.Now()
+	if w.stop.at(now) != orderNone {
+		failure := unix.ECANCELED
+		if w.stop.lost {
+			failure = unix.ETIME
+		}
+		w.tell(record{Kind: kindFailed, Value: int64(failure)})
+		return
+	}
+	pid, err := startCommand(w.command, w.spec.Terminal)
+	if err != nil {
+		w.tell(record{Kind: kindFailed, Value: int64(errnoOf(err))})
+		return
+	}
+	w.main = pid
+	w.tell(record{Kind: kindStarted, Value: int64(pid)})
+	leaveSession(pid)
+}
+
+// act looks at the clock first.
+func (w *watch) act() (killing bool) {
+	switch w.stop.at(w.clock.Now()) {
+	case orderNone:
+		return false
+	case orderTerminate:
+		w.reportLoss()
+		if !w.terminated {
+			w.terminated = true
+			_ = proctree.Terminate(os.Getpid()) // whoever could not be reached gets SIGKILL
+		}
+		return false
+	default:
+		_, _ = proctree.KillPass(os.Getpid()) // repeated until reap says that none is left
+		w.reportLoss()
+		return true
+	}
+}
+
+func (w *watch) reap() (empty bool, err error) {
+	exits, empty, err := proctree.Reap()
+	for _, exit := range exits {
+		if exit.PID == w.main && w.main != 0 {
+			w.main = 0
+			w.tell(record{Kind: kindExited, Value: int64(exit.Status)})
+			if !w.spec.WaitTree {
+				w.stop.leftover(w.clock.Now())
+			}
+		}
+	}
+	return empty, err
+}
+
+// sleep ends with the next instant, with news from the gate, or with a child.
+func (w *watch) sleep(killing bool) {
+	now := w.clock.Now()
+	pause := min(longestSleep, w.stop.next(now)-now)
+	if killing {
+		pause = w.backoff.Next()
+	} else if w.stop.at(now) == orderTerminate && !w.terminated {
+		return
+	}
+	fds := []unix.PollFd{{Fd: int32(w.children), Events: unix.POLLIN}}
+	if !w.gateGone {
+		fds = append(fds, unix.PollFd{Fd: int32(w.control), Events: unix.POLLIN})
+	}
+	millis := int((pause + time.Millisecond - 1) / time.Millisecond)
+	if _, err := unix.Poll(fds, millis); err != nil && !errors.Is(err, unix.EINTR) {
+		time.Sleep(time.Millisecond) // out of memory for a moment: go round all the same
+	}
+	var buf [64]byte
+	for {
+		if n, err := unix.Read(w.children, buf[:]); n <= 0 && !errors.Is(err, unix.EINTR) {
+			return
+		}
+	}
+}
+
+// tell never waits. If the gate cannot be told it is dead or frozen, and what it misses it learns from our exit.
+func (w *watch) tell(r record) { _ = send(w.status, r) }
+
+func (w *watch) reportLoss() {
+	if w.stop.lost && !w.gateGone {
+		w.report(reasonDeadline, "the deadline has passed")
+	}
+}
+
+// report tells the gate why the tree is stopped, and those who read standard
+// error too: the gate may not be there to say it. The write may block as long as
+// it likes (a pipe that nobody reads); it ends with the process.
+func (w *watch) report(reason int64, why string) {
+	if w.reported {
+		return
+	}
+	w.reported = true
+	w.tell(record{Kind: kindStopping, Value: reason})
+	go fmt.Fprintf(os.Stderr, "mongogate guard %d: %s: the command and everything it has started is stopped\n", os.Getpid(), why)
+}
+
+func durationOf(nanoseconds int64) time.Duration { return time.Duration(nanoseconds) }

@@ -1,0 +1,88 @@
+//go:build linux
+
+package proctree
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+)
+
+// UID is the real user id of the process. The owner of /proc/PID is not asked:
+// it is root for every process that is not dumpable.
+func (p Process) UID() (int, error) {
+	status, err := p.read("status")
+	if err != nil {
+		return 0, err
+	}
+	for line := range strings.Lines(string(status)) {
+		if ids, ok := strings.CutPrefix(line, "Uid:"); ok {
+			if fields := strings.Fields(ids); len(fields) > 0 {
+				return strconv.Atoi(fields[0])
+			}
+		}
+	}
+	return 0, fmt.Errorf("status of process %d: no Uid line", p.PID)
+}
+
+// Cgroup is the path of the process in the unified hierarchy, or what version
+// 1 says of its hierarchies, one a line.
+func (p Process) Cgroup() (string, error) {
+	b, err := p.read("cgroup")
+	if err != nil {
+		return "", err
+	}
+	text := strings.TrimSuffix(string(b), "\n")
+	return strings.TrimPrefix(text, "0::"), nil
+}
+
+// Getenv looks a variable up in the environment that the process was started
+// with; what it has set for itself since does not show. Zombies have none.
+// It needs the same user, and a process that is dumpable, or root.
+func (p Process) Getenv(name string) (value string, found bool, err error) {
+	env, err := p.read("environ")
+	if err != nil {
+		return "", false, err
+	}
+	for entry := range bytes.SplitSeq(env, []byte{0}) {
+		if value, ok := bytes.CutPrefix(entry, []byte(name+"=")); ok {
+			return string(value), true, nil
+		}
+	}
+	return "", false, nil
+}
+
+// read reads a file of this very process: the start time is looked at afterwards.
+func (p Process) read(file string) ([]byte, error) {
+	b, err := os.ReadFile(procPath(p.PID, file))
+	if err != nil {
+		return nil, fmt.Errorf("%s of process %d: %w", file, p.PID, err)
+	}
+	if err := p.check(); err != nil {
+		return nil, err
+	}
+	return b, nil
+}
+
+// Marked lists the living processes that were started with name=value in their
+// environment, the caller left out. It is what a witness asks to see that
+// nothing of a workload is left. It sees only processes whose environment the
+// caller may read: those of its own user that are dumpable, or all if it is root.
+func Marked(name, value string) ([]Process, error) {
+	all, err := Scan()
+	if err != nil {
+		return nil, err
+	}
+	var marked []Process
+	for _, p := range all {
+		if !p.Alive() || p.PID == os.Getpid() {
+			continue
+		}
+		if v, found, err := p.Getenv(name); err == nil && found && v == value {
+			marked = append(marked, p)
+		}
+	}
+	return marked, nil
+}

@@ -1,0 +1,84 @@
+//go:build linux
+
+package proctree
+
+import (
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// BecomeSubreaper makes orphans below the caller its children instead of
+// init's. It holds for what is started from now on and for what has been.
+func BecomeSubreaper() error {
+	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
+		return fmt.Errorf("become a subreaper: %w", err)
+	}
+	return nil
+}
+
+// HideMemory makes the caller non-dumpable: other processes of its user can
+// neither read its environment and memory nor trace it. What it executes is dumpable again.
+func HideMemory() error {
+	if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {
+		return fmt.Errorf("become non-dumpable: %w", err)
+	}
+	return nil
+}
+
+// DropNewPrivileges sets no_new_privs for what the calling thread starts, so
+// that a set-user-id program in the tree cannot become a user whom we may not
+// signal. Root may signal everybody: nothing is set then. The caller has
+// locked its goroutine to the thread.
+func DropNewPrivileges() error {
+	if os.Geteuid() == 0 {
+		return nil
+	}
+	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
+		return fmt.Errorf("set no_new_privs: %w", err)
+	}
+	return nil
+}
+
+// DieWithParent asks for SIGKILL when the thread that started the caller
+// ends. It holds for the calling thread, which is to be the one that executes
+// the program; executing a program that gains privileges undoes it.
+func DieWithParent() error {
+	if err := unix.Prctl(unix.PR_SET_PDEATHSIG, uintptr(unix.SIGKILL), 0, 0, 0); err != nil {
+		return fmt.Errorf("ask to die with the parent: %w", err)
+	}
+	return nil
+}
+
+// SignalSet is a set of signals, numbers 1 to 64.
+type SignalSet uint64
+
+// Has says whether sig is in the set.
+func (s SignalSet) Has(sig syscall.Signal) bool {
+	return sig >= 1 && sig <= 64 && s>>(sig-1)&1 == 1
+}
+
+// Ignored is the set of signals that the caller ignores now. Asked for before
+// any call of signal.Ignore it is what was inherited (nohup), as far as Go's
+// runtime leaves it alone: SIGHUP, SIGINT and the signals whose default it
+// keeps, such as SIGTSTP. It replaces the others' ignoring by its own handler before main begins.
+func Ignored() (SignalSet, error) {
+	status, err := os.ReadFile("/proc/thread-self/status")
+	if err != nil {
+		return 0, fmt.Errorf("read the ignored signals: %w", err)
+	}
+	for line := range strings.Lines(string(status)) {
+		if hex, ok := strings.CutPrefix(line, "SigIgn:"); ok {
+			set, err := strconv.ParseUint(strings.TrimSpace(hex), 16, 64)
+			if err != nil {
+				return 0, fmt.Errorf("read the ignored signals: %w", err)
+			}
+			return SignalSet(set), nil
+		}
+	}
+	return 0, fmt.Errorf("read the ignored signals: no SigIgn line")
+}

@@ -1,0 +1,117 @@
+//go:build linux
+
+package proctree
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"syscall"
+	"time"
+)
+
+// Descendants lists the living processes below root, whatever session or
+// group they have made for themselves. Orphans are found as long as root is a
+// subreaper, see [BecomeSubreaper]. The processes of spare are left out, but
+// not what is below them.
+func Descendants(root int, spare ...int) ([]Process, error) {
+	all, err := Scan()
+	if err != nil {
+		return nil, err
+	}
+	return below(all, root, spare), nil
+}
+
+func below(all []Process, root int, spare []int) []Process {
+	children := make(map[int][]Process, len(all))
+	for _, p := range all {
+		children[p.PPID] = append(children[p.PPID], p)
+	}
+	var found []Process
+	seen := map[int]bool{root: true} // a scan is no snapshot: ids used again could make a circle
+	for next := []int{root}; len(next) > 0; {
+		parent := next[0]
+		next = next[1:]
+		for _, p := range children[parent] {
+			if seen[p.PID] {
+				continue
+			}
+			seen[p.PID] = true
+			next = append(next, p.PID) // below a zombie too: its other threads may have children
+			if p.Alive() && !slices.Contains(spare, p.PID) {
+				found = append(found, p)
+			}
+		}
+	}
+	return found
+}
+
+// Terminate sends SIGTERM, and SIGCONT so that stopped processes act on it, to
+// every process below root that one scan shows. It is sent once and not to
+// processes that are started later: they may be the workload's own clearing up.
+func Terminate(root int, spare ...int) error {
+	found, err := Descendants(root, spare...)
+	if err != nil {
+		return fmt.Errorf("terminate the processes below %d: %w", root, err)
+	}
+	var errs []error
+	for _, p := range found {
+		for _, sig := range []syscall.Signal{syscall.SIGTERM, syscall.SIGCONT} {
+			if err := p.Signal(sig); err != nil && !errors.Is(err, ErrGone) {
+				errs = append(errs, err)
+			}
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// KillPass sends SIGKILL to every process below root that one scan shows, and
+// tells how many it saw alive. None seen is no proof that none is left.
+func KillPass(root int, spare ...int) (alive int, err error) {
+	found, err := Descendants(root, spare...)
+	if err != nil {
+		return 0, fmt.Errorf("kill the processes below %d: %w", root, err)
+	}
+	var errs []error
+	for _, p := range found {
+		if err := p.Signal(syscall.SIGKILL); err != nil && !errors.Is(err, ErrGone) {
+			errs = append(errs, err)
+		}
+	}
+	return len(found), errors.Join(errs...)
+}
+
+// KillAll repeats [KillPass] until two scans in a row show nothing alive, or
+// ctx ends. Its error then says what stood in the way. It reaps nothing: the
+// proof, for one's own children, is [Reap].
+func KillAll(ctx context.Context, root int, spare ...int) error {
+	var backoff Backoff
+	for empty := 0; ; {
+		alive, err := KillPass(root, spare...)
+		if err == nil && alive == 0 {
+			empty++
+		} else {
+			empty = 0
+		}
+		if empty == 2 {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("%d processes below %d are left: %w", alive, root, errors.Join(ctx.Err(), err))
+		case <-time.After(backoff.Next()):
+		}
+	}
+}
+
+// Backoff is the pause between two scans for what has been killed already:
+// short at first, for a process is mostly gone within a millisecond, and then
+// longer, so that one that the kernel cannot end does not cost a core.
+type Backoff struct{ last time.Duration }
+
+// Next is 1 ms, then doubles up to 64 ms.
+func (b *Backoff) Next() time.Duration {
+	b.last = min(max(2*b.last, time.Millisecond), 64*time.Millisecond)
+	return b.last
+}
