@@ -17,7 +17,7 @@ type AcquireOption func(*request)
 type request struct {
 	key     string
 	timing  Timing
-	adopt   []string
+	adopt   func() []string
 	onNonce func(string) error
 	skip    bool
 	may     func() bool
@@ -33,7 +33,13 @@ func TTL(d time.Duration) AcquireOption {
 // caller kept (see [OnNonce]) and which nobody else can know. The caller
 // answers for it that no work of that acquisition is going on without it.
 func Adopt(nonces ...string) AcquireOption {
-	return func(r *request) { r.adopt = append(r.adopt, nonces...) }
+	return AdoptFrom(func() []string { return nonces })
+}
+
+// AdoptFrom is [Adopt] with nonces that are asked for before each try, for
+// callers who may use them only once they hold a lock of their own.
+func AdoptFrom(nonces func() []string) AcquireOption {
+	return func(r *request) { r.adopt = nonces }
 }
 
 // OnNonce is called with each new nonce before it is sent. An error ends the acquisition.
@@ -55,7 +61,7 @@ func Only(may func() bool) AcquireOption {
 }
 
 func (l *Locker) request(key string, opts []AcquireOption) (*request, error) {
-	r := &request{key: key, timing: l.opts.Timing, may: func() bool { return true }}
+	r := &request{key: key, timing: l.opts.Timing, may: func() bool { return true }, adopt: func() []string { return nil }}
 	for _, o := range opts {
 		o(r)
 	}
@@ -212,7 +218,7 @@ func (l *Locker) mayWin(r *request, d *document) bool {
 	if !d.Locked || d.python() {
 		return true
 	}
-	for _, n := range r.adopt {
+	for _, n := range r.adopt() {
 		if n == d.nonce && !d.Revoked {
 			return true
 		}
@@ -241,7 +247,7 @@ var errNonce = errors.New("keeping the nonce")
 // attempt is one acquisition under one nonce. It returns the lease; or the
 // document that refuses it; or an error after which the nonce has been given up.
 func (l *Locker) attempt(ctx context.Context, r *request) (*Lease, *document, error) {
-	a := &attempt{key: r.key, nonce: newNonce(), owner: l.opts.Owner, holder: l.opts.Holder, timing: r.timing, adopt: r.adopt, seen: l.watch.token(r.key)}
+	a := &attempt{key: r.key, nonce: newNonce(), owner: l.opts.Owner, holder: l.opts.Holder, timing: r.timing, adopt: r.adopt(), seen: l.watch.token(r.key)}
 	a.watched, _, _ = l.watch.ripe(r.key)
 	if r.onNonce != nil {
 		if err := r.onNonce(a.nonce); err != nil {

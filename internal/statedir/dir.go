@@ -1,0 +1,135 @@
+//go:build linux
+
+package statedir
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+)
+
+// ErrBusy says that another process holds the flock.
+var ErrBusy = errors.New("another gate on this machine holds the state directory")
+
+// Dir is the directory of one key.
+type Dir struct {
+	dir  string
+	boot string
+	lock *os.File // gate.lock, while held
+}
+
+// Default is the base directory where none is named: /run/mongogate for root,
+// else mongogate below XDG_RUNTIME_DIR, else below the directory for temporary files.
+func Default(getenv func(string) string) string {
+	if os.Geteuid() == 0 {
+		return "/run/mongogate"
+	}
+	if dir := getenv("XDG_RUNTIME_DIR"); dir != "" {
+		return filepath.Join(dir, "mongogate")
+	}
+	return filepath.Join(os.TempDir(), fmt.Sprintf("mongogate-%d", os.Geteuid()))
+}
+
+// Open makes the directory of a key below base, if it is not there.
+func Open(base, key string) (*Dir, error) {
+	boot, err := bootID()
+	if err != nil {
+		return nil, err
+	}
+	d := &Dir{dir: filepath.Join(base, name(key)), boot: boot}
+	// The group may be that of a follower in another container of the pod.
+	if err := os.MkdirAll(d.dir, 0o770); err != nil {
+		return nil, fmt.Errorf("state directory: %w", err)
+	}
+	if err := local(d.dir); err != nil {
+		return nil, err
+	}
+	return d, nil
+}
+
+// Path is where the directory is.
+func (d *Dir) Path() string { return d.dir }
+
+// name is the key as one file name that people can still read.
+func name(key string) string {
+	n := url.PathEscape(key)
+	if len(n) <= 200 && n != "." && n != ".." {
+		return n
+	}
+	sum := sha256.Sum256([]byte(key))
+	return n[:min(len(n), 150)] + "-" + hex.EncodeToString(sum[:8])
+}
+
+// remote are the magic numbers of network file systems (statfs(2), linux/magic.h): a flock there may
+// be local to the machine, be lost at a reconnection, or hang.
+var remote = map[int64]string{ //nolint:gochecknoglobals // a constant table
+	unix.NFS_SUPER_MAGIC:  "NFS",
+	unix.SMB_SUPER_MAGIC:  "SMB",
+	unix.SMB2_SUPER_MAGIC: "SMB",
+	unix.CIFS_SUPER_MAGIC: "CIFS",
+	unix.CEPH_SUPER_MAGIC: "Ceph",
+	unix.AFS_SUPER_MAGIC:  "AFS",
+}
+
+func local(dir string) error {
+	var st unix.Statfs_t
+	if err := unix.Statfs(dir, &st); err != nil {
+		return fmt.Errorf("state directory %s: %w", dir, err)
+	}
+	if fs, ok := remote[int64(st.Type)]; ok { //nolint:unconvert // int32 on some machines
+		return fmt.Errorf("state directory %s is on %s: use a local file system, such as a memory-backed volume", dir, fs)
+	}
+	return nil
+}
+
+// TryLock takes the gate's flock, or returns [ErrBusy]. The lock ends with [Dir.Close] and the end of
+// every process that inherited [Dir.LockFile].
+func (d *Dir) TryLock() error {
+	if d.lock != nil {
+		return nil
+	}
+	f, err := flock(d.path(gateLock))
+	if err == nil {
+		d.lock = f
+	}
+	return err
+}
+
+// Locked is true while this process holds the gate's flock.
+func (d *Dir) Locked() bool { return d.lock != nil }
+
+// LockFile is what the guard inherits; nil while the flock is not held.
+func (d *Dir) LockFile() *os.File { return d.lock }
+
+// Close gives the flock up, as far as this process has it.
+func (d *Dir) Close() error {
+	if d.lock == nil {
+		return nil
+	}
+	f := d.lock
+	d.lock = nil
+	return f.Close()
+}
+
+// flock opens a file that is never renamed or removed and locks it without waiting.
+func flock(path string) (*os.File, error) {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDONLY, 0o660) //nolint:gosec // the group's, see Open
+	if err != nil {
+		return nil, fmt.Errorf("state directory: %w", err)
+	}
+	err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+	if err == nil {
+		return f, nil
+	}
+	_ = f.Close() //nolint:errcheck // nothing was written
+	if errors.Is(err, unix.EWOULDBLOCK) {
+		return nil, ErrBusy
+	}
+	return nil, fmt.Errorf("locking %s: %w", path, err)
+}

@@ -1,0 +1,31 @@
+//go:build linux
+
+// Package statedir is what a gate keeps on its machine for those who come
+// after it and those who follow it: one directory per key, on a local,
+// preferably memory-backed file system.
+//
+//	lease      what is held and until when: rewritten by rename at each renewal, read by followers and probes
+//	nonce      the nonces by which a restarted gate may adopt its own lease (mode 0600)
+//	gate.lock  the flock of the gate; inherited by its guard, never by the command
+//	follower.lock  the flock of a follower; inherited by its guard
+//	stopped    the token under which no process of the follower is left
+//
+// Promised: without gate.lock nobody writes here, adopts, or starts a second
+// tree of processes; the lock is free only when the gate and its guard have
+// both ended. A lease of another boot or past its deadline reads as lost.
+//
+// Not promised: anything on a network file system (refused where it can be told).
+package statedir
+
+import "path/filepath"
+
+// The files of a directory.
+const (
+	leaseFile    = "lease"
+	nonceFile    = "nonce"
+	gateLock     = "gate.lock"
+	followerLock = "follower.lock"
+	stoppedFile  = "stopped"
+)
+
+func (d *Dir) path(name string) string { return filepath.Join(d.dir, name) }

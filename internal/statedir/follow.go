@@ -1,0 +1,165 @@
+//go:build linux
+
+package statedir
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/mongogate/mongogate/pkg/gate"
+)
+
+// lookEvery is how often a follower looks at the lease file. It bounds how
+// late a loss before the deadline is seen; the deadline itself needs no look.
+const lookEvery = 50 * time.Millisecond
+
+// Follower is the lock of a gate that follows another gate's lease file. It implements [gate.Lock].
+type Follower struct {
+	Dir   *Dir
+	Clock gate.Clock
+	// Budget is the follower's own: a SIGKILL later than the holder's kill budget allows is refused.
+	Budget gate.Budget
+
+	mu   sync.Mutex
+	lock *os.File
+}
+
+// ErrBudget says that the follower takes longer to kill than the gate that it follows has kept back for it.
+var ErrBudget = errors.New("the follower's kill time does not fit the lease")
+
+// LockFile is the follower's flock, for its guard to inherit; nil before the lease is acquired.
+func (f *Follower) LockFile() *os.File {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.lock
+}
+
+// Acquire waits until the lease file shows an open gate, and has the follower's flock when it returns a lease.
+func (f *Follower) Acquire(ctx context.Context) (gate.Lease, error) {
+	for {
+		l, err := f.try()
+		if err != nil || l != nil {
+			return l, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, fmt.Errorf("following %s: %w", f.Dir.Path(), context.Cause(ctx))
+		case <-time.After(lookEvery):
+		}
+	}
+}
+
+// try locks, then reads, then clears, so that a gate that shuts, locks and reads cannot be missed.
+func (f *Follower) try() (gate.Lease, error) {
+	lock, err := flock(f.Dir.path(followerLock))
+	if errors.Is(err, ErrBusy) {
+		return nil, nil //nolint:nilnil // another follower, or the gate giving the lease back
+	}
+	if err != nil {
+		return nil, err
+	}
+	l, err := f.Dir.ReadLease()
+	if err == nil {
+		err = l.Live(f.Dir.BootID(), f.Clock.Now())
+	}
+	if err == nil && f.Budget.KillAfter > l.KillBudget*3/4 {
+		err = fmt.Errorf("%w: kill after %v > ¾ × kill budget %v of the gate that is followed", ErrBudget, f.Budget.KillAfter, l.KillBudget)
+	}
+	if err == nil {
+		err = f.Dir.clearStopped()
+	}
+	if err != nil {
+		_ = lock.Close() //nolint:errcheck // nothing was written
+		if errors.Is(err, ErrShut) || errors.Is(err, ErrNoLease) {
+			return nil, nil //nolint:nilnil // not yet
+		}
+		return nil, err
+	}
+	f.mu.Lock()
+	f.lock = lock
+	f.mu.Unlock()
+	return follow(f, l), nil
+}
+
+// followed is a lease as seen through its file.
+type followed struct {
+	f     *Follower
+	first Lease
+
+	mu       sync.Mutex
+	deadline time.Duration
+
+	renewed chan struct{}
+	done    context.Context //nolint:containedctx // the lease's own life
+	end     context.CancelCauseFunc
+	loop    sync.WaitGroup
+}
+
+func follow(f *Follower, l Lease) *followed {
+	s := &followed{f: f, first: l, deadline: l.Deadline, renewed: make(chan struct{}, 1)}
+	s.done, s.end = context.WithCancelCause(context.Background())
+	s.loop.Go(s.look)
+	return s
+}
+
+// look reads the file until it shows something else than this lease.
+func (s *followed) look() {
+	t := time.NewTicker(lookEvery)
+	defer t.Stop()
+	for {
+		select {
+		case <-s.done.Done():
+			return
+		case <-t.C:
+		}
+		l, err := s.f.Dir.ReadLease()
+		if err == nil {
+			err = l.Live(s.f.Dir.BootID(), s.f.Clock.Now())
+		}
+		if err == nil && l.Token != s.first.Token {
+			err = fmt.Errorf("%w: it was opened again, under token %d", ErrShut, l.Token)
+		}
+		if err != nil {
+			s.end(fmt.Errorf("the lease that is followed is lost: %w", err))
+			return
+		}
+		s.mu.Lock()
+		moved := l.Deadline > s.deadline
+		s.deadline = max(s.deadline, l.Deadline)
+		s.mu.Unlock()
+		if moved {
+			select {
+			case s.renewed <- struct{}{}:
+			default:
+			}
+		}
+	}
+}
+
+func (s *followed) Key() string              { return s.first.Key }
+func (s *followed) Token() int64             { return s.first.Token }
+func (s *followed) Renewed() <-chan struct{} { return s.renewed }
+func (s *followed) Done() <-chan struct{}    { return s.done.Done() }
+func (s *followed) Err() error               { return context.Cause(s.done) }
+
+func (s *followed) Deadline() time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.deadline
+}
+
+// Finish says that nothing runs any more, and lets the flock go.
+func (s *followed) Finish(context.Context, gate.Outcome) error {
+	s.end(errors.New("the follower has ended"))
+	s.loop.Wait()
+	err := s.f.Dir.markStopped(s.first.Token)
+	s.f.mu.Lock()
+	lock := s.f.lock
+	s.f.lock = nil
+	s.f.mu.Unlock()
+	return errors.Join(err, lock.Close())
+}

@@ -1,0 +1,114 @@
+//go:build linux
+
+package statedir
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// Lease is what the lease file says.
+type Lease struct {
+	Key    string `json:"key"`
+	Holder string `json:"holder"`
+	Token  int64  `json:"token"`
+	// BootID and Deadline (nanoseconds of CLOCK_BOOTTIME) say until when the
+	// gate is open, unless the file is rewritten with a later one.
+	BootID   string        `json:"bootID"`
+	Deadline time.Duration `json:"deadlineBoottimeNs"`
+	// KillBudget is the time after the deadline within which every process must be gone.
+	KillBudget time.Duration `json:"killBudgetNs"`
+	// Open is false from the moment the gate is shut.
+	Open bool `json:"open"`
+}
+
+var (
+	// ErrShut says that the file shows no lease that is open.
+	ErrShut = errors.New("the gate is shut")
+	// ErrNoLease says that there is no lease file.
+	ErrNoLease = errors.New("no lease file")
+)
+
+// Live returns nil while the lease is open at the instant now of this boot.
+func (l Lease) Live(bootID string, now time.Duration) error {
+	switch {
+	case !l.Open:
+		return ErrShut
+	case l.BootID != bootID:
+		return fmt.Errorf("%w: the lease is of another boot", ErrShut)
+	case now >= l.Deadline:
+		return fmt.Errorf("%w: the deadline passed %v ago", ErrShut, (now - l.Deadline).Round(time.Millisecond))
+	}
+	return nil
+}
+
+// BootID is that of the running kernel.
+func (d *Dir) BootID() string { return d.boot }
+
+// WriteLease rewrites the lease file. The caller holds the flock.
+func (d *Dir) WriteLease(l Lease) error {
+	if !d.Locked() {
+		return fmt.Errorf("writing the lease file: %w", ErrBusy)
+	}
+	l.BootID = d.boot
+	return d.write(leaseFile, 0o640, l)
+}
+
+// ReadLease reads the lease file; [ErrNoLease] where there is none.
+func (d *Dir) ReadLease() (Lease, error) { return readLease(d.path(leaseFile)) }
+
+func readLease(path string) (Lease, error) {
+	var l Lease
+	err := read(path, &l)
+	if errors.Is(err, os.ErrNotExist) {
+		err = fmt.Errorf("%w: %s", ErrNoLease, path)
+	}
+	return l, err
+}
+
+func read(path string, to any) error {
+	b, err := os.ReadFile(path) //nolint:gosec // our own directory
+	if err != nil {
+		return fmt.Errorf("state directory: %w", err)
+	}
+	if err := json.Unmarshal(b, to); err != nil {
+		return fmt.Errorf("state file %s: %w", path, err)
+	}
+	return nil
+}
+
+// write replaces a file in one step: a reader sees the old one or the new one.
+func (d *Dir) write(name string, mode os.FileMode, v any) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return fmt.Errorf("state file %s: %w", name, err)
+	}
+	f, err := os.CreateTemp(d.dir, "."+name+"-*")
+	if err != nil {
+		return fmt.Errorf("state directory: %w", err)
+	}
+	_, err = f.Write(append(b, '\n'))
+	err = errors.Join(err, f.Chmod(mode), f.Close())
+	if err == nil {
+		err = os.Rename(f.Name(), d.path(name))
+	}
+	if err != nil {
+		_ = os.Remove(f.Name()) //nolint:errcheck // the error that matters is the first
+		return fmt.Errorf("writing state file %s: %w", filepath.Join(d.dir, name), err)
+	}
+	return nil
+}
+
+// bootID names this boot of the kernel (random(4)).
+func bootID() (string, error) {
+	b, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	if err != nil {
+		return "", fmt.Errorf("boot id: %w", err)
+	}
+	return strings.TrimSpace(string(b)), nil
+}

@@ -1,0 +1,54 @@
+//go:build linux
+
+package statedir
+
+import (
+	"errors"
+	"os"
+)
+
+// nonces are the acquisitions of this key by gates of this machine, of which
+// at most one is the lease that stands.
+type nonces struct {
+	BootID string   `json:"bootID"`
+	Nonces []string `json:"nonces"`
+}
+
+// maxNonces is how many acquisitions of unknown outcome are kept: more crashes
+// in a row than that cost a ttl + grace.
+const maxNonces = 16
+
+// Nonces are those by which a lease may be adopted: of this boot only, and only by who holds the flock.
+func (d *Dir) Nonces() ([]string, error) {
+	if !d.Locked() {
+		return nil, nil
+	}
+	var n nonces
+	err := read(d.path(nonceFile), &n)
+	if errors.Is(err, os.ErrNotExist) || n.BootID != d.boot {
+		return nil, nil
+	}
+	return n.Nonces, err
+}
+
+// AddNonce keeps a nonce beside those that are there: it is called before the acquire with it is sent.
+func (d *Dir) AddNonce(nonce string) error {
+	old, err := d.Nonces()
+	if err != nil {
+		return err
+	}
+	if len(old) >= maxNonces {
+		old = old[len(old)-maxNonces+1:]
+	}
+	return d.setNonces(append(old, nonce))
+}
+
+// KeepNonces forgets all nonces but these: they are the lease, or there is none.
+func (d *Dir) KeepNonces(keep ...string) error { return d.setNonces(keep) }
+
+func (d *Dir) setNonces(n []string) error {
+	if !d.Locked() {
+		return ErrBusy
+	}
+	return d.write(nonceFile, 0o600, nonces{BootID: d.boot, Nonces: n})
+}
