@@ -48,10 +48,14 @@ const (
 	Secantus Kind = "secantus" // SecantusDB in Python
 )
 
-// Options say how StartKind starts a server. The zero value is fine.
+// Options say how StartWith starts a server. The zero value is fine.
 type Options struct {
-	// Need switches on what has to be asked for at the start: access control
-	// and TLS. A server that lacks it is started without.
+	// Kind of server. Empty: the first that is there, or SecantusDB if that one
+	// lacks some of what is needed.
+	Kind Kind
+	// Need is what the server has to be able to do. Access control and TLS are
+	// on only if they are asked for here. What the server cannot do is no
+	// error: ask Missing.
 	Need Need
 	// Port to listen on; a replica set of three takes the two after it as
 	// well. 0 lets the kernel choose.
@@ -60,51 +64,55 @@ type Options struct {
 
 // Start starts the first server that is there, or SecantusDB if that one lacks
 // some of what is needed. What even that one lacks is no error: ask Missing.
-// Errors name the tool that is missing or failed, with its output.
+// Errors name the tool that is missing or failed, with its output. For ctx
+// only the start counts; the server lives until Close.
 func Start(ctx context.Context, need Need) (*Server, error) {
 	return StartWith(ctx, Options{Need: need})
 }
 
+// StartKind is Start for one kind, for suites that want to run on several.
+func StartKind(ctx context.Context, kind Kind, options Options) (*Server, error) {
+	options.Kind = kind
+	return StartWith(ctx, options)
+}
+
 // StartWith is Start with all the options.
 func StartWith(ctx context.Context, options Options) (*Server, error) {
+	if options.Kind != "" {
+		return start(ctx, options.Kind, options)
+	}
 	kind := choose(ctx)
 	if kind != External {
-		if offers(kind).lacks(options.Need) != 0 && better(kind, options.Need) {
+		if better(offers(kind), options.Need) {
 			kind = Secantus
 		}
-		return StartKind(ctx, kind, options)
+		return start(ctx, kind, options)
 	}
-	server, err := StartKind(ctx, External, options)
-	if err != nil || server.Features.lacks(options.Need) == 0 {
+	server, err := start(ctx, External, options)
+	if err != nil || !better(server.Features, options.Need) {
 		return server, err
 	}
 	// Who points at a server may have no Python: then the suite is skipped by name.
-	if _, err := exec.LookPath("python3"); err != nil || !better(External, options.Need) {
+	if _, err := exec.LookPath("python3"); err != nil {
 		return server, nil
 	}
-	if err := server.Close(); err != nil {
-		return nil, err
-	}
-	return StartKind(ctx, Secantus, options)
+	return start(ctx, Secantus, options)
 }
 
-// StartKind starts a server of one kind, for suites that want to run on
-// several. For ctx only the start counts; the server lives until Close.
-func StartKind(ctx context.Context, kind Kind, options Options) (*Server, error) {
-	var (
-		server *Server
-		err    error
-	)
-	switch kind {
-	case External:
-		server, err = startExternal()
-	case Engine:
-		server, err = startEngine(ctx, options)
-	case Secantus:
-		server, err = startSecantus(ctx, options)
-	default:
-		err = fmt.Errorf("no such kind")
+// better tells whether SecantusDB has something of need that features lack.
+func better(features, need Need) bool {
+	return features.lacks(need)&offers(Secantus) != 0
+}
+
+func start(ctx context.Context, kind Kind, options Options) (*Server, error) {
+	starters := map[Kind]func(context.Context, Options) (*Server, error){
+		External: startExternal, Mongod: startMongod, Docker: startDocker, Engine: startEngine, Secantus: startSecantus,
 	}
+	starter, ok := starters[kind]
+	if !ok {
+		return nil, fmt.Errorf("devdb: there is no kind of server %q", kind)
+	}
+	server, err := starter(ctx, options)
 	if err == nil {
 		if err = server.ready(ctx); err != nil {
 			err = errors.Join(err, server.Close())
@@ -122,10 +130,11 @@ func choose(ctx context.Context) Kind {
 	if os.Getenv(uriVariable) != "" {
 		return External
 	}
+	if _, err := mongodPath(); err == nil {
+		return Mongod
+	}
+	if dockerRuns(ctx) {
+		return Docker
+	}
 	return Engine
-}
-
-// better tells whether SecantusDB has something of need that kind lacks.
-func better(kind Kind, need Need) bool {
-	return offers(kind).lacks(need)&offers(Secantus) != 0
 }

@@ -46,10 +46,10 @@ func startEngine(ctx context.Context, options Options) (*Server, error) {
 		return startReady(ctx, cmd)
 	}}
 	server.control = single
-	if err := single.up(ctx, options.Port); err != nil {
+	if err := single.begin(ctx, options.Port); err != nil {
 		return nil, joinRemove(err, data)
 	}
-	server.URI = fmt.Sprintf("mongodb://%s/?directConnection=true", single.addr())
+	server.URI = fmt.Sprintf("mongodb://%s/?directConnection=true", single.members()[0])
 	return server, nil
 }
 

@@ -1,6 +1,10 @@
 package devdb
 
-import "strings"
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
 
 // Need is a set of things that a suite wants of a server. A plain server that
 // reads and writes is the empty set.
@@ -15,10 +19,9 @@ const (
 	StepDown                       // replSetStepDown
 	Restart                        // kill -9, and reopen with nothing acknowledged lost
 	Elections                      // three members: a majority that can be lost, a new primary
-
-	end
-	everything = end - 1
 )
+
+const everything = Elections<<1 - 1
 
 var needNames = []string{"change streams", "sign-in", "TLS", "fail points", "step-down", "restart", "elections"}
 
@@ -35,6 +38,26 @@ func (n Need) Names() []string {
 
 // String lists what is in the set.
 func (n Need) String() string { return strings.Join(n.Names(), ", ") }
+
+// ParseNeed reads a list of names with commas between them; case does not
+// matter, and a hyphen is as good as a space.
+func ParseNeed(list string) (Need, error) {
+	same := strings.NewReplacer("-", " ")
+	var need Need
+	for name := range strings.SplitSeq(list, ",") {
+		if name = strings.TrimSpace(name); name == "" {
+			continue
+		}
+		bit := slices.IndexFunc(needNames, func(known string) bool {
+			return strings.EqualFold(same.Replace(known), same.Replace(name))
+		})
+		if bit < 0 {
+			return 0, fmt.Errorf("%q is none of: %s", name, everything)
+		}
+		need |= 1 << bit
+	}
+	return need, nil
+}
 
 // lacks is what is needed and not in the set.
 func (n Need) lacks(need Need) Need { return need &^ n }

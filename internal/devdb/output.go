@@ -37,6 +37,13 @@ func (o *output) grown() <-chan struct{} {
 	return o.more
 }
 
+// reset forgets what was printed.
+func (o *output) reset() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.head, o.tail = o.head[:0], o.tail[:0]
+}
+
 // String is what was printed; of long output the middle is missing.
 func (o *output) String() string {
 	o.mu.Lock()

@@ -7,8 +7,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
-
-	"go.mongodb.org/mongo-driver/v2/mongo"
 )
 
 //go:embed python/secantus.py
@@ -29,10 +27,9 @@ func startSecantus(ctx context.Context, options Options) (*Server, error) {
 	if err != nil {
 		return nil, joinRemove(err, data)
 	}
-	enforce := false
 	single := &single{start: func(ctx context.Context, port int) (*process, int, error) {
 		args := []string{"-c", secantusProgram, filepath.Join(data.path, "db"), strconv.Itoa(port)}
-		if enforce {
+		if secrets.enforced {
 			args = append(args, "--auth")
 		}
 		if secrets.tls() {
@@ -41,17 +38,17 @@ func startSecantus(ctx context.Context, options Options) (*Server, error) {
 		return startReady(ctx, exec.Command(python, args...))
 	}}
 	server.control = single
-	if err := single.up(ctx, options.Port); err != nil {
+	if err := single.begin(ctx, options.Port); err != nil {
 		return nil, joinRemove(err, data)
 	}
-	server.URI = secrets.uri(single.addr(), "secantus", false)
+	server.URI = secrets.uri(single.members(), "secantus", false)
 	server.Features = offers(Secantus)&^(Auth|TLS) | options.Need&(Auth|TLS)
 	if secrets.auth() {
 		// The first user is made while nobody is asked who they are.
-		err := server.with(ctx, func(client *mongo.Client) error { return secrets.addRoot(ctx, client) })
+		err := withClient(ctx, server.URI, secrets.addRoot)
 		if err == nil {
-			enforce = true
-			server.URI = secrets.uri(single.addr(), "secantus", true)
+			secrets.enforced = true
+			server.URI = secrets.uri(single.members(), "secantus", true)
 			err = server.Restart(ctx)
 		}
 		if err != nil {

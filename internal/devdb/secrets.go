@@ -8,13 +8,14 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
-	"errors"
 	"fmt"
 	"math/big"
 	"net"
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -22,18 +23,24 @@ import (
 )
 
 // secrets are the password and the certificate of one server, made for it and
-// thrown away with it. Each is empty if it is not wanted.
+// thrown away with it. What is not wanted is empty.
 type secrets struct {
 	password    string // of user root
-	certificate string // PEM files: an authority that signed itself and one server's certificate
-	key         string
-	authority   string
+	enforced    bool   // the server asks who one is
+	keyFile     string // by which members know each other
+	certificate string // PEM files: one server's certificate,
+	key         string // its key,
+	both        string // the two in one,
+	authority   string // and the authority that signed it
 }
 
 func newSecrets(need Need, dir string) (*secrets, error) {
 	s := &secrets{}
 	if need&Auth != 0 {
-		s.password = rand.Text()
+		s.password, s.keyFile = rand.Text(), filepath.Join(dir, "keyfile")
+		if err := os.WriteFile(s.keyFile, []byte(rand.Text()), 0o400); err != nil {
+			return nil, fmt.Errorf("write the members' key: %w", err)
+		}
 	}
 	if need&TLS != 0 {
 		if err := s.certify(dir); err != nil {
@@ -47,9 +54,17 @@ func (s *secrets) auth() bool { return s.password != "" }
 func (s *secrets) tls() bool  { return s.certificate != "" }
 
 // uri of a replica set, with or without who signs in.
-func (s *secrets) uri(hosts, set string, signIn bool) string {
-	query := url.Values{"replicaSet": {set}}
-	uri := url.URL{Scheme: "mongodb", Host: hosts, Path: "/"}
+func (s *secrets) uri(hosts []string, set string, signIn bool) string {
+	return s.build(hosts, url.Values{"replicaSet": {set}}, signIn)
+}
+
+// direct is the URI of one member alone.
+func (s *secrets) direct(host string) string {
+	return s.build([]string{host}, url.Values{"directConnection": {"true"}}, s.enforced)
+}
+
+func (s *secrets) build(hosts []string, query url.Values, signIn bool) string {
+	uri := url.URL{Scheme: "mongodb", Host: strings.Join(hosts, ","), Path: "/"}
 	if signIn && s.auth() {
 		uri.User = url.UserPassword("root", s.password)
 		query.Set("authSource", "admin")
@@ -107,10 +122,24 @@ func (s *secrets) certify(dir string) error {
 	if err != nil {
 		return err
 	}
-	s.authority, s.certificate, s.key = filepath.Join(dir, "ca.pem"), filepath.Join(dir, "server.pem"), filepath.Join(dir, "key.pem")
-	write := func(path, kind string, der []byte) error {
-		return os.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}), 0o600)
+	block := func(kind string, der []byte) []byte {
+		return pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der})
 	}
-	return errors.Join(write(s.authority, "CERTIFICATE", authorityDER), write(s.certificate, "CERTIFICATE", serverDER),
-		write(s.key, "PRIVATE KEY", keyDER))
+	certificatePEM, keyPEM := block("CERTIFICATE", serverDER), block("PRIVATE KEY", keyDER)
+	for _, file := range []struct {
+		path    *string
+		name    string
+		content []byte
+	}{
+		{&s.authority, "ca.pem", block("CERTIFICATE", authorityDER)},
+		{&s.certificate, "certificate.pem", certificatePEM},
+		{&s.key, "key.pem", keyPEM},
+		{&s.both, "both.pem", slices.Concat(certificatePEM, keyPEM)},
+	} {
+		*file.path = filepath.Join(dir, file.name)
+		if err := os.WriteFile(*file.path, file.content, 0o600); err != nil {
+			return err
+		}
+	}
+	return nil
 }

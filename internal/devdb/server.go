@@ -4,13 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
-	"time"
-
-	"go.mongodb.org/mongo-driver/v2/bson"
-	"go.mongodb.org/mongo-driver/v2/mongo"
-	"go.mongodb.org/mongo-driver/v2/mongo/options"
 )
 
 // ErrNotOurs is the answer to Kill and its like on a server of the user's own.
@@ -52,33 +48,41 @@ func (s *Server) Banner() string {
 // Missing names what is needed and the server lacks; nil if nothing is.
 func (s *Server) Missing(need Need) []string { return s.Features.lacks(need).Names() }
 
-// Addr is host:port of the server, of its first member if it has several.
-// A server that is not ours has none.
+// Members are host:port of each member. A server that is not ours tells none.
+func (s *Server) Members() []string {
+	if s.control == nil {
+		return nil
+	}
+	return s.control.members()
+}
+
+// Addr is host:port of the first member, "" if the server is not ours.
 func (s *Server) Addr() string {
 	if s.control == nil {
 		return ""
 	}
-	return s.control.addr()
+	return s.control.members()[0]
 }
 
-// Kill ends the server as kill -9 does, all of its members, and returns when
-// they are gone. Restart brings it back.
-func (s *Server) Kill() error { return s.do("kill", control.kill) }
+// Kill ends members as kill -9 does, all of them if none is named, and returns
+// when they are gone. Restart brings them back.
+func (s *Server) Kill(members ...string) error { return s.do("kill", members, control.kill) }
 
-// Freeze stops the server as SIGSTOP does, all of its members: connections
-// stay open, and nothing is answered until Thaw.
-func (s *Server) Freeze() error { return s.do("freeze", control.freeze) }
+// Freeze stops members as SIGSTOP does, all of them if none is named:
+// connections stay open, and nothing is answered until Thaw.
+func (s *Server) Freeze(members ...string) error { return s.do("freeze", members, control.freeze) }
 
-// Thaw lets a frozen server go on.
-func (s *Server) Thaw() error { return s.do("thaw", control.thaw) }
+// Thaw lets frozen members go on, all of them if none is named.
+func (s *Server) Thaw(members ...string) error { return s.do("thaw", members, control.thaw) }
 
-// Restart starts a killed server on the same data and at the same address, and
-// returns when it answers. One that runs is killed first.
-func (s *Server) Restart(ctx context.Context) error {
-	if err := s.Kill(); err != nil {
+// Restart starts members on their data and at their addresses, all of them if
+// none is named, and returns when the server answers. What runs is killed first.
+func (s *Server) Restart(ctx context.Context, members ...string) error {
+	if err := s.Kill(members...); err != nil {
 		return err
 	}
-	if err := s.do("restart", func(c control) error { return c.up(ctx, 0) }); err != nil {
+	up := func(c control, members []string) error { return c.up(ctx, members) }
+	if err := s.do("restart", members, up); err != nil {
 		return err
 	}
 	return s.ready(ctx)
@@ -99,7 +103,8 @@ func (s *Server) Close() error {
 	return nil
 }
 
-func (s *Server) do(what string, action func(control) error) error {
+// do does something to some members, or to all.
+func (s *Server) do(what string, members []string, action func(control, []string) error) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.control == nil {
@@ -108,36 +113,17 @@ func (s *Server) do(what string, action func(control) error) error {
 	if s.closed {
 		return fmt.Errorf("devdb: %s %s: it is closed", what, s.Name)
 	}
-	if err := action(s.control); err != nil {
+	all := s.control.members()
+	for _, member := range members {
+		if !slices.Contains(all, member) {
+			return fmt.Errorf("devdb: %s %s: %s is not a member", what, s.Name, member)
+		}
+	}
+	if len(members) == 0 {
+		members = all
+	}
+	if err := action(s.control, members); err != nil {
 		return fmt.Errorf("devdb: %s %s: %w", what, s.Name, err)
 	}
 	return nil
-}
-
-// ready waits until the server answers as one that takes writes, and notes its version.
-func (s *Server) ready(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, startTime)
-	defer cancel()
-	return s.with(ctx, func(client *mongo.Client) error {
-		// Server selection waits for a primary.
-		var info struct {
-			Version string `bson:"version"`
-		}
-		if err := client.Database("admin").RunCommand(ctx, bson.D{{Key: "buildInfo", Value: 1}}).Decode(&info); err != nil {
-			return fmt.Errorf("ask for the version: %w", err)
-		}
-		s.Version = info.Version
-		return nil
-	})
-}
-
-// with lends a client for one task.
-func (s *Server) with(ctx context.Context, task func(*mongo.Client) error) (err error) {
-	client, err := mongo.Connect(options.Client().ApplyURI(s.URI).
-		SetConnectTimeout(2 * time.Second).SetServerSelectionTimeout(startTime))
-	if err != nil {
-		return fmt.Errorf("connect: %w", err)
-	}
-	defer func() { err = errors.Join(err, client.Disconnect(context.WithoutCancel(ctx))) }()
-	return task(client)
 }

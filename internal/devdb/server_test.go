@@ -11,8 +11,8 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/writeconcern"
 )
 
-// start starts a server and closes it with the test.
-func start(t *testing.T, kind Kind, options Options) *Server {
+// started starts a server and closes it with the test.
+func started(t *testing.T, kind Kind, options Options) *Server {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
@@ -50,7 +50,7 @@ func collection(t *testing.T, server *Server) *mongo.Collection {
 func TestKillKeepsAcknowledgedWrites(t *testing.T) {
 	for _, kind := range []Kind{Engine, Secantus} {
 		t.Run(string(kind), func(t *testing.T) {
-			server := start(t, kind, Options{Need: Restart})
+			server := started(t, kind, Options{Need: Restart})
 			c := collection(t, server)
 			const writes = 200
 			for i := range writes {

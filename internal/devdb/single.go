@@ -13,13 +13,14 @@ import (
 // startTime is how long one process may take until it answers.
 const startTime = 30 * time.Second
 
-// control is what can be done to a server of our own.
+// control is what can be done to a server of our own. Members are some of those
+// that it has.
 type control interface {
-	up(ctx context.Context, port int) error // starts it on its data
-	addr() string                           // host:port of the first member
-	kill() error
-	freeze() error
-	thaw() error
+	members() []string // host:port of each
+	up(ctx context.Context, members []string) error
+	kill(members []string) error
+	freeze(members []string) error
+	thaw(members []string) error
 	close() error // kills it for good
 }
 
@@ -30,23 +31,28 @@ type single struct {
 	port    int
 }
 
-func (s *single) up(ctx context.Context, port int) error {
-	if s.port != 0 {
-		port = s.port
-	}
-	process, port, err := s.start(ctx, port)
-	if err != nil {
-		return err
-	}
-	s.process, s.port = process, port
-	return nil
+// begin starts it for the first time.
+func (s *single) begin(ctx context.Context, port int) (err error) {
+	s.process, s.port, err = s.start(ctx, port)
+	return err
 }
 
-func (s *single) addr() string  { return net.JoinHostPort("127.0.0.1", strconv.Itoa(s.port)) }
-func (s *single) kill() error   { return s.process.kill() }
-func (s *single) freeze() error { return s.process.freeze() }
-func (s *single) thaw() error   { return s.process.thaw() }
-func (s *single) close() error  { return s.process.kill() }
+func (s *single) members() []string {
+	return []string{net.JoinHostPort("127.0.0.1", strconv.Itoa(s.port))}
+}
+
+func (s *single) up(ctx context.Context, _ []string) error {
+	process, _, err := s.start(ctx, s.port)
+	if err == nil {
+		s.process = process
+	}
+	return err
+}
+
+func (s *single) kill([]string) error   { return s.process.kill() }
+func (s *single) freeze([]string) error { return s.process.freeze() }
+func (s *single) thaw([]string) error   { return s.process.thaw() }
+func (s *single) close() error          { return s.process.kill() }
 
 // startReady starts a program that prints "ready PORT" when it answers there.
 func startReady(ctx context.Context, cmd *exec.Cmd) (*process, int, error) {
