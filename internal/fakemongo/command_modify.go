@@ -51,13 +51,11 @@ func (x *execution) change(namespace string, f found, modify modifier) (bson.D, 
 }
 
 // upsert makes a document out of the equalities of the filter and the update.
+// The server orders the fields of the former by a hash; here they keep the filter's order.
 func (x *execution) upsert(namespace string, q bson.D, modify modifier) (any, bson.D, error) {
 	seed, err := equalities(bson.D{}, q)
 	if err != nil {
 		return nil, nil, err
-	}
-	if id := lookup(seed, "_id"); id != any(missing) {
-		seed = append(bson.D{{Key: "_id", Value: id}}, with(seed, "_id", missing)...)
 	}
 	doc, err := modify.modify(scope{root: seed, now: x.now}, true)
 	if err != nil {

@@ -182,9 +182,9 @@ func update(x *execution) (bson.D, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := bson.D{{Key: "n", Value: n}, {Key: "nModified", Value: modified}}
+	out := bson.D{{Key: "n", Value: n}}
 	if upserted != nil {
 		out = append(out, bson.E{Key: "upserted", Value: upserted})
 	}
-	return withErrors(out, errs), nil
+	return withErrors(append(out, bson.E{Key: "nModified", Value: modified}), errs), nil
 }

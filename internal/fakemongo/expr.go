@@ -133,13 +133,13 @@ func (p parser) parsePath(path string) (expr, error) {
 	return func(s *scope) (any, error) {
 		v := variable(s)
 		if len(parts) == 0 {
-			return v, nil
+			return liveIn(v), nil
 		}
 		switch v := v.(type) {
 		case bson.D:
-			return walk(v, parts), nil
+			return liveIn(walk(v, parts)), nil
 		case bson.A:
-			return walkArray(v, parts), nil
+			return liveIn(walkArray(v, parts)), nil
 		}
 		return missing, nil
 	}, nil

@@ -98,9 +98,9 @@ func (p parser) parseSwitch(arg any) (expr, error) {
 				when, then := lookup(b, "case"), lookup(b, "then")
 				switch {
 				case when == any(missing):
-					return nil, fail(40067, "$switch requires each branch have a 'case' expression")
+					return nil, fail(40064, "$switch requires each branch have a 'case' expression")
 				case then == any(missing):
-					return nil, fail(40068, "$switch requires each branch have a 'then' expression.")
+					return nil, fail(40065, "$switch requires each branch have a 'then' expression.")
 				case len(b) != 2:
 					return nil, fail(40063, "$switch found an unknown argument to a branch: %v", b)
 				}

@@ -8,32 +8,45 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 )
 
-// arithmetic computes in the widest type of its operands, as the server does:
-// int32 grows to int64 and int64 to double rather than overflow.
-func arithmetic(a, b any, whole func(z, x, y *big.Int) *big.Int, float func(x, y float64) float64) (any, error) {
-	x, okX := asInt(a)
-	y, okY := asInt(b)
-	if !okX || !okY {
-		fx, err := asFloat(a)
-		if err != nil {
-			return nil, err
-		}
-		fy, err := asFloat(b)
-		if err != nil {
-			return nil, err
-		}
-		return float(fx, fy), nil
+// total is a sum or product on its way: exact while all operands are whole.
+type total struct {
+	whole  *big.Int
+	float  float64
+	double bool // some operand was a double, or the whole sum left the range of int64: it stays one
+	narrow bool // all operands were int32
+}
+
+func totalOf(v any) (total, error) {
+	f, err := asFloat(v)
+	if err != nil {
+		return total{}, err
 	}
-	z := whole(new(big.Int), big.NewInt(x), big.NewInt(y))
-	_, narrowA := a.(int32)
-	_, narrowB := b.(int32)
+	n, whole := asInt(v)
+	_, narrow := v.(int32)
+	return total{whole: big.NewInt(n), float: f, double: !whole, narrow: narrow}, nil
+}
+
+func (x total) apply(y total, whole func(z, x, y *big.Int) *big.Int, float func(x, y float64) float64) total {
+	z := whole(new(big.Int), x.whole, y.whole)
+	return total{
+		whole: z, float: float(x.float, y.float),
+		double: x.double || y.double || !z.IsInt64(), narrow: x.narrow && y.narrow,
+	}
+}
+
+func (x total) plus(y total) total {
+	return x.apply(y, (*big.Int).Add, func(x, y float64) float64 { return x + y })
+}
+
+// value is in the widest type of the operands; int32 grows to int64 and int64 to double rather than overflow.
+func (x total) value() any {
 	switch {
-	case !z.IsInt64():
-		return float(float64(x), float64(y)), nil
-	case narrowA && narrowB && z.Int64() == int64(int32(z.Int64())):
-		return int32(z.Int64()), nil
+	case x.double:
+		return x.float
+	case x.narrow && x.whole.Int64() == int64(int32(x.whole.Int64())):
+		return int32(x.whole.Int64())
 	}
-	return z.Int64(), nil
+	return x.whole.Int64()
 }
 
 func asInt(v any) (int64, bool) {
@@ -58,99 +71,108 @@ func asFloat(v any) (float64, error) {
 	return 0, unsupported("decimal arithmetic")
 }
 
-func plus(a, b any) (any, error) {
-	return arithmetic(a, b, (*big.Int).Add, func(x, y float64) float64 { return x + y })
-}
-
 func add(args []any) (any, error) {
-	var sum any = int32(0)
-	date, null := false, false
+	sum := total{whole: new(big.Int), narrow: true}
+	date := false
 	for _, v := range args {
 		switch d, isDate := v.(bson.DateTime); {
 		case isNullish(v):
-			null = true
-			continue
+			return nil, nil
 		case isDate && date:
 			return nil, fail(16612, "only one date allowed in an $add expression")
 		case isDate:
 			date, v = true, int64(d)
+			var err error
+			if sum, err = sum.rounded(); err != nil {
+				return nil, err
+			}
 		case !isNumber(v):
 			return nil, fail(14, "$add only supports numeric or date types, not %T", v)
 		}
-		if null {
-			continue
-		}
-		var err error
-		if sum, err = plus(sum, v); err != nil {
+		n, err := totalOf(v)
+		if err != nil {
 			return nil, err
 		}
+		if date {
+			if n, err = n.rounded(); err != nil {
+				return nil, err
+			}
+		}
+		sum = sum.plus(n)
 	}
-	switch {
-	case null:
-		return nil, nil
-	case date:
-		return toDate(sum, "$add")
+	if date {
+		return sum.date()
 	}
-	return sum, nil
+	return sum.value(), nil
 }
 
-// toDate rounds a double to the nearest millisecond.
-func toDate(ms any, name string) (any, error) {
-	if f, ok := ms.(float64); ok {
-		f = math.Round(f)
+// rounded is the nearest whole number: dates move by whole milliseconds.
+func (x total) rounded() (total, error) {
+	if x.double {
+		f := math.Round(x.float)
 		if !(f >= -1<<63 && f < 1<<63) {
-			return nil, fail(15, "date overflow in %s", name)
+			return total{}, fail(15, "date overflow")
 		}
-		return bson.DateTime(int64(f)), nil
+		x.whole, x.float, x.double = big.NewInt(int64(f)), f, false
 	}
-	n, _ := asInt(ms)
-	return bson.DateTime(n), nil
+	return x, nil
+}
+
+func (x total) date() (any, error) {
+	if x.double {
+		return nil, fail(15, "date overflow")
+	}
+	return bson.DateTime(x.whole.Int64()), nil
 }
 
 func subtract(a, b any) (any, error) {
-	da, isDateA := a.(bson.DateTime)
-	db, isDateB := b.(bson.DateTime)
-	minus := func(a, b any) (any, error) {
-		return arithmetic(a, b, (*big.Int).Sub, func(x, y float64) float64 { return x - y })
-	}
-	switch {
-	case isNullish(a) || isNullish(b):
+	if isNullish(a) || isNullish(b) {
 		return nil, nil
-	case isDateA && isDateB:
-		return minus(int64(da), int64(db))
-	case isDateA && isNumber(b):
-		v, err := minus(int64(da), b)
-		if err != nil {
+	}
+	from, isDate := a.(bson.DateTime)
+	if other, ok := b.(bson.DateTime); ok && isDate {
+		a, b, isDate = int64(from), int64(other), false
+	}
+	if !isNumber(b) || !isDate && !isNumber(a) {
+		return nil, fail(14, "can't $subtract %T from %T", b, a)
+	}
+	y, err := totalOf(b)
+	if err != nil {
+		return nil, err
+	}
+	minus := func(x, y total) total {
+		return x.apply(y, (*big.Int).Sub, func(x, y float64) float64 { return x - y })
+	}
+	if isDate {
+		if y, err = y.rounded(); err != nil {
 			return nil, err
 		}
-		return toDate(v, "$subtract")
-	case isNumber(a) && isNumber(b):
-		return minus(a, b)
+		x, _ := totalOf(int64(from))
+		return minus(x, y).date()
 	}
-	return nil, fail(14, "can't $subtract %T from %T", b, a)
+	x, err := totalOf(a)
+	if err != nil {
+		return nil, err
+	}
+	return minus(x, y).value(), nil
 }
 
 func multiply(args []any) (any, error) {
-	var product any = int32(1)
-	null := false
+	product := total{whole: big.NewInt(1), float: 1, narrow: true}
 	for _, v := range args {
 		switch {
 		case isNullish(v):
-			null = true
-			continue
+			return nil, nil
 		case !isNumber(v):
 			return nil, fail(14, "$multiply only supports numeric types, not %T", v)
 		}
-		var err error
-		product, err = arithmetic(product, v, (*big.Int).Mul, func(x, y float64) float64 { return x * y })
+		n, err := totalOf(v)
 		if err != nil {
 			return nil, err
 		}
+		product = product.apply(n, (*big.Int).Mul, func(x, y float64) float64 { return x * y })
 	}
-	if null {
-		return nil, nil
-	}
-	return product, nil
+	return product.value(), nil
 }
 
 func toLong(v any) (any, error) {
@@ -181,6 +203,8 @@ func toLong(v any) (any, error) {
 		return n, nil
 	case bson.Decimal128:
 		return nil, unsupported("decimal arithmetic")
+	case bson.Binary:
+		return nil, unsupported("$toLong of binary data") // a conversion since 8.0, an error before
 	}
 	return nil, fail(241, "Unsupported conversion from %T to long in $convert with no onError value", v)
 }

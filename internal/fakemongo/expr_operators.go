@@ -65,8 +65,9 @@ func (p parser) parseOperator(name string, arg any) (expr, error) {
 	if err != nil {
 		return nil, err
 	}
-	// $max and $min of a single argument look into an array, of several they compare arrays as they are.
-	into := (name == "$max" || name == "$min") && len(args) == 1
+	// What is an accumulator too looks into an array that is its only argument.
+	into := (name == "$max" || name == "$min" || name == "$mergeObjects") && len(args) == 1
+	stops := name == "$add" || name == "$multiply" || name == "$concatArrays" // what comes after a null is not evaluated
 	return func(s *scope) (any, error) {
 		values := make([]any, len(args))
 		for i, a := range args {
@@ -74,7 +75,10 @@ func (p parser) parseOperator(name string, arg any) (expr, error) {
 			if err != nil {
 				return nil, err
 			}
-			values[i] = v
+			if values[i] = v; stops && isNullish(v) {
+				values = values[:i+1]
+				break
+			}
 		}
 		if into {
 			if a, ok := values[0].(bson.A); ok {

@@ -1,6 +1,7 @@
 package fakemongo
 
 import (
+	"math"
 	"regexp"
 	"strings"
 
@@ -218,6 +219,9 @@ func ordered(want any, holds func(int) bool) func(any) (bool, error) {
 		if want == nil {
 			return isNullish(v) && holds(0), nil
 		}
+		if isNaN(want) || isNaN(v) {
+			return isNaN(want) && isNaN(v) && holds(0), nil
+		}
 		tv, err := typeOrder(v)
 		if err != nil {
 			return false, err
@@ -230,6 +234,8 @@ func ordered(want any, holds func(int) bool) func(any) (bool, error) {
 		return holds(c), err
 	}
 }
+
+func isNaN(v any) bool { f, ok := v.(float64); return ok && math.IsNaN(f) }
 
 // some is true if a value at the path satisfies the condition: the value
 // itself, or one element where it is an array, through arrays on the way.

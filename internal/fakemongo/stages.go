@@ -1,6 +1,7 @@
 package fakemongo
 
 import (
+	"slices"
 	"strings"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -14,7 +15,10 @@ func parsePipeline(list bson.A) ([]stage, error) {
 	stages := make([]stage, len(list))
 	for i, item := range list {
 		d, ok := item.(bson.D)
-		if !ok || len(d) != 1 {
+		if !ok {
+			return nil, fail(14, "Each element of the 'pipeline' array must be an object")
+		}
+		if len(d) != 1 {
 			return nil, fail(40323, "A pipeline stage specification object must contain exactly one field.")
 		}
 		var err error
@@ -27,10 +31,13 @@ func parsePipeline(list bson.A) ([]stage, error) {
 			stages[i], err = parseReplace(arg)
 		case "$replaceRoot":
 			spec, ok := arg.(bson.D)
-			if !ok || len(spec) != 1 || spec[0].Key != "newRoot" {
-				return nil, fail(40231, "$replaceRoot wants an object with the one field newRoot")
+			if !ok {
+				return nil, fail(40229, "expected an object as specification for $replaceRoot stage, got %T", arg)
 			}
-			stages[i], err = parseReplace(spec[0].Value)
+			if err := onlyFields(spec, "newRoot"); err != nil {
+				return nil, err
+			}
+			stages[i], err = parseReplace(lookup(spec, "newRoot"))
 		case "$project":
 			return nil, unsupported("the stage $project")
 		case "$match", "$sort", "$limit", "$skip", "$group", "$lookup", "$unwind", "$merge", "$out", "$count", "$facet":
@@ -53,7 +60,7 @@ func runPipeline(stages []stage, s scope) (bson.D, error) {
 		}
 		s.root = out
 	}
-	return s.root, nil
+	return live(s.root), nil
 }
 
 // setNode is one name in the tree of paths that a $set names: a computed value, or children.
@@ -68,21 +75,21 @@ func parseSet(name string, arg any) (stage, error) {
 	if !ok {
 		return nil, fail(40272, "%s specification stage must be an object, got %T", name, arg)
 	}
-	if len(spec) == 0 {
-		return nil, fail(40177, "Invalid %s :: caused by :: specification must have at least one field", name)
-	}
 	root := &setNode{}
-	if err := root.addFields(spec); err != nil {
+	if err := root.addFields(spec, false); err != nil {
 		return nil, err
 	}
 	return func(s *scope) (bson.D, error) { return root.apply(s, s.root) }, nil
 }
 
 // addFields takes an object without operators as further paths, not as a value: $set merges into what is there.
-func (n *setNode) addFields(spec bson.D) error {
+func (n *setNode) addFields(spec bson.D, below bool) error {
 	for _, e := range spec {
 		if strings.HasPrefix(e.Key, "$") {
 			return fail(16410, "FieldPath field names may not start with '$': %s", e.Key)
+		}
+		if below && strings.Contains(e.Key, ".") {
+			return fail(40183, "cannot use dotted field name '%s' in a sub object", e.Key)
 		}
 		parts, err := splitPath(e.Key)
 		if err != nil {
@@ -95,13 +102,12 @@ func (n *setNode) addFields(spec bson.D) error {
 			}
 		}
 		nested, ok := e.Value.(bson.D)
+		operator := slices.ContainsFunc(nested, func(e bson.E) bool { return strings.HasPrefix(e.Key, "$") })
 		switch {
-		case ok && len(nested) == 0:
-			return fail(40180, "an empty object is not a valid value. Found empty object at path %s", e.Key)
-		case ok && !strings.HasPrefix(nested[0].Key, "$"):
-			err = at.addFields(nested)
-		case len(at.children) > 0:
-			return fail(40176, "specification contains two conflicting paths at %s", e.Key)
+		case operator && len(nested) != 1:
+			return fail(40181, "an expression specification must contain exactly one field, the name of the expression: %s", e.Key)
+		case ok && !operator && len(nested) > 0:
+			err = at.addFields(nested, true)
 		default:
 			at.value, err = parser{}.parse(e.Value)
 		}
@@ -132,7 +138,7 @@ func (n *setNode) apply(s *scope, doc bson.D) (bson.D, error) {
 		if err != nil {
 			return nil, err
 		}
-		doc = with(doc, c.name, v)
+		doc = place(doc, c.name, v)
 	}
 	return doc, nil
 }
@@ -159,9 +165,14 @@ func (n *setNode) applyTo(s *scope, old any) (any, error) {
 }
 
 func parseUnset(arg any) (stage, error) {
-	list, ok := arg.(bson.A)
-	if !ok {
+	var list bson.A
+	switch arg := arg.(type) {
+	case string:
 		list = bson.A{arg}
+	case bson.A:
+		list = arg
+	default:
+		return nil, fail(31002, "$unset specification must be a string or an array")
 	}
 	if len(list) == 0 {
 		return nil, fail(31119, "$unset specification must be a string or an array with at least one field")
@@ -179,6 +190,14 @@ func parseUnset(arg any) (stage, error) {
 		if err != nil {
 			return nil, err
 		}
+		for _, other := range paths {
+			if n := min(len(parts), len(other)); slices.Equal(parts[:n], other[:n]) {
+				if len(parts) == len(other) {
+					return nil, fail(31250, "Path collision at %s", path)
+				}
+				return nil, fail(31249, "Path collision at %s", path)
+			}
+		}
 		paths = append(paths, parts)
 	}
 	return func(s *scope) (bson.D, error) {
@@ -188,29 +207,6 @@ func parseUnset(arg any) (stage, error) {
 		}
 		return doc, nil
 	}, nil
-}
-
-// without removes a path, in the objects of arrays on the way too.
-func without(doc bson.D, parts []string) bson.D {
-	v := lookup(doc, parts[0])
-	if len(parts) == 1 || v == any(missing) {
-		return with(doc, parts[0], missing)
-	}
-	return with(doc, parts[0], withoutIn(v, parts[1:]))
-}
-
-func withoutIn(v any, parts []string) any {
-	switch v := v.(type) {
-	case bson.D:
-		return without(v, parts)
-	case bson.A:
-		out := make(bson.A, len(v))
-		for i, item := range v {
-			out[i] = withoutIn(item, parts)
-		}
-		return out
-	}
-	return v
 }
 
 func parseReplace(arg any) (stage, error) {

@@ -1,7 +1,6 @@
 package fakemongo
 
 import (
-	"math/big"
 	"slices"
 	"strings"
 
@@ -23,7 +22,14 @@ func parseUpdate(u any) (modifier, error) {
 		if len(u) > 0 && strings.HasPrefix(u[0].Key, "$") {
 			return parseOperators(u)
 		}
-		return func(scope, bool) (bson.D, error) { return u, nil }, nil
+		return func(_ scope, inserting bool) (bson.D, error) {
+			for _, e := range u {
+				if strings.HasPrefix(e.Key, "$") && !inserting {
+					return nil, dollarPrefixed(e.Key)
+				}
+			}
+			return u, nil
+		}, nil
 	}
 	return nil, fail(9, "the update must be an object or an array, found: %T", u)
 }
@@ -41,12 +47,17 @@ func (m modifier) modify(s scope, inserting bool) (bson.D, error) {
 		return out, nil
 	}
 	if id == any(missing) {
-		return append(bson.D{{Key: "_id", Value: old}}, out...), nil
+		id = old
 	}
 	if c, err := compare(old, id); err != nil || c != 0 {
 		return nil, fail(66, "Performing an update on the path '_id' would modify the immutable field '_id'")
 	}
-	return out, nil
+	return append(bson.D{{Key: "_id", Value: id}}, with(out, "_id", missing)...), nil
+}
+
+// dollarPrefixed is refused in a stored document, and strangely not in one that is upserted.
+func dollarPrefixed(field string) error {
+	return fail(52, "The dollar ($) prefixed field '%s' is not allowed in the context of an update's replacement document.", field)
 }
 
 type change struct {
@@ -74,7 +85,7 @@ func parseOperators(u bson.D) (modifier, error) {
 			if err != nil {
 				return nil, fail(56, "The update path '%s' contains an empty field name, which is not allowed.", e.Key)
 			}
-			if slices.ContainsFunc(parts, func(p string) bool { return strings.HasPrefix(p, "$") }) {
+			if slices.ContainsFunc(parts[1:], func(p string) bool { return strings.HasPrefix(p, "$") }) {
 				return nil, unsupported("positional updates: %s", e.Key)
 			}
 			for _, c := range changes {
@@ -93,6 +104,9 @@ func parseOperators(u bson.D) (modifier, error) {
 		for _, c := range changes {
 			if c.op == "$setOnInsert" && !inserting {
 				continue
+			}
+			if strings.HasPrefix(c.parts[0], "$") && !inserting {
+				return nil, dollarPrefixed(c.parts[0])
 			}
 			var err error
 			if doc, err = c.apply(doc, c.parts); err != nil {
@@ -134,6 +148,9 @@ func (c change) apply(doc bson.D, parts []string) (bson.D, error) {
 func (c change) value(old any) (any, error) {
 	switch c.op {
 	case "$unset":
+		if c.parts[0] == "_id" {
+			return nil, fail(66, "Performing an update on the path '_id' would modify the immutable field '_id'")
+		}
 		return missing, nil
 	case "$inc":
 		if !isNumber(c.arg) {
@@ -145,12 +162,19 @@ func (c change) value(old any) (any, error) {
 		if !isNumber(old) {
 			return nil, fail(14, "Cannot apply $inc to a value of non-numeric type: %T", old)
 		}
-		x, okX := asInt(old)
-		y, okY := asInt(c.arg)
-		if sum := new(big.Int).Add(big.NewInt(x), big.NewInt(y)); okX && okY && !sum.IsInt64() {
-			return nil, fail(2, "Failed to apply $inc operations to current value (%d)", x)
+		x, err := totalOf(old)
+		if err != nil {
+			return nil, err
 		}
-		return plus(old, c.arg)
+		y, err := totalOf(c.arg)
+		if err != nil {
+			return nil, err
+		}
+		sum := x.plus(y)
+		if sum.double && !x.double && !y.double {
+			return nil, fail(2, "Failed to apply $inc operations to current value (%v)", old)
+		}
+		return sum.value(), nil
 	case "$max", "$min":
 		if old == any(missing) {
 			return c.arg, nil

@@ -168,10 +168,16 @@ func idKey(v any) (string, error) {
 }
 
 func splitPath(path string) ([]string, error) {
+	if path == "" {
+		return nil, fail(40352, "FieldPath cannot be constructed with empty string")
+	}
+	if strings.HasSuffix(path, ".") {
+		return nil, fail(40353, "FieldPath must not end with a '.'.")
+	}
 	parts := strings.Split(path, ".")
 	for _, p := range parts {
 		if p == "" {
-			return nil, fail(40352, "FieldPath '%s' must not have empty parts", path)
+			return nil, fail(15998, "FieldPath field names may not be empty strings: '%s'", path)
 		}
 	}
 	return parts, nil
