@@ -5,6 +5,7 @@ package guard_test
 import (
 	"bufio"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -37,6 +38,7 @@ type gateSpec struct {
 	UID                   int           // become this user first
 	Skew                  time.Duration // of the gate's clock: how much it is behind
 	Starts                int           // how many runs; 0 is one
+	MountProc             bool          // in a mount namespace of its own
 }
 
 // event is one line of what the gate tells.
@@ -47,6 +49,8 @@ type event struct {
 	Unasked bool          `json:",omitempty"`
 	Err     string        `json:",omitempty"`
 	Until   time.Duration `json:",omitempty"` // of start: the deadline
+	// Foreground says, of gone, whether the gate's group has the terminal.
+	Foreground bool `json:",omitempty"`
 }
 
 type skewed struct{ behind time.Duration }
@@ -69,6 +73,9 @@ func gateMain(arg string) int {
 	signals, err := guard.Signals()
 	if err == nil && s.UID != 0 {
 		err = syscall.Setuid(s.UID)
+	}
+	if err == nil && s.MountProc {
+		err = errors.Join(unix.Mount("", "/", "", unix.MS_PRIVATE|unix.MS_REC, ""), unix.Mount("proc", "/proc", "proc", 0, ""))
 	}
 	var flock *os.File
 	if err == nil && s.Flock != "" {
@@ -141,6 +148,8 @@ func (g *testGate) hold() int {
 			g.w.Kill()
 		case ended := <-g.w.Gone():
 			e := event{Kind: "gone", Code: ended.Code, Unasked: ended.Unasked}
+			group, err := unix.IoctlGetInt(0, unix.TIOCGPGRP)
+			e.Foreground = err == nil && group == unix.Getpgrp()
 			if ended.Err != nil {
 				e.Err = ended.Err.Error()
 			}

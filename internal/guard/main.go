@@ -52,7 +52,8 @@ func Main(args []string) int {
 		return refuse(err.Error())
 	}
 	for _, fd := range []int{controlFD, statusFD} {
-		if _, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0); err != nil {
+		var stat unix.Stat_t
+		if err := unix.Fstat(fd, &stat); err != nil || stat.Mode&unix.S_IFMT != unix.S_IFIFO {
 			return refuse("it is started by mongogate run only")
 		}
 	}

@@ -35,7 +35,7 @@ func New(c Command) (*Workload, error) {
 	if err := c.validate(); err != nil {
 		return nil, fmt.Errorf("guarded command: %w", err)
 	}
-	for _, prepare := range []func() error{proctree.HideMemory, proctree.BecomeSubreaper} {
+	for _, prepare := range []func() error{proctree.CheckProc, proctree.HideMemory, proctree.BecomeSubreaper} {
 		if err := prepare(); err != nil {
 			return nil, fmt.Errorf("guarded command: %w", err)
 		}

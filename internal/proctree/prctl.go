@@ -21,6 +21,19 @@ func BecomeSubreaper() error {
 	return nil
 }
 
+// CheckProc refuses a /proc of another process namespace (unshare --pid
+// without --mount-proc), whose process ids mean other processes than ours do.
+func CheckProc() error {
+	self, err := os.Readlink("/proc/self")
+	if err != nil {
+		return fmt.Errorf("processes cannot be listed: %w", err)
+	}
+	if self != strconv.Itoa(os.Getpid()) {
+		return fmt.Errorf("/proc belongs to another process namespace: we are process %d here and %s there; mount our own", os.Getpid(), self)
+	}
+	return nil
+}
+
 // HideMemory makes the caller non-dumpable: other processes of its user can
 // neither read its environment and memory nor trace it. What it executes is dumpable again.
 func HideMemory() error {

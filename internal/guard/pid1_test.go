@@ -1,0 +1,102 @@
+//go:build linux
+
+package guard_test
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+	"runtime"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// ownNamespace makes the gate PID 1.
+func ownNamespace(c *exec.Cmd) {
+	c.SysProcAttr = &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWPID | unix.CLONE_NEWNS}
+	if os.Geteuid() != 0 {
+		c.SysProcAttr.Cloneflags |= unix.CLONE_NEWUSER
+		c.SysProcAttr.UidMappings = []syscall.SysProcIDMap{{HostID: os.Getuid(), Size: 1}}
+		c.SysProcAttr.GidMappings = []syscall.SysProcIDMap{{HostID: os.Getgid(), Size: 1}}
+	}
+}
+
+func needNamespaces(t *testing.T) {
+	t.Helper()
+	try := exec.Command("/bin/true")
+	ownNamespace(try)
+	if err := try.Run(); errors.Is(err, unix.EPERM) {
+		t.Skip("not shown here: the sandbox forbids process namespaces")
+	}
+}
+
+// A process that the kernel cannot end, made by a tracer that does not take
+// note of its death: nobody else can reap it until the tracer has.
+func TestStuckPID1(t *testing.T) {
+	needNamespaces(t)
+	s := shell(`trap '' TERM; echo up >"$DIR/up"; while :; do sleep 0.05; done`)
+	s.MountProc = true
+	s.KillAfter, s.Kill = 100*time.Millisecond, 600*time.Millisecond
+	r := start(t, s, ownNamespace)
+	r.next("start")
+	r.untilFile("up")
+	g := r.guard()
+	var command int
+	for _, p := range r.left() {
+		if p.PPID == g.PID {
+			command = p.PID
+		}
+	}
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	if err := unix.PtraceSeize(command); err != nil {
+		t.Fatal(err)
+	}
+	asked := now()
+	r.order("kill")
+	e := r.next("stuck")
+	if after := e.At - asked; after < s.Kill-s.KillAfter {
+		t.Errorf("given up after %v, want the rest of the budget, %v", after, s.Kill-s.KillAfter)
+	}
+	if _, err := unix.Wait4(command, nil, unix.WALL, nil); err != nil {
+		t.Fatal(err)
+	}
+	_ = r.gate.Wait()
+	if code := r.gate.ProcessState.ExitCode(); code != 88 {
+		t.Errorf("exit code %d, want that of the hook", code)
+	}
+}
+
+// As PID 1 the gate inherits orphans that are not of the tree; they do not keep the evidence back.
+func TestForeignOrphanOfPID1(t *testing.T) {
+	needNamespaces(t)
+	s := shell(`echo up >"$DIR/up"; while [ ! -e "$DIR/end" ]; do sleep 0.02; done`)
+	s.MountProc = true
+	r := start(t, s, ownNamespace)
+	r.next("start")
+	r.untilFile("up")
+	enter := exec.Command("nsenter", "--target", itoa(r.gate.Process.Pid), "--pid", "--mount",
+		"sh", "-c", `setsid sleep 1000 >/dev/null 2>&1 & exit 0`)
+	if out, err := enter.CombinedOutput(); err != nil {
+		t.Skipf("not shown here: a namespace cannot be entered: %v, %s", err, out)
+	}
+	if err := os.WriteFile(r.path("end"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if e := r.next("gone"); e.Code != 0 || !e.Unasked {
+		t.Errorf("gone: %+v, want success", e)
+	}
+	r.next("closed")
+}
+
+func TestProcOfAnotherNamespaceIsRefused(t *testing.T) {
+	needNamespaces(t)
+	r := start(t, shell("exit 0"), ownNamespace)
+	_ = r.gate.Wait()
+	if code := r.gate.ProcessState.ExitCode(); code != 64 {
+		t.Errorf("exit code %d, want a refusal", code)
+	}
+}

@@ -1,0 +1,155 @@
+//go:build linux
+
+package guard_test
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// openTerminal gives both sides of a new pseudo-terminal.
+func openTerminal(t *testing.T) (keyboard, terminal *os.File) {
+	t.Helper()
+	fd, err := unix.Open("/dev/ptmx", unix.O_RDWR|unix.O_NOCTTY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	keyboard = os.NewFile(uintptr(fd), "keyboard")
+	t.Cleanup(func() { keyboard.Close() })
+	if err := unix.IoctlSetPointerInt(fd, unix.TIOCSPTLCK, 0); err != nil {
+		t.Fatal(err)
+	}
+	number, err := unix.IoctlGetInt(fd, unix.TIOCGPTN)
+	if err != nil {
+		t.Fatal(err)
+	}
+	terminal, err = os.OpenFile(fmt.Sprintf("/dev/pts/%d", number), os.O_RDWR|unix.O_NOCTTY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { terminal.Close() })
+	return keyboard, terminal
+}
+
+// atTerminal makes the gate the leader of the terminal's session, as a login or `docker run -t` does.
+func atTerminal(terminal *os.File) func(*exec.Cmd) {
+	return func(c *exec.Cmd) {
+		c.Stdin = terminal
+		c.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true, Ctty: 0}
+	}
+}
+
+func atTerminalWithOutput(terminal *os.File) func(*exec.Cmd) {
+	return func(c *exec.Cmd) {
+		atTerminal(terminal)(c)
+		c.Stdout, c.Stderr = terminal, terminal
+	}
+}
+
+// Of proc_pid_stat(5): 5 is the process group, 8 the foreground group of the terminal.
+const atKeyboard = `
+trap 'echo int >>"$DIR/int"' INT
+cp /proc/$$/status "$DIR/status"
+set -- $(cat /proc/$$/stat)
+echo $5 $8 >>"$DIR/groups"
+echo $$ >"$DIR/up"
+while [ ! -s "$DIR/int" ]; do sleep 0.02; done`
+
+func TestTerminal(t *testing.T) {
+	keyboard, terminal := openTerminal(t)
+	s := shell(atKeyboard)
+	s.Forward = true
+	r := start(t, s, atTerminalWithOutput(terminal))
+	r.next("start")
+	r.untilFile("up")
+	groups := strings.Fields(r.read("groups"))
+	if len(groups) != 2 || groups[0] != groups[1] {
+		t.Errorf("group of the command and of the terminal: %v, want the same", groups)
+	}
+	for _, set := range []string{"SigIgn", "SigBlk"} {
+		if got := field(t, r.read("status"), set); strings.Trim(got, "0") != "" {
+			t.Errorf("%s of the command is %s, want none", set, got)
+		}
+	}
+	if _, err := keyboard.WriteString("\x03"); err != nil {
+		t.Fatal(err)
+	}
+	r.untilFile("int")
+	// No event of a signal comes before the end: ^C was the command's alone.
+	if e := r.next("gone"); e.Code != 0 || !e.Foreground {
+		t.Errorf("gone: %+v, want success, and the terminal with the gate again", e)
+	}
+	if got := strings.Count(r.read("int"), "int"); got != 1 {
+		t.Errorf("the command got %d interrupts, want 1", got)
+	}
+}
+
+// The terminal comes back from a guard that cannot give it back, too.
+func TestTerminalComesBackAfterGuardKilled(t *testing.T) {
+	_, terminal := openTerminal(t)
+	r := start(t, shell(atKeyboard), atTerminalWithOutput(terminal))
+	r.next("start")
+	r.untilFile("up")
+	r.signal(r.guard(), syscall.SIGKILL)
+	r.next("broken")
+	if e := r.next("gone"); e.Code != 128+9 || !e.Foreground {
+		t.Errorf("gone: %+v, want the terminal with the gate again", e)
+	}
+}
+
+func TestTerminalIsLentAgain(t *testing.T) {
+	_, terminal := openTerminal(t)
+	s := shell(`set -- $(cat /proc/$$/stat); [ $5 = $8 ]`)
+	s.Starts = 2
+	r := start(t, s, atTerminalWithOutput(terminal))
+	for range s.Starts {
+		r.next("start")
+		if e := r.next("gone"); e.Code != 0 {
+			t.Errorf("gone: %+v, want success: the command had the terminal", e)
+		}
+	}
+}
+
+func TestTerminalStaysWithAPipeline(t *testing.T) {
+	_, terminal := openTerminal(t)
+	in, out := pipe(t)
+	defer in.Close()
+	r := start(t, shell(`set -- $(cat /proc/$$/stat); [ $5 != $8 ]`), atTerminal(terminal), func(c *exec.Cmd) { c.Stdout = out })
+	r.next("start")
+	if e := r.next("gone"); e.Code != 0 || !e.Foreground {
+		t.Errorf("gone: %+v, want success: the command did not get the terminal", e)
+	}
+}
+
+func TestTerminalAndNoProgram(t *testing.T) {
+	_, terminal := openTerminal(t)
+	r := start(t, gateSpec{Path: badFormat(t)}, atTerminalWithOutput(terminal))
+	r.next("start")
+	if e := r.next("gone"); e.Code != 126 || !strings.Contains(e.Err, "exec format error") || !e.Foreground {
+		t.Errorf("gone: %+v, want 126 and the terminal with the gate again", e)
+	}
+}
+
+// The launcher's own death signal is the command's too.
+func TestTerminalCommandDiesWithGuard(t *testing.T) {
+	_, terminal := openTerminal(t)
+	r := start(t, shell(atKeyboard), atTerminalWithOutput(terminal))
+	r.next("start")
+	r.untilFile("up")
+	r.signalGate(syscall.SIGSTOP) // it cannot help
+	r.signal(r.guard(), syscall.SIGKILL)
+	until(t, slack, "the command itself is gone", func() bool {
+		for _, p := range r.left() {
+			if itoa(p.PID) == strings.TrimSpace(r.read("up")) {
+				return false
+			}
+		}
+		return true
+	})
+}
