@@ -1,0 +1,14 @@
+//go:build linux
+
+// Package fence is what a sidecar does to a workload that it did not start: a
+// sentinel file, signals in a shared process namespace, or its own exit.
+//
+// Promised: the sentinel is written before anything is signalled and removed
+// before the gate opens; with Kill, every process of the workload is signalled, and again
+// at each scan while the gate is shut; Gone is told only on evidence: no process of the workload to be seen in a shared
+// process namespace, or a follower's word under its flock.
+//
+// Not promised: that a workload obeys a sentinel; that a container which the
+// kubelet restarts does nothing before the next scan; anything while this
+// process is frozen or dead.
+package fence

@@ -1,0 +1,144 @@
+//go:build linux
+
+// Package holder is the lock as a gate uses it: one key, or a bucket's key
+// together with its job's, with the state directory that lets a gate which
+// comes back adopt its own lease.
+//
+// Promised: a nonce is in the state directory before it is sent, an adoption
+// is tried only under the directory's flock, and while another process on this
+// machine holds that flock the key is watched but not tried. Not promised:
+// adoption after a reboot, or without a state directory.
+package holder
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/mongogate/mongogate/internal/statedir"
+	"github.com/mongogate/mongogate/pkg/gate"
+	"github.com/mongogate/mongogate/pkg/mongolock"
+)
+
+// Lock implements [gate.Lock].
+type Lock struct {
+	Locker *mongolock.Locker
+	// Key is what is locked; Job, if set, is the key that is held as well so that runs do not overlap.
+	Key, Job string
+	// SkipIfHeld returns once it is proved that another run does the work.
+	SkipIfHeld bool
+	// Abandoned, if set, is the prefix of the job's buckets, of which those that nobody has renewed for Keep are marked for removal.
+	Abandoned string
+	Keep      time.Duration
+	// Dir keeps the nonces; nil: no adoption.
+	Dir *statedir.Dir
+	// Within ends the waiting; zero waits for ever.
+	Within time.Duration
+	// Warn is told of what goes wrong beside the lock.
+	Warn func(err error)
+}
+
+// ErrTimeout is the cause of waiting that took as long as it was allowed to.
+var ErrTimeout = errors.New("the time for waiting is over")
+
+// Acquire waits for the lock.
+func (l *Lock) Acquire(ctx context.Context) (gate.Lease, error) {
+	if l.Within > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeoutCause(ctx, l.Within, ErrTimeout)
+		defer cancel()
+	}
+	held, err := l.acquire(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s := &lease{Held: held, lock: l}
+	if l.Dir != nil {
+		if err := l.Dir.KeepNonces(nonces(held)...); err != nil {
+			l.Warn(fmt.Errorf("keeping the nonce: %w", err))
+		}
+	}
+	return s, nil
+}
+
+func (l *Lock) acquire(ctx context.Context) (mongolock.Held, error) {
+	opts := l.options()
+	if l.Job == "" {
+		return found(l.Locker.Acquire(ctx, l.Key, opts...))
+	}
+	return found(l.Locker.AcquireAlone(ctx, l.Key, l.Job, opts...))
+}
+
+// found keeps a nil pointer from becoming an interface that is not nil.
+func found[T mongolock.Held](held T, err error) (mongolock.Held, error) {
+	if err != nil {
+		return nil, err
+	}
+	return held, nil
+}
+
+func (l *Lock) options() []mongolock.AcquireOption {
+	var opts []mongolock.AcquireOption
+	if l.SkipIfHeld {
+		opts = append(opts, mongolock.SkipIfHeld())
+	}
+	if l.Dir != nil {
+		opts = append(opts,
+			mongolock.Only(l.mayTry),
+			mongolock.AdoptFrom(l.adoptable),
+			mongolock.OnNonce(l.Dir.AddNonce))
+	}
+	return opts
+}
+
+// mayTry takes the flock if it can be had: without it no lease and no second tree of processes.
+func (l *Lock) mayTry() bool {
+	err := l.Dir.TryLock()
+	if err != nil && !errors.Is(err, statedir.ErrBusy) {
+		l.Warn(err)
+	}
+	return err == nil
+}
+
+func (l *Lock) adoptable() []string {
+	n, err := l.Dir.Nonces()
+	if err != nil {
+		l.Warn(err)
+	}
+	return n
+}
+
+func nonces(held mongolock.Held) []string {
+	switch h := held.(type) {
+	case *mongolock.Lease:
+		return []string{h.Nonce()}
+	case *mongolock.Pair:
+		return []string{h.Run.Nonce(), h.Job.Nonce()}
+	}
+	return nil
+}
+
+// lease forgets its nonces once the store has acknowledged its end.
+type lease struct {
+	mongolock.Held
+	lock *Lock
+}
+
+// Finish ends the lease in the store.
+func (s *lease) Finish(ctx context.Context, outcome gate.Outcome) error {
+	err := s.Held.Finish(ctx, outcome)
+	if l := s.lock; err == nil || errors.Is(err, mongolock.ErrLost) {
+		if l.Dir != nil {
+			if err := l.Dir.KeepNonces(); err != nil {
+				l.Warn(fmt.Errorf("forgetting the nonce: %w", err))
+			}
+		}
+		if l.Abandoned != "" && l.Keep > 0 {
+			if _, err := l.Locker.MarkAbandoned(ctx, l.Abandoned, l.Keep); err != nil {
+				l.Warn(err)
+			}
+		}
+	}
+	return err
+}

@@ -1,0 +1,121 @@
+//go:build linux
+
+package holder
+
+import (
+	"sync"
+	"time"
+
+	"github.com/mongogate/mongogate/internal/statedir"
+	"github.com/mongogate/mongogate/pkg/gate"
+)
+
+// Recorder writes the lease file of a state directory as a workload is
+// started, its deadline moves and the gate shuts. A file system that hangs
+// holds up the file, never the workload: the newest state is written by a goroutine.
+type Recorder struct {
+	gate.Workload
+	dir    *statedir.Dir
+	owner  string
+	budget time.Duration
+	warn   func(error)
+
+	mu    sync.Mutex
+	lease statedir.Lease
+	dirty chan chan struct{} // receives what is to be closed once the newest state is written
+	quit  chan struct{}
+	loop  sync.WaitGroup
+}
+
+// NewRecorder puts a recorder before a workload. Close it when the gate has ended.
+func NewRecorder(w gate.Workload, dir *statedir.Dir, owner string, killBudget time.Duration, warn func(error)) *Recorder {
+	r := &Recorder{Workload: w, dir: dir, owner: owner, budget: killBudget, warn: warn, dirty: make(chan chan struct{}, 1), quit: make(chan struct{})}
+	r.loop.Go(r.run)
+	return r
+}
+
+// Start writes the file first, so that the workload finds it.
+func (r *Recorder) Start(g gate.Grant) {
+	l := statedir.Lease{Key: g.Key, Holder: r.owner, Token: g.Token, Deadline: g.Deadline, KillBudget: r.budget, Open: true}
+	written := r.set(func(old *statedir.Lease) { *old = l })
+	select {
+	case <-written:
+	case <-time.After(r.budget / 4): // a file system that hangs: the workload does without the file
+	}
+	r.Workload.Start(g)
+}
+
+// Extend passes the deadline on and writes it.
+func (r *Recorder) Extend(deadline time.Duration) {
+	r.Workload.Extend(deadline)
+	r.set(func(l *statedir.Lease) { l.Deadline = deadline })
+}
+
+// Warn writes that the gate is shut, beside the workload's own sentinel. The channel is closed when both are done.
+func (r *Recorder) Warn(reason string) <-chan struct{} {
+	inner, own := r.Workload.Warn(reason), r.shut()
+	both := make(chan struct{})
+	r.loop.Go(func() {
+		defer close(both)
+		for _, c := range []<-chan struct{}{inner, own} {
+			if c == nil {
+				continue
+			}
+			select {
+			case <-c:
+			case <-r.quit:
+				return
+			}
+		}
+	})
+	return both
+}
+
+func (r *Recorder) shut() <-chan struct{} {
+	return r.set(func(l *statedir.Lease) { l.Open = false })
+}
+
+// Close writes that the gate is shut, and ends the recorder.
+func (r *Recorder) Close() {
+	select {
+	case <-r.shut():
+	case <-time.After(r.budget / 4):
+	}
+	close(r.quit)
+	r.loop.Wait()
+}
+
+// set changes the newest state; the channel is closed once it, or a newer one, has been written.
+func (r *Recorder) set(change func(*statedir.Lease)) <-chan struct{} {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	change(&r.lease)
+	select {
+	case done := <-r.dirty: // not begun yet: it will write this state as well
+		r.dirty <- done
+		return done
+	default:
+		done := make(chan struct{})
+		r.dirty <- done
+		return done
+	}
+}
+
+func (r *Recorder) run() {
+	for {
+		select {
+		case <-r.quit:
+			return
+		case done := <-r.dirty:
+			r.mu.Lock()
+			l := r.lease
+			r.mu.Unlock()
+			if l.Token != 0 {
+				if err := r.dir.WriteLease(l); err != nil {
+					r.warn(err)
+				}
+			}
+			close(done)
+		}
+	}
+}

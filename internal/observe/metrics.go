@@ -1,0 +1,110 @@
+// Package observe turns what locks and gates tell into metrics and log lines.
+//
+// Promised: no key, owner, URI or error text becomes a label, so the number of
+// series is fixed; log lines never contain a connection string. Not promised:
+// that a metric is the truth about the lock: only the gate is.
+package observe
+
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"github.com/mongogate/mongogate/pkg/gate"
+	"github.com/mongogate/mongogate/pkg/mongolock"
+)
+
+// Metrics are the metrics of one gate, in a registry of their own.
+type Metrics struct {
+	Registry *prometheus.Registry
+
+	acquired, skipped prometheus.Counter
+	lost              *prometheus.CounterVec
+	unknown           *prometheus.CounterVec
+	renew             prometheus.Histogram
+	stop              prometheus.Histogram
+	token             prometheus.Gauge
+}
+
+// NewMetrics registers the metrics of a binary of this version.
+func NewMetrics(version string) *Metrics {
+	r := prometheus.NewRegistry()
+	counter := func(name, help string) prometheus.Counter {
+		c := prometheus.NewCounter(prometheus.CounterOpts{Namespace: "mongogate", Name: name, Help: help})
+		r.MustRegister(c)
+		return c
+	}
+	vec := func(name, help, label string) *prometheus.CounterVec {
+		c := prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: "mongogate", Name: name, Help: help}, []string{label})
+		r.MustRegister(c)
+		return c
+	}
+	histogram := func(name, help string, buckets []float64) prometheus.Histogram {
+		h := prometheus.NewHistogram(prometheus.HistogramOpts{Namespace: "mongogate", Name: name, Help: help, Buckets: buckets})
+		r.MustRegister(h)
+		return h
+	}
+	m := &Metrics{
+		Registry: r,
+		acquired: counter("acquisitions_total", "Leases that were acquired."),
+		skipped:  counter("skips_total", "Runs that were skipped because they are done or held elsewhere."),
+		lost:     vec("losses_total", "Leases that were lost, by reason: deadline, revoked, taken.", "reason"),
+		unknown:  vec("unacknowledged_total", "Calls to the store that were not acknowledged, by call.", "call"),
+		renew:    histogram("renewal_duration_seconds", "Time to an acknowledged renewal.", prometheus.ExponentialBuckets(0.001, 2.5, 11)),
+		stop:     histogram("stop_duration_seconds", "Time from a loss to the evidence that nothing is left of the workload.", prometheus.ExponentialBuckets(0.01, 2, 12)),
+		token:    prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "mongogate", Name: "token", Help: "Fencing token of the last lease."}),
+	}
+	info := prometheus.NewGauge(prometheus.GaugeOpts{
+		Namespace: "mongogate", Name: "build_info", Help: "Always 1.", ConstLabels: prometheus.Labels{"version": version},
+	})
+	info.Set(1)
+	r.MustRegister(m.token, info, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	for _, reason := range []mongolock.LossReason{mongolock.LostDeadline, mongolock.LostRevoked, mongolock.LostTaken} {
+		m.lost.WithLabelValues(string(reason))
+	}
+	for _, call := range []string{"acquire", "renew", "finish", "read"} {
+		m.unknown.WithLabelValues(call)
+	}
+	return m
+}
+
+// Gate registers what is computed from a gate at the moment of asking.
+func (m *Metrics) Gate(g *gate.Gate, clock gate.Clock) {
+	m.Registry.MustRegister(
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: "mongogate", Name: "open", Help: "1 while the workload may run."}, func() float64 {
+			if g.Open() {
+				return 1
+			}
+			return 0
+		}),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: "mongogate", Name: "remaining_seconds", Help: "Time to the local deadline of the lease; 0 without one."}, func() float64 {
+			if state, grant := g.State(); state == gate.Held {
+				return max(0, (grant.Deadline - clock.Now()).Seconds())
+			}
+			return 0
+		}),
+	)
+}
+
+// Event counts what a lock tells.
+func (m *Metrics) Event(e mongolock.Event) {
+	switch e.Kind {
+	case mongolock.EventAcquired:
+		m.acquired.Inc()
+		m.token.Set(float64(e.Token))
+	case mongolock.EventRenewed:
+		m.renew.Observe(e.Took.Seconds())
+	case mongolock.EventUnknown:
+		m.unknown.WithLabelValues(e.Call).Inc()
+	case mongolock.EventLost:
+		m.lost.WithLabelValues(string(reason(e.Err))).Inc()
+	case mongolock.EventWaiting, mongolock.EventSuccessor, mongolock.EventFinished:
+	}
+}
+
+// Skipped counts a run that is left to others.
+func (m *Metrics) Skipped() { m.skipped.Inc() }
+
+// Stopped records how long it took to stop a workload after a loss.
+func (m *Metrics) Stopped(d time.Duration) { m.stop.Observe(d.Seconds()) }

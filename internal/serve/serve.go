@@ -1,0 +1,126 @@
+// Package serve answers probes and metrics over HTTP.
+//
+// Promised: nothing that is served changes anything; a failed probe says that
+// it failed and not why, for the answer is public; the listener is opened
+// before anything else starts, so that a taken port is an error and not a surprise; every
+// connection has time limits. Not promised: access control.
+package serve
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"time"
+)
+
+// Probes are the three questions. Each is computed at the moment of asking.
+type Probes struct {
+	// Startup is true once the workload may be started.
+	Startup func() bool
+	// Ready is true while the workload may run.
+	Ready func() bool
+	// Live is true while the gate itself does its work.
+	Live func() bool
+	// Waiting is true while the gate waits for the lock.
+	Waiting func() bool
+}
+
+// Paths of the probes.
+const (
+	StartupPath = "/startupz"
+	ReadyPath   = "/readyz"
+	LivePath    = "/livez"
+	WaitingPath = "/waitingz"
+	MetricsPath = "/metrics"
+)
+
+// Handler answers GET and HEAD of the probes' paths.
+func (p Probes) Handler() http.Handler {
+	mux := http.NewServeMux()
+	for path, ask := range map[string]func() bool{StartupPath: p.Startup, ReadyPath: p.Ready, LivePath: p.Live, WaitingPath: p.Waiting} {
+		mux.HandleFunc("GET "+path, func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("X-Content-Type-Options", "nosniff")
+			if !ask() {
+				http.Error(w, "no", http.StatusServiceUnavailable)
+				return
+			}
+			_, _ = w.Write([]byte("ok\n")) //nolint:errcheck // the client has gone
+		})
+	}
+	return mux
+}
+
+// Listen opens host:port or unix:/path. A socket file that nobody answers is replaced.
+func Listen(ctx context.Context, address string) (net.Listener, error) {
+	path, unix := strings.CutPrefix(address, "unix:")
+	if !unix {
+		l, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
+		if err != nil {
+			return nil, fmt.Errorf("listening on %s: %w", address, err)
+		}
+		return l, nil
+	}
+	if c, err := new(net.Dialer).DialContext(ctx, "unix", path); err == nil {
+		_ = c.Close() //nolint:errcheck // only asked whether somebody answers
+		return nil, fmt.Errorf("listening on %s: another process answers there", address)
+	}
+	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("listening on %s: %w", address, err)
+	}
+	l, err := new(net.ListenConfig).Listen(ctx, "unix", path)
+	if err != nil {
+		return nil, fmt.Errorf("listening on %s: %w", address, err)
+	}
+	return l, nil
+}
+
+// Serve answers on a listener until ctx ends, and returns when every answer has been given.
+func Serve(ctx context.Context, l net.Listener, h http.Handler) error {
+	s := &http.Server{
+		Handler:           h,
+		ReadHeaderTimeout: 2 * time.Second,
+		ReadTimeout:       5 * time.Second,
+		WriteTimeout:      10 * time.Second,
+		IdleTimeout:       30 * time.Second,
+		MaxHeaderBytes:    4 << 10,
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- s.Serve(l) }()
+	select {
+	case err := <-ended:
+		return fmt.Errorf("serving %s: %w", l.Addr(), err)
+	case <-ctx.Done():
+	}
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+	defer cancel()
+	err := s.Shutdown(last)
+	if err != nil {
+		err = s.Close()
+	}
+	<-ended
+	return err
+}
+
+// Ask gives the status of a path at host:port or unix:/path.
+func Ask(ctx context.Context, address, path string) (int, error) {
+	dial := &net.Dialer{}
+	host := address
+	transport := &http.Transport{DisableKeepAlives: true}
+	if socket, unix := strings.CutPrefix(address, "unix:"); unix {
+		host = "gate"
+		transport.DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) { return dial.DialContext(ctx, "unix", socket) }
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+host+path, nil)
+	if err != nil {
+		return 0, fmt.Errorf("asking %s: %w", address, err)
+	}
+	res, err := (&http.Client{Transport: transport}).Do(req)
+	if err != nil {
+		return 0, fmt.Errorf("asking %s: %w", address, err)
+	}
+	return res.StatusCode, res.Body.Close()
+}
