@@ -14,7 +14,8 @@ type Options struct {
 	ReplicaSet string
 	// Now is the primary's wall clock ($$NOW, localTime). Nil is time.Now.
 	Now func() time.Time
-	// Decide chooses the faults; nil for none. It must not call the Cluster's methods.
+	// Decide chooses the faults; nil for none. It is called when a request is sent, by one goroutine
+	// at a time. It may call the Cluster's methods but Close: an Isolate there is in force for the call.
 	Decide func(Call) Verdict
 }
 
@@ -27,7 +28,7 @@ type Cluster struct {
 	running sync.WaitGroup
 
 	deciding sync.Mutex
-	calls    map[int]uint64
+	calls    map[counter]uint64
 
 	mu         sync.Mutex
 	majority   *copyOf // what a majority has; nil between an isolation and the election
@@ -54,7 +55,7 @@ func New(o Options) *Cluster {
 		o.Now = time.Now
 	}
 	c := &Cluster{
-		options: o, calls: map[int]uint64{}, majority: newCopy(o.Now), cut: map[int]bool{}, connected: map[*connection]bool{},
+		options: o, calls: map[counter]uint64{}, majority: newCopy(o.Now), cut: map[int]bool{}, connected: map[*connection]bool{},
 	}
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 	return c
@@ -116,7 +117,8 @@ func (c *Cluster) Isolate(serves ...int) {
 
 // Elect gives the majority a primary, with its own wall clock (nil: the one of
 // the old primary). It serves all processes but those that stay with an
-// isolated primary, and starts from what was committed.
+// isolated primary, and starts from what was committed. Without an isolation
+// it is a fail-over that loses nothing.
 func (c *Cluster) Elect(now func() time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -9,8 +9,9 @@ import (
 // Call is one request of a process as it is sent, or the opening of a connection (Command "dial").
 type Call struct {
 	Process int
-	// N counts the calls of the process from 0. A seeded simulation derives its decision from
-	// the seed, Process and N, so that it does not depend on the order in which goroutines run.
+	// N counts from 0 the calls of the process that are Monitoring, and apart from them those that
+	// are not. A simulation that derives its decision from its seed, Process, Monitoring and N does
+	// not depend on the order in which goroutines run.
 	N       uint64
 	Command string // "hello", "find", "findAndModify", …
 	Body    bson.D
@@ -48,14 +49,22 @@ type Verdict struct {
 	Reset bool
 }
 
+// counter is what N counts by.
+type counter struct {
+	process    int
+	monitoring bool
+}
+
 // decide asks the hook. The hook is called by one goroutine at a time.
 func (c *Cluster) decide(process int, command string, body bson.D) Verdict {
 	c.deciding.Lock()
 	defer c.deciding.Unlock()
-	n := c.calls[process]
-	c.calls[process]++
+	call := Call{Process: process, Command: command, Body: body}
+	by := counter{process, call.Monitoring()}
+	call.N = c.calls[by]
+	c.calls[by]++
 	if c.options.Decide == nil {
 		return Verdict{}
 	}
-	return c.options.Decide(Call{Process: process, N: n, Command: command, Body: body})
+	return c.options.Decide(call)
 }

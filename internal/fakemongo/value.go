@@ -139,14 +139,6 @@ func with(doc bson.D, field string, v any) bson.D {
 	return out
 }
 
-func decode(raw []byte) (bson.D, error) {
-	var d bson.D
-	if err := bson.Unmarshal(raw, &d); err != nil {
-		return nil, fail(22, "InvalidBSON: %v", err)
-	}
-	return d, nil
-}
-
 func encode(d bson.D) (bson.Raw, error) {
 	raw, err := bson.Marshal(d)
 	if err != nil {
