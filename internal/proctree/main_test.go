@@ -1,0 +1,81 @@
+//go:build linux
+
+package proctree
+
+import (
+	"fmt"
+	"os"
+	"runtime"
+	"syscall"
+	"testing"
+	"time"
+)
+
+func init() {
+	if len(os.Args) > 1 && os.Args[1] == "__headless" {
+		runtime.LockOSThread() // in init this is the main thread, and stays so
+	}
+}
+
+// The test binary is also the processes that a shell cannot be.
+func TestMain(m *testing.M) {
+	if len(os.Args) > 1 {
+		switch os.Args[1] {
+		case "__headless":
+			headless()
+		case "__subreaper":
+			os.Exit(subreaper(os.Args[2:]))
+		}
+	}
+	os.Exit(m.Run())
+}
+
+// headless is a process whose main thread has ended and whose others live.
+func headless() {
+	go func() {
+		for {
+			time.Sleep(time.Hour)
+		}
+	}()
+	syscall.RawSyscall(syscall.SYS_EXIT, 0, 0, 0) // exit, not exit_group
+}
+
+// subreaper runs a program with a tree, waits until that has written a line,
+// kills the tree and prints how it ended.
+func subreaper(command []string) int {
+	fail := func(what string, err error) int {
+		fmt.Println(what, err)
+		return 1
+	}
+	if err := BecomeSubreaper(); err != nil {
+		return fail("subreaper", err)
+	}
+	out, in, err := os.Pipe()
+	if err != nil {
+		return fail("pipe", err)
+	}
+	if _, err := syscall.ForkExec(command[0], command, &syscall.ProcAttr{Env: os.Environ(), Files: []uintptr{0, in.Fd(), 2}}); err != nil {
+		return fail("start", err)
+	}
+	if _, err := out.Read(make([]byte, 64)); err != nil {
+		return fail("read", err)
+	}
+	seen, err := Descendants(os.Getpid())
+	if err != nil {
+		return fail("descendants", err)
+	}
+	for {
+		if _, err := KillPass(os.Getpid()); err != nil {
+			return fail("kill", err)
+		}
+		_, empty, err := Reap()
+		if err != nil {
+			return fail("reap", err)
+		}
+		if empty {
+			fmt.Println("seen", len(seen), "empty")
+			return 0
+		}
+		time.Sleep(time.Millisecond)
+	}
+}

@@ -1,0 +1,256 @@
+//go:build linux
+
+package proctree
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"io/fs"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+func TestParseStat(t *testing.T) {
+	const rest = " 7 8 9 0 -1 4194304 1 2 3 4 5 6 7 8 20 0 3 0 123456789012 99 1"
+	for name, test := range map[string]struct {
+		stat string
+		comm string
+	}{
+		"plain":       {"42 (sleep) S" + rest, "sleep"},
+		"parentheses": {"42 (a) R 1 (b) S" + rest, "a) R 1 (b"},
+		"newline":     {"42 (a\n) S" + rest, "a\n"},
+		"empty":       {"42 () S" + rest, ""},
+	} {
+		p, err := parseStat(42, []byte(test.stat))
+		want := Process{PID: 42, PPID: 7, Group: 8, Session: 9, Start: 123456789012, Comm: test.comm, State: 'S', threads: 3}
+		if err != nil || p != want {
+			t.Errorf("%s: %+v, %v, want %+v", name, p, err, want)
+		}
+	}
+	for _, bad := range []string{"", "42 sleep S", "42 (sleep) S 1 2", ")(", "42 (sleep) S x" + rest} {
+		if p, err := parseStat(42, []byte(bad)); err == nil {
+			t.Errorf("%q: %+v, want an error", bad, p)
+		}
+	}
+}
+
+// child starts a program that a test has to get rid of only if it fails.
+func child(t *testing.T, env []string, args ...string) (*exec.Cmd, Process) {
+	t.Helper()
+	c := exec.Command(args[0], args[1:]...)
+	c.Env = append(os.Environ(), env...)
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.Process.Kill(); _ = c.Wait() })
+	p, err := Look(c.Process.Pid)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c, p
+}
+
+func until(t *testing.T, what string, happened func() bool) {
+	t.Helper()
+	for end := time.Now().Add(20 * time.Second); !happened(); time.Sleep(2 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("not in time: " + what)
+		}
+	}
+}
+
+func TestLook(t *testing.T) {
+	_, p := child(t, nil, "sleep", "1000")
+	if p.PPID != os.Getpid() || !p.Alive() || p.Start == 0 {
+		t.Errorf("%+v", p)
+	}
+	if err := p.Signal(syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	until(t, "stopped", func() bool { now, err := Look(p.PID); return err == nil && now.Stopped() })
+	if _, err := Look(1 << 30); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("look at nobody: %v", err)
+	}
+}
+
+// The id is right, but it is another's by now: no signal, by either way.
+func TestSignalSparesWhoeverGotTheIDNext(t *testing.T) {
+	c, p := child(t, nil, "sleep", "1000")
+	other := p
+	other.Start--
+	for name, send := range map[string]func(syscall.Signal) error{
+		"either": other.Signal, "pidfd": other.signalPidfd, "pid": other.signalPID,
+	} {
+		if err := send(syscall.SIGKILL); !errors.Is(err, ErrGone) {
+			t.Errorf("%s: %v, want %v", name, err, ErrGone)
+		}
+	}
+	if err := p.signalPID(syscall.SIGTERM); err != nil {
+		t.Error(err)
+	}
+	_ = c.Wait()
+	if status := c.ProcessState.Sys().(syscall.WaitStatus); status.Signal() != syscall.SIGTERM {
+		t.Errorf("ended by %v, want by the signal that was its own", status)
+	}
+	if err := p.Signal(syscall.SIGTERM); !errors.Is(err, ErrGone) {
+		t.Errorf("signal to a reaped process: %v, want %v", err, ErrGone)
+	}
+}
+
+func TestZombieIsGone(t *testing.T) {
+	_, p := child(t, nil, "true")
+	until(t, "a zombie", func() bool { now, err := Look(p.PID); return err == nil && now.State == 'Z' })
+	now, _ := Look(p.PID)
+	if now.Alive() {
+		t.Error("a zombie is alive")
+	}
+	found, err := Descendants(os.Getpid())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range found {
+		if f.PID == p.PID {
+			t.Error("a zombie is listed")
+		}
+	}
+}
+
+// It is shown as a zombie, but it runs.
+func TestHeadlessProcessIsAlive(t *testing.T) {
+	c, p := child(t, nil, os.Args[0], "__headless")
+	until(t, "the leader's end", func() bool { now, err := Look(p.PID); return err == nil && now.State == 'Z' })
+	now, _ := Look(p.PID)
+	if !now.Alive() {
+		t.Fatal("a process with living threads counts as gone")
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	if err := KillAll(ctx, os.Getpid()); err != nil {
+		t.Error(err)
+	}
+	_ = c.Wait()
+}
+
+func TestKillAllSaysWhatIsLeft(t *testing.T) {
+	c, _ := child(t, nil, "sleep", "1000")
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	// The first pass still sees it alive.
+	if err := KillAll(ctx, os.Getpid()); !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "1 processes") {
+		t.Errorf("%v, want the number of those left", err)
+	}
+	_ = c.Wait()
+	if err := KillAll(t.Context(), os.Getpid()); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestSpareLeavesOneAlone(t *testing.T) {
+	_, spared := child(t, nil, "sh", "-c", "sleep 1000 & wait")
+	var below []Process
+	until(t, "a grandchild", func() bool {
+		var err error
+		if below, err = Descendants(os.Getpid(), spared.PID); err != nil {
+			t.Fatal(err)
+		}
+		return len(below) == 1
+	})
+	if below[0].PPID != spared.PID {
+		t.Errorf("%+v, want the child of the spared one", below[0])
+	}
+	if err := Terminate(spared.PID); err != nil {
+		t.Error(err)
+	}
+	until(t, "the end of what is below", func() bool {
+		below, err := Descendants(spared.PID)
+		return err == nil && len(below) == 0
+	})
+}
+
+// Orphans that made sessions of their own are found, killed and reaped; ECHILD is the end.
+func TestSubreaperEmptiesTheTree(t *testing.T) {
+	mark := rand.Text()
+	c := exec.Command(os.Args[0], "__subreaper", "/bin/sh", "-c",
+		`trap '' TERM; (setsid sh -c 'sleep 1000 & sleep 1000 & exit 0' &); (setsid sleep 1000 &)
+		while [ "$(cat /proc/[0-9]*/environ 2>/dev/null | tr '\0' '\n' | grep -c "^TREE_MARK=`+mark+`")" -lt 5 ]; do :; done; echo up; sleep 1000`)
+	c.Env = append(os.Environ(), "TREE_MARK="+mark)
+	out, err := c.CombinedOutput()
+	if err != nil || !strings.Contains(string(out), "empty") {
+		t.Fatalf("%v: %s", err, out)
+	}
+	left, err := Marked("TREE_MARK", mark)
+	if err != nil || len(left) > 0 {
+		t.Errorf("left: %v, %v", left, err)
+	}
+}
+
+func TestDetails(t *testing.T) {
+	mark := rand.Text()
+	_, p := child(t, []string{"TREE_MARK=" + mark, "TREE_MARKER=no", "EMPTY="}, "sleep", "1000")
+	if uid, err := p.UID(); err != nil || uid != os.Getuid() {
+		t.Errorf("uid %d, %v", uid, err)
+	}
+	own, err := os.ReadFile("/proc/self/cgroup")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if cgroup, err := p.Cgroup(); err != nil || !strings.HasSuffix(string(own), cgroup+"\n") {
+		t.Errorf("cgroup %q, %v, want that of its parent, %q", cgroup, err, own)
+	}
+	for name, want := range map[string]string{"TREE_MARK": mark, "EMPTY": ""} {
+		if value, found, err := p.Getenv(name); err != nil || !found || value != want {
+			t.Errorf("%s: %q, %v, %v, want %q", name, value, found, err, want)
+		}
+	}
+	if _, found, err := p.Getenv("TREE"); err != nil || found {
+		t.Errorf("a variable that is not there: %v, %v", found, err)
+	}
+	marked, err := Marked("TREE_MARK", mark)
+	if err != nil || len(marked) != 1 || marked[0].PID != p.PID {
+		t.Errorf("marked: %v, %v, want one", marked, err)
+	}
+	p.Start++
+	if _, _, err := p.Getenv("TREE_MARK"); !errors.Is(err, ErrGone) {
+		t.Errorf("the environment of another process: %v", err)
+	}
+}
+
+func TestIgnored(t *testing.T) {
+	ignored, err := Ignored()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if ignored.Has(unix.SIGTERM) {
+		t.Error("SIGTERM is ignored")
+	}
+	set := SignalSet(1<<(unix.SIGHUP-1) | 1<<63)
+	for sig, want := range map[syscall.Signal]bool{unix.SIGHUP: true, 64: true, unix.SIGINT: false, 0: false, 65: false} {
+		if set.Has(sig) != want {
+			t.Errorf("signal %d: %v", int(sig), !want)
+		}
+	}
+}
+
+func TestBackoff(t *testing.T) {
+	var b Backoff
+	for _, want := range []time.Duration{1, 2, 4, 8, 16, 32, 64, 64} {
+		if got := b.Next(); got != want*time.Millisecond {
+			t.Errorf("pause %v, want %v", got, want*time.Millisecond)
+		}
+	}
+}
+
+func BenchmarkDescendants(b *testing.B) {
+	for b.Loop() {
+		if _, err := Descendants(os.Getpid()); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
