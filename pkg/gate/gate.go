@@ -2,6 +2,7 @@ package gate
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"time"
 )
@@ -62,6 +63,9 @@ type Gate struct {
 func New(cfg Config) (*Gate, error) {
 	if err := cfg.Budget.Validate(); err != nil {
 		return nil, err
+	}
+	if cfg.FinishWithin <= 0 {
+		return nil, fmt.Errorf("finish within %v: must be positive", cfg.FinishWithin)
 	}
 	if cfg.Observe == nil {
 		cfg.Observe = func(Change) {}
@@ -124,15 +128,20 @@ func (g *Gate) Run(ctx context.Context) Result {
 			e = Event{Kind: Gone, Ended: ended}
 			g.result.Ended = ended
 		case <-stop:
-			stop = nil
-			e = Event{Kind: Stop}
 		case <-timer:
 		}
-		g.mu.Lock()
-		actions := g.machine.Step(g.cfg.Clock.Now(), e)
-		g.mu.Unlock()
-		if g.do(work, acquire, actions) {
-			return g.result
+		events := []Event{e}
+		if stop != nil && ctx.Err() != nil {
+			// Whoever asked comes first: a lease that arrives in the same moment starts nothing.
+			stop, events = nil, []Event{{Kind: Stop}, e}
+		}
+		for _, e := range events {
+			g.mu.Lock()
+			actions := g.machine.Step(g.cfg.Clock.Now(), e)
+			g.mu.Unlock()
+			if g.do(work, acquire, actions) {
+				return g.result
+			}
 		}
 	}
 }
@@ -182,7 +191,7 @@ type message struct {
 
 // stale tells events of a lease that has been replaced.
 func (g *Gate) stale(m message) bool {
-	return (m.Kind == Renewed || m.Kind == LeaseLost) && m.lease != g.lease
+	return (m.Kind == Renewed || m.Kind == LeaseLost || m.Kind == Warned) && m.lease != g.lease
 }
 
 // note keeps what came with an event.
@@ -238,6 +247,7 @@ func (g *Gate) finish(ctx context.Context, outcome Outcome) {
 
 // warned posts Warned once the sentinel is written; at once where there is nothing to wait for.
 func (g *Gate) warned(ctx context.Context, written <-chan struct{}) {
+	lease := g.lease
 	g.tasks.Go(func() {
 		if written != nil {
 			select {
@@ -246,7 +256,7 @@ func (g *Gate) warned(ctx context.Context, written <-chan struct{}) {
 				return
 			}
 		}
-		g.post(ctx, message{Event: Event{Kind: Warned}})
+		g.post(ctx, message{Event: Event{Kind: Warned}, lease: lease})
 	})
 }
 

@@ -157,8 +157,10 @@ func (m *Machine) take(now time.Duration, e Event) []Action {
 	case Acquired:
 		return m.acquired(now, e)
 	case Refused:
-		m.state = Released
-		return []Action{{Kind: Exit}}
+		if m.state == Waiting && !m.again {
+			m.state = Released
+			return []Action{{Kind: Exit}}
+		}
 	case Renewed:
 		if m.state == Held && e.Deadline > m.deadline {
 			m.deadline = e.Deadline
@@ -186,7 +188,7 @@ func (m *Machine) take(now time.Duration, e Event) []Action {
 
 func (m *Machine) acquired(now time.Duration, e Event) []Action {
 	switch {
-	case m.state != Waiting:
+	case m.state != Waiting || m.again:
 		return nil
 	case m.stopping:
 		m.state = Released
