@@ -31,8 +31,12 @@ type ManualJob struct {
 }
 
 func (e *ManualJob) Error() string {
-	return fmt.Sprintf("job-name: Job %q carries no scheduled minute (%s), so it has no bucket; "+
-		"give --manual run to run it without a bucket, --manual skip to end at once with exit code 0, or --bucket none", e.Name, e.Reason)
+	return fmt.Sprintf("job-name: Job %q carries no scheduled minute (%s), so it has no bucket; %s", e.Name, e.Reason, e.Remedy())
+}
+
+// Remedy says what the user can do.
+func (e *ManualJob) Remedy() string {
+	return "give --manual run to run it without a bucket, --manual skip to end at once with exit code 0, or --bucket none"
 }
 
 // SplitJobName returns the CronJob and the scheduled minute of one of its

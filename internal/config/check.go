@@ -1,0 +1,121 @@
+package config
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/mongogate/mongogate/internal/bucket"
+)
+
+// check applies the rules that take more than one setting, and those of others.
+// bad are the settings that could not be read; nothing is concluded from them.
+func (l *loader) check(s *Settings, bad map[string]bool) {
+	l.checkURI(s)
+	l.checkTiming(s, bad)
+	if s.Command == "sidecar" {
+		l.checkFences(s)
+		if s.Readiness == Candidate {
+			l.problem("readiness", "a sidecar that waits is never ready: the main containers have not started", "give holder, or protect the workload with run")
+		}
+	}
+	if slices.Contains(gates, s.Command) && !anyOf(bad, "key", "bucket", "timezone", "manual", "completion-index", "pod-labels") {
+		l.checkKey(s)
+		if !anyOf(bad, "retention", "starting-deadline") {
+			l.checkRetention(s)
+		}
+	}
+}
+
+func anyOf(bad map[string]bool, names ...string) bool {
+	return slices.ContainsFunc(names, func(n string) bool { return bad[n] })
+}
+
+func (l *loader) checkURI(s *Settings) {
+	row, _ := find("uri")
+	if !row.has(s.Command) {
+		return
+	}
+	uri := s.URI.Reveal()
+	switch {
+	case uri == "" && s.Command == "run" && s.Follow:
+	case uri == "" && l.values["uri-file"].text != "": // reported already
+	case uri == "":
+		l.problem("uri", "not set", "give MONGOGATE_URI or --uri-file, such as mongodb://user:password@host1,host2/?replicaSet=rs0&tls=true")
+	case l.values["uri"].rank == rankFlag && l.values["uri-file"].rank < rankFlag && carriesSecret(uri):
+		l.problem("uri", "a password in a flag can be read by every user of the machine", "give it as MONGOGATE_URI, with --uri-file or in the YAML file")
+	case l.CheckURI != nil:
+		for _, err := range flatten(l.CheckURI(uri)) {
+			message := err.Error()
+			if repeatsSecret(message, uri) {
+				message = "it is no connection string of MongoDB; what is wrong with it is not shown, for that would show a secret"
+			}
+			l.problem("uri", message, "write mongodb://HOST[:PORT][,HOST…]/?OPTIONS, with % : / ? # [ ] @ in name and password as %25 %3A %2F %3F %23 %5B %5D %40")
+		}
+	}
+	if uri != "" && unencrypted(uri) {
+		s.Warnings = append(s.Warnings, "the connection to MongoDB is not encrypted: add tls=true to the connection string")
+	}
+}
+
+func (l *loader) checkTiming(s *Settings, bad map[string]bool) {
+	if l.CheckTiming == nil || !slices.Contains(renewer, s.Command) ||
+		anyOf(bad, "ttl", "heartbeat", "operation-timeout", "kill-budget", "kill-after", "grace", "allow-short-ttl", "poll-interval") {
+		return
+	}
+	for _, err := range flatten(l.CheckTiming(s)) {
+		l.problem("ttl", err.Error(), "raise --ttl, or lower --heartbeat, --operation-timeout, --kill-budget or --kill-after; all but the ttl can be left out")
+	}
+}
+
+// restartBudget is what a restart of all containers takes: the kubelet was
+// measured to need two to five seconds from the gate's exit to the last SIGKILL.
+const restartBudget = 7 * time.Second
+
+func (l *loader) checkFences(s *Settings) {
+	if !slices.Contains(s.Fence, Restart) {
+		return
+	}
+	if slices.Contains(s.Fence, Exit) {
+		l.problem("fence", "restart and exit are both given", "leave exit out, restart ends the gate as well")
+	}
+	if budget := cmp.Or(s.KillBudget, s.TTL/6); budget > 0 && budget < restartBudget {
+		l.problem("fence", fmt.Sprintf("restart with a kill budget of %v: the kubelet takes up to 5s to restart the containers", budget),
+			fmt.Sprintf("give --kill-budget at least %v, or --ttl at least %v", restartBudget, 6*restartBudget))
+	}
+}
+
+func (l *loader) checkKey(s *Settings) {
+	r, err := s.ResolveKey()
+	var manual *bucket.ManualJob
+	switch {
+	case errors.As(err, &manual) && s.Manual == string(bucket.SkipManual) && s.Command == "run":
+		s.SkipJob = manual
+		return
+	case errors.As(err, &manual) && s.Manual == string(bucket.SkipManual):
+		l.problem("manual", "skip is for run only: no exit code of "+s.Command+" ends a Job without running its main container", "protect the workload with run, or give run or refuse")
+	}
+	var problems *Error
+	if errors.As(err, &problems) {
+		l.err.Problems = append(l.err.Problems, problems.Problems...)
+		l.err.causes = append(l.err.causes, problems.causes...)
+		return
+	}
+	s.Lock = r
+	held := heldKeys(l.Environ)
+	if slices.Contains(held, r.Key) || s.NoOverlap && slices.Contains(held, r.BaseKey) {
+		l.err.Problems = append(l.err.Problems, Problem{Field: "key", Source: s.givenBy("key"), Value: show(r.Key),
+			Message: "this command already runs under a lock of this key, and would wait for itself", Remedy: "give the inner command a key of its own, or no gate"})
+	}
+}
+
+func (l *loader) checkRetention(s *Settings) {
+	if s.Retention == 0 {
+		s.Retention = bucket.Retention(s.StartingDeadline, s.Lock.Period)
+	}
+	if err := bucket.CheckRetention(s.Retention, s.StartingDeadline, s.Lock.Period); err != nil {
+		l.err.fromBucket(err, s.givenBy)
+	}
+}

@@ -1,0 +1,270 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/pflag"
+)
+
+// Outside is what Load reads of the world, and the rules that are not its own.
+type Outside struct {
+	// Environ is the environment, as of os.Environ.
+	Environ []string
+	// ReadFile reads the YAML file, --uri-file and the pod's labels.
+	ReadFile func(name string) ([]byte, error)
+	// Hostname and UID are the machine's name and the user's number.
+	Hostname string
+	UID      int
+	// Now is the start of the run, which decides its bucket on a plain machine.
+	Now time.Time
+	// CheckURI refuses connection strings that the lock cannot use; nil allows all.
+	CheckURI func(uri string) error
+	// CheckTiming refuses timings that do not add up, one error for each sum; nil allows all.
+	CheckTiming func(*Settings) error
+}
+
+// System is the world that the process lives in.
+func System() Outside {
+	host, _ := os.Hostname() // no name: --owner is asked for
+	return Outside{Environ: os.Environ(), ReadFile: os.ReadFile, Hostname: host, UID: os.Getuid(), Now: time.Now()}
+}
+
+// Where a value came from, the stronger the higher.
+const (
+	rankDefault = iota
+	rankPlatform
+	rankFile
+	rankVariable
+	rankFlag
+)
+
+// value is a setting's text on its way.
+type value struct {
+	text string
+	from string
+	rank int
+}
+
+type loader struct {
+	Outside
+	command string
+	values  map[string]value
+	err     *Error
+}
+
+// Load reads the settings of a subcommand from its flags, which [Register]
+// made and pflag has parsed, and from outside. The error is an [*Error] with
+// every problem; its settings are not to be used.
+func Load(cmd string, flags *pflag.FlagSet, out Outside) (*Settings, error) {
+	l := &loader{Outside: out, command: cmd, values: map[string]value{}, err: new(Error)}
+	for _, row := range table {
+		l.put(row.name, row.fallback, "default", rankDefault)
+	}
+	l.readFlags(flags)
+	l.readVariables()
+	l.readFile()
+	l.readPlatform()
+	l.derive()
+
+	s := &Settings{Command: cmd, sources: l.values, start: out.Now}
+	bad := map[string]bool{}
+	for _, row := range table {
+		v := l.values[row.name]
+		if v.text == "" {
+			continue
+		}
+		if f := row.set(s, v.text); f != nil {
+			bad[row.name] = true
+			l.problem(row.name, f.message, f.remedy)
+		}
+		if row.secret() { // from here on only the field has it: fmt prints what is in unexported fields
+			v.text = redacted
+			l.values[row.name] = v
+		}
+	}
+	l.readURI(s)
+	l.check(s, bad)
+	if err := l.err.orNil(); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// put gives a setting a value, unless it has one from a stronger source.
+func (l *loader) put(name, text, from string, rank int) {
+	if text != "" && rank >= l.values[name].rank || rank == rankDefault {
+		l.values[name] = value{text: text, from: from, rank: rank}
+	}
+}
+
+// problem adds a problem with the value that a setting has.
+func (l *loader) problem(name, message, remedy string) {
+	p := Problem{Field: name, Message: message, Remedy: remedy}
+	if v := l.values[name]; v.text != "" {
+		row, _ := find(name)
+		p.Source, p.Value = v.from, row.show(v.text)
+	}
+	l.err.Problems = append(l.err.Problems, p)
+}
+
+func (l *loader) readFlags(flags *pflag.FlagSet) {
+	if flags == nil {
+		return
+	}
+	flags.Visit(func(f *pflag.Flag) {
+		if _, ours := f.Value.(*given); !ours {
+			return
+		}
+		if f.Value.String() == "" {
+			l.err.Problems = append(l.err.Problems, Problem{Field: f.Name, Source: "flag --" + f.Name, Message: "the flag is empty", Remedy: "give a value, or leave the flag out"})
+		}
+		l.put(f.Name, f.Value.String(), "flag --"+f.Name, rankFlag)
+	})
+}
+
+func (l *loader) readVariables() {
+	given, problems := readEnviron(l.Environ)
+	l.err.Problems = append(l.err.Problems, problems...)
+	for _, row := range table {
+		l.put(row.name, given[row.variable()], "variable "+row.variable(), rankVariable)
+	}
+}
+
+func (l *loader) readFile() {
+	name := l.values["config"].text
+	if name == "" {
+		return
+	}
+	data, f := l.read(name)
+	if f != nil {
+		l.problem("config", f.message, f.remedy)
+		return
+	}
+	entries, problems := readYAML(name, data)
+	l.err.Problems = append(l.err.Problems, problems...)
+	for _, e := range entries {
+		l.put(e.row.name, e.text, place(name, e.line), rankFile)
+	}
+}
+
+// read reads a file. It repeats nothing of its name, which may be a
+// connection string that was put into the wrong setting.
+func (l *loader) read(name string) ([]byte, *fault) {
+	if strings.Contains(name, "://") {
+		return nil, &fault{"this is no name of a file", "give a path"}
+	}
+	data, err := l.ReadFile(name)
+	var path *fs.PathError
+	switch {
+	case err == nil:
+		return data, nil
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, &fault{"there is no such file", "give the path of a file that exists"}
+	case errors.Is(err, fs.ErrPermission):
+		return nil, &fault{"the file may not be read", fmt.Sprintf("make it readable for the user %d", l.UID)}
+	case errors.As(err, &path):
+		return nil, &fault{"the file cannot be read: " + path.Err.Error(), "give the path of a file"}
+	default:
+		return nil, &fault{"the file cannot be read", "give the path of a file"}
+	}
+}
+
+// readPlatform takes what the pod was told. It needs --pod-labels, so it comes after the stronger sources.
+func (l *loader) readPlatform() {
+	labels := l.values["pod-labels"]
+	data, f := l.read(labels.text)
+	if f != nil && labels.rank > rankDefault {
+		l.problem("pod-labels", f.message, f.remedy)
+	}
+	given := readLabels(data)
+	for name, candidates := range podLabels {
+		for _, label := range slices.Backward(candidates) { // the first is the strongest
+			l.put(name, given[label], "label "+label+" in "+labels.text, rankPlatform)
+		}
+	}
+	if !inPod(l.Environ) {
+		return
+	}
+	for _, row := range table {
+		if name := podVariables[row.name]; name != "" {
+			l.put(row.name, lookup(l.Environ, name), "variable "+name, rankPlatform)
+		}
+	}
+	if l.values["namespace"].text == "" {
+		if data, f := l.read(namespaceFile); f == nil {
+			l.put("namespace", strings.TrimSpace(string(data)), namespaceFile, rankPlatform)
+		}
+	}
+}
+
+// derive fills in the defaults that depend on where and as what we run.
+func (l *loader) derive() {
+	fill := func(name, text string) {
+		if l.values[name].text == "" {
+			l.put(name, text, "default", rankDefault)
+		}
+	}
+	fill("state-dir", stateDirectory(l.Environ, l.UID))
+	if l.command == "run" {
+		fill("probe-address", None)
+	} else {
+		fill("probe-address", "unix:"+l.values["state-dir"].text+"/probe.sock")
+	}
+	if fill("owner", l.values["pod"].text); l.values["owner"].text == "" {
+		fill("owner", l.Hostname)
+	}
+	if l.values["log-format"].text == "auto" {
+		format := "text"
+		if inPod(l.Environ) {
+			format = "json"
+		}
+		v := l.values["log-format"]
+		l.values["log-format"] = value{text: format, from: v.from, rank: v.rank}
+	}
+}
+
+// maxURI is more than any connection string has.
+const maxURI = 16 << 10
+
+// readURI takes the connection string from --uri-file, unless --uri comes from
+// a stronger source.
+func (l *loader) readURI(s *Settings) {
+	uri, file := l.values["uri"], l.values["uri-file"]
+	if uri.text != "" && file.text != "" && uri.rank == file.rank {
+		l.problem("uri-file", "both this and uri are given by "+plural(uri.rank), "leave one of them out")
+		return
+	}
+	if file.text == "" || uri.rank > file.rank {
+		return
+	}
+	data, f := l.read(file.text)
+	text := strings.TrimSpace(string(data))
+	switch {
+	case f != nil:
+		l.problem("uri-file", f.message, f.remedy)
+	case text == "":
+		l.problem("uri-file", "the file is empty", "write the connection string into it")
+	case len(text) > maxURI || strings.ContainsAny(text, "\r\n"):
+		l.problem("uri-file", "the file holds more than a connection string", "write the connection string into it and nothing else")
+	default:
+		s.URI = Secret(text)
+		l.values["uri"] = value{text: redacted, from: "file " + show(file.text), rank: file.rank}
+	}
+}
+
+func plural(rank int) string {
+	switch rank {
+	case rankFlag:
+		return "flags"
+	case rankVariable:
+		return "variables"
+	default:
+		return "the file"
+	}
+}

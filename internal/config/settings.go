@@ -1,0 +1,119 @@
+package config
+
+import (
+	"time"
+
+	"github.com/mongogate/mongogate/internal/bucket"
+)
+
+// Values of settings that are one of a few words.
+const (
+	Wait, Skip    = "wait", "skip"    // --if-held
+	Release, Hold = "release", "hold" // --on-failure
+	Exit          = "exit"            // --on-loss (or wait), and a fence
+	Kill          = "kill"            // a fence
+	Sentinel      = "sentinel"        // a fence
+	Restart       = "restart"         // a fence
+	Holder        = "holder"          // --readiness
+	Candidate     = "candidate"       // --readiness
+	None          = "none"            // --probe-address, --metrics-address
+)
+
+// Settings are the settings of one subcommand, read and checked one by one.
+// Durations of zero are derived from the ttl by whoever uses them.
+type Settings struct {
+	// Command is the subcommand.
+	Command string
+
+	Config, URIFile      string
+	URI                  Secret
+	Database, Collection string
+	ExpectStore          string
+
+	Key                                    *bucket.Template
+	Bucket                                 bucket.Spec
+	Timezone                               *time.Location
+	Namespace, Job, Name                   string
+	Owner, Cluster                         string
+	Pod, PodUID, Node, JobName, JobUID     string
+	CompletionIndex                        string
+	PodLabels                              string
+	Manual                                 string
+	Retention, StartingDeadline            time.Duration
+	TTL, Heartbeat, OperationTimeout       time.Duration
+	KillBudget, KillAfter, Grace           time.Duration
+	AllowShortTTL                          bool
+	Timeout, PollInterval                  time.Duration
+	ChangeStream                           bool
+	IfHeld, OnFailure                      string
+	NoOverlap, FailIfHeld                  bool
+	Fence                                  []string
+	Sentinel                               string
+	ScanInterval                           time.Duration
+	StateDir                               string
+	Follow, Followed, WaitTree             bool
+	OnLoss                                 string
+	IdleRelease                            time.Duration
+	ProbeAddress, MetricsAddress           string
+	Readiness, LogLevel, LogFormat, Output string
+
+	// Lock is the key of this run. It is set for sidecar, init and run, unless SkipJob is.
+	Lock bucket.Result
+	// SkipJob is set where --manual skip applies: run ends at once with exit code 0.
+	SkipJob *bucket.ManualJob
+	// Warnings are for the log: things that work but should not stay so.
+	Warnings []string
+
+	sources map[string]value
+	start   time.Time
+}
+
+// Source says what a setting is and where that came from.
+type Source struct {
+	// Name is the flag without dashes.
+	Name string
+	// Value is the value as it was given, fit to be shown; empty where there is none.
+	Value string
+	// From is the flag, the variable, the place in the file, or "default".
+	From string
+}
+
+// Sources lists every setting of the subcommand in the order of the reference.
+func (s *Settings) Sources() []Source {
+	var all []Source
+	for _, row := range table {
+		v := s.sources[row.name]
+		if !row.has(s.Command) {
+			continue
+		}
+		all = append(all, Source{Name: row.name, Value: conceal(v.text), From: v.from})
+	}
+	return all
+}
+
+// From says where a setting came from; empty for a name that is none.
+func (s *Settings) From(name string) string { return s.sources[name].from }
+
+// ResolveKey makes the key of a run that starts when Load was called. Load has
+// done it for sidecar, init and run. The error is an [*Error].
+func (s *Settings) ResolveKey() (bucket.Result, error) {
+	r, err := bucket.Key(bucket.Input{
+		Template: s.Key, Spec: s.Bucket, Zone: s.Timezone, Now: s.start,
+		Namespace: s.Namespace, Job: s.Job, Name: s.Name, Cluster: s.Cluster,
+		JobName: s.JobName, Index: s.CompletionIndex, Manual: bucket.Manual(s.Manual),
+	})
+	if err != nil {
+		e := new(Error)
+		e.fromBucket(err, s.givenBy)
+		return bucket.Result{}, e
+	}
+	return r, nil
+}
+
+// givenBy names the source of a value, empty where nobody gave it.
+func (s *Settings) givenBy(name string) string {
+	if v := s.sources[name]; v.rank > rankDefault {
+		return v.from
+	}
+	return ""
+}
