@@ -47,7 +47,7 @@ func newDataDir(ctx context.Context) (*dataDir, error) {
 		err = os.WriteFile(data.mark, []byte(path), 0o644)
 	}
 	if err != nil {
-		os.RemoveAll(path)
+		_ = os.RemoveAll(path)
 		return nil, fmt.Errorf("mark a data directory: %w", err)
 	}
 	return data, nil

@@ -130,7 +130,8 @@ func choose(ctx context.Context) Kind {
 	if os.Getenv(uriVariable) != "" {
 		return External
 	}
-	if _, err := mongodPath(); err == nil {
+	// A name that leads nowhere is to be told, not passed over.
+	if _, err := mongodPath(); err == nil || os.Getenv(mongodVariable) != "" {
 		return Mongod
 	}
 	if dockerRuns(ctx) {

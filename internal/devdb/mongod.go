@@ -19,7 +19,7 @@ func mongodPath() (string, error) {
 	}
 	path, err := exec.LookPath(name)
 	if err != nil {
-		return "", fmt.Errorf("there is no mongod (%s names one): %w", mongodVariable, err)
+		return "", fmt.Errorf("find the server that %s names, or mongod: %w", mongodVariable, err)
 	}
 	return filepath.Abs(path)
 }

@@ -14,6 +14,8 @@ var (
 
 func tryLock(string) (unlock func(), err error) { return nil, errSystem }
 
+func ownGroup() *syscall.SysProcAttr { return nil }
+
 func withParent() *syscall.SysProcAttr { return nil }
 
 func (p *process) freeze() error { return errSystem }

@@ -4,8 +4,5 @@ package devdb
 
 import "syscall"
 
-// withParent gives a child a group of its own, which keeps the terminal's
-// Ctrl-C away from it. That it ends with its parent is left to its standard input.
-func withParent() *syscall.SysProcAttr {
-	return &syscall.SysProcAttr{Setpgid: true}
-}
+// withParent leaves it to a child's standard input that it ends with its parent.
+func withParent() *syscall.SysProcAttr { return ownGroup() }

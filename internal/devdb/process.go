@@ -12,9 +12,10 @@ import (
 	"time"
 )
 
-// process is a server's process. It ends with this one, also when this one is
+// process is a process of ours. It ends with this one, also when this one is
 // killed: its standard input ends then, which the programs that we start watch
-// for, and on Linux the kernel kills it besides (it may be frozen).
+// for. A server's process is besides killed by the kernel, on Linux: it may be
+// frozen and watch for nothing.
 type process struct {
 	cmd   *exec.Cmd
 	stdin io.WriteCloser
@@ -23,7 +24,19 @@ type process struct {
 	err   error         // how it ended; to be read after ended
 }
 
+// startServer starts a server's process.
+func startServer(cmd *exec.Cmd) (*process, error) {
+	cmd.SysProcAttr = withParent()
+	return startProcess(cmd)
+}
+
+// startProcess starts a process that is left to its standard input, and so has
+// the time to clean up.
 func startProcess(cmd *exec.Cmd) (*process, error) {
+	if cmd.SysProcAttr == nil {
+		cmd.SysProcAttr = ownGroup()
+	}
+
 	p := &process{cmd: cmd, out: newOutput(), ended: make(chan struct{})}
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
@@ -32,7 +45,6 @@ func startProcess(cmd *exec.Cmd) (*process, error) {
 	p.stdin = stdin
 	cmd.Stdout, cmd.Stderr = p.out, p.out
 	cmd.WaitDelay = time.Second
-	cmd.SysProcAttr = withParent()
 	started := make(chan error)
 	go func() {
 		// "Death of the parent" means that of the thread that forked.

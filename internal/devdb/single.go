@@ -58,7 +58,7 @@ func (s *single) close() error          { return s.process.kill() }
 func startReady(ctx context.Context, cmd *exec.Cmd) (*process, int, error) {
 	ctx, cancel := context.WithTimeout(ctx, startTime)
 	defer cancel()
-	process, err := startProcess(cmd)
+	process, err := startServer(cmd)
 	if err != nil {
 		return nil, 0, err
 	}

@@ -7,6 +7,10 @@ import (
 	"syscall"
 )
 
+// ownGroup gives a child a group of its own, which keeps the terminal's Ctrl-C
+// away from it: who started it ends it.
+func ownGroup() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }
+
 // freeze stops the process as SIGSTOP does: its connections stay open and
 // nothing is answered.
 func (p *process) freeze() error { return p.signal(syscall.SIGSTOP) }

@@ -1,0 +1,86 @@
+//go:build unix
+
+package devdb
+
+import (
+	"testing"
+	"time"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
+)
+
+// TestFeaturesAreSo: what a server is said to have it has, and what it is said
+// to lack it lacks. (Sign-in and TLS: TestSignInAndTLS. Restart: TestKillKeepsAcknowledgedWrites.)
+func TestFeaturesAreSo(t *testing.T) {
+	for _, kind := range []Kind{Engine, Secantus} {
+		t.Run(string(kind), func(t *testing.T) {
+			server := started(t, kind, Options{})
+			c := collection(t, server)
+			admin := c.Database().Client().Database("admin")
+			// In this order: a server that has stepped down does nothing else for a while.
+			for _, feature := range []struct {
+				need  Need
+				probe func() error
+			}{
+				{ChangeStreams, func() error {
+					stream, err := c.Watch(t.Context(), mongo.Pipeline{})
+					if err == nil {
+						err = stream.Close(t.Context())
+					}
+					return err
+				}},
+				{FailPoints, func() error {
+					return admin.RunCommand(t.Context(), bson.D{{Key: "configureFailPoint", Value: "failCommand"}, {Key: "mode", Value: "off"}}).Err()
+				}},
+				{StepDown, func() error {
+					return admin.RunCommand(t.Context(), bson.D{{Key: "replSetStepDown", Value: 1}, {Key: "force", Value: true}}).Err()
+				}},
+			} {
+				err := feature.probe()
+				if has := server.Missing(feature.need) == nil; has != (err == nil) {
+					t.Errorf("%s is said to be there: %t; tried: %v", feature.need, has, err)
+				}
+			}
+		})
+	}
+}
+
+func TestFreezeAndThaw(t *testing.T) {
+	for _, kind := range []Kind{Engine, Secantus} {
+		t.Run(string(kind), func(t *testing.T) {
+			server := started(t, kind, Options{})
+			if err := server.Freeze(); err != nil {
+				t.Fatal(err)
+			}
+			if answers(t.Context(), server.URI) {
+				t.Error("a frozen server has answered")
+			}
+			if err := server.Thaw(); err != nil {
+				t.Fatal(err)
+			}
+			end := time.Now().Add(10 * time.Second)
+			for !answers(t.Context(), server.URI) {
+				if time.Now().After(end) {
+					t.Fatal("a thawed server does not answer for 10 s")
+				}
+			}
+		})
+	}
+}
+
+func TestPortThatIsAskedFor(t *testing.T) {
+	ports, err := threePorts(0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := started(t, Engine, Options{Port: ports[0]})
+	_, err = StartKind(t.Context(), Engine, Options{Port: ports[0]})
+	if err == nil {
+		t.Error("two servers on one port")
+	}
+	t.Log(err)
+	if !answers(t.Context(), server.URI) {
+		t.Error("the first does not answer any more")
+	}
+}
