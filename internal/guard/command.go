@@ -50,8 +50,9 @@ type Command struct {
 	// Confirm is how long the guard may take to confirm what it was told, one heartbeat.
 	Confirm time.Duration
 	// Flock is inherited by the guard, so that the lock on it lives as long as
-	// the tree; never by the command. It may be nil.
-	Flock *os.File
+	// the tree; never by the command. It is asked at each start; it, and what it
+	// returns, may be nil.
+	Flock func() *os.File
 	// WaitTree waits for what the command leaves behind when it ends; otherwise
 	// that gets SIGTERM, and SIGKILL after KillAfter. The deadline holds for both.
 	WaitTree bool

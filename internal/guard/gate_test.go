@@ -90,7 +90,7 @@ func gateMain(arg string) int {
 	w, err := guard.New(guard.Command{
 		Path: s.Path, Args: s.Args, Env: s.Env, Strip: s.Strip, Dir: s.Dir,
 		Budget: gate.Budget{Kill: s.Kill, KillAfter: s.KillAfter}, Confirm: s.Confirm,
-		Flock: flock, WaitTree: s.WaitTree, Log: logr.Discard(), Clock: skewed{s.Skew},
+		Flock: func() *os.File { return flock }, WaitTree: s.WaitTree, Log: logr.Discard(), Clock: skewed{s.Skew},
 		StuckPID1: func() { emit(event{Kind: "stuck"}); os.Exit(88) },
 	})
 	if err != nil {

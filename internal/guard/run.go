@@ -95,7 +95,9 @@ func (r *run) startGuard(g gate.Grant, control, status int) error {
 	}
 	files := []uintptr{0, 1, 2, uintptr(control), uintptr(status)}
 	if c.Flock != nil {
-		files = append(files, c.Flock.Fd())
+		if lock := c.Flock(); lock != nil {
+			files = append(files, lock.Fd())
+		}
 	}
 	args := append([]string{os.Args[0], Name, string(told), c.Path}, c.Args...)
 	// Not os/exec: it waits for its children on its own, and we wait for all of them.

@@ -26,6 +26,11 @@ type Lock struct {
 	Locker *mongolock.Locker
 	// Key is what is locked; Job, if set, is the key that is held as well so that runs do not overlap.
 	Key, Job string
+	// Runs is true where the key is that of one run, which is done once it has
+	// succeeded. Otherwise every end is a release.
+	Runs bool
+	// StandBack is asked how long to wait before the lock is tried; nil: not at all.
+	StandBack func() time.Duration
 	// SkipIfHeld returns once it is proved that another run does the work.
 	SkipIfHeld bool
 	// Abandoned, if set, is the prefix of the job's buckets, of which those that nobody has renewed for Keep are marked for removal.
@@ -48,6 +53,13 @@ func (l *Lock) Acquire(ctx context.Context) (gate.Lease, error) {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeoutCause(ctx, l.Within, ErrTimeout)
 		defer cancel()
+	}
+	if l.StandBack != nil {
+		select {
+		case <-ctx.Done():
+			return nil, fmt.Errorf("standing back from lock %q: %w", l.Key, context.Cause(ctx))
+		case <-time.After(l.StandBack()):
+		}
 	}
 	held, err := l.acquire(ctx)
 	if err != nil {
@@ -127,6 +139,9 @@ type lease struct {
 
 // Finish ends the lease in the store.
 func (s *lease) Finish(ctx context.Context, outcome gate.Outcome) error {
+	if !s.lock.Runs {
+		outcome = gate.Release
+	}
 	err := s.Held.Finish(ctx, outcome)
 	if l := s.lock; err == nil || errors.Is(err, mongolock.ErrLost) {
 		if l.Dir != nil {

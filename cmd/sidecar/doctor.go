@@ -1,0 +1,128 @@
+//go:build linux
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mongogate/mongogate/internal/config"
+	"github.com/mongogate/mongogate/pkg/mongolock"
+)
+
+// diagnosis is what doctor says.
+type diagnosis struct {
+	Settings   []config.Source     `json:"settings"`
+	Key        string              `json:"key,omitempty"`
+	Arithmetic []string            `json:"arithmetic"`
+	Protection []string            `json:"protection"`
+	Store      *mongolock.Store    `json:"store,omitempty"`
+	Findings   []mongolock.Finding `json:"findings,omitempty"`
+}
+
+func newDoctor(w world) *cobra.Command {
+	var index bool
+	c := command(w, "doctor [flags]", "Check settings, safety arithmetic and store",
+		`Where every setting came from, whether the times add up, which protection is in
+force and what it does not cover, and what in the store can make a lock unsafe. Exit code 1 where something is unsafe.`,
+		exactly(0), func(c *cobra.Command, s *config.Settings, _ []string) error { return doctor(c.Context(), w, s, index) })
+	c.Flags().BoolVar(&index, "create-index", false, "create the TTL index by which finished records are removed")
+	return c
+}
+
+func doctor(ctx context.Context, w world, s *config.Settings, index bool) error {
+	d := diagnosis{Settings: s.Sources(), Arithmetic: arithmetic(s), Protection: protection(s)}
+	if r, err := s.ResolveKey(); err == nil {
+		d.Key = r.Key
+	} else {
+		d.Findings = append(d.Findings, mongolock.Finding{Text: "no key: " + err.Error(), Remedy: "set --key, or --namespace with --name or --job"})
+	}
+	l, done, err := viewer(s)
+	if err != nil {
+		return err
+	}
+	defer done()
+	if index {
+		if err := l.CreateIndex(ctx); err != nil {
+			return err
+		}
+	}
+	store, err := l.Check(ctx)
+	if err != nil {
+		d.Findings = append(d.Findings, mongolock.Finding{Fatal: true, Text: err.Error(), Remedy: "check the URI, the network and the user's rights"})
+	} else {
+		d.Findings = append(d.Findings, store.Findings...)
+		store.Findings = nil
+		d.Store = &store
+		if s.ExpectStore != "" && s.ExpectStore != store.Fingerprint {
+			d.Findings = append(d.Findings, mongolock.Finding{Fatal: true, Text: "this is store " + store.Fingerprint + ", not " + s.ExpectStore, Remedy: "correct the URI or --expect-store"})
+		}
+	}
+	if err := render(w.stdout, s.Output, d, func(t *tabwriter.Writer) { d.table(t) }); err != nil {
+		return err
+	}
+	for _, f := range d.Findings {
+		if f.Fatal {
+			return &exit{exitFailed, errors.New("doctor: " + f.Text)}
+		}
+	}
+	return nil
+}
+
+func (d diagnosis) table(t io.Writer) {
+	fmt.Fprintln(t, "SETTING\tVALUE\tFROM")
+	for _, s := range d.Settings {
+		fmt.Fprintf(t, "%s\t%s\t%s\n", s.Name, dash(s.Value), s.From)
+	}
+	section := func(name string, lines []string) {
+		fmt.Fprintf(t, "\n%s\n", name)
+		for _, l := range lines {
+			fmt.Fprintln(t, "  "+l)
+		}
+	}
+	section("key", []string{dash(d.Key)})
+	section("arithmetic", d.Arithmetic)
+	section("protection", d.Protection)
+	if d.Store != nil {
+		section("store", []string{fmt.Sprintf("%s (%s, %s)", d.Store.Fingerprint, d.Store.Kind, d.Store.Version)})
+	}
+	var lines []string
+	for _, f := range d.Findings {
+		line := "warning: " + f.Text
+		if f.Fatal {
+			line = "UNSAFE: " + f.Text
+		}
+		if f.Remedy != "" {
+			line += "; " + f.Remedy
+		}
+		lines = append(lines, line)
+	}
+	if len(lines) == 0 {
+		lines = []string{"nothing"}
+	}
+	section("findings", lines)
+}
+
+// arithmetic spells the safety sums out.
+func arithmetic(s *config.Settings) []string {
+	t, b := timing(s), budget(s)
+	return []string{
+		fmt.Sprintf("local deadline: ttl %v − kill budget %v − drift %v = %v after a renewal was sent", t.TTL, t.KillBudget, t.Drift(), t.Deadline(0)),
+		fmt.Sprintf("one failed renewal is survived: heartbeat %v + 2 × operation %v = %v ≤ %v", t.Heartbeat, t.Operation, t.Heartbeat+2*t.Operation, t.Deadline(0)),
+		fmt.Sprintf("the workload is gone by: SIGTERM at the deadline, SIGKILL %v later (≤ ¾ × %v), nothing left at %v, before the ttl ends", b.KillAfter, b.Kill, t.Deadline(0)+b.Kill),
+		fmt.Sprintf("a challenger takes over after %v of silence (ttl %v + grace %v), measured on its own clock", t.Silence(), t.TTL, t.Grace),
+	}
+}
+
+func protection(s *config.Settings) []string {
+	return []string{
+		"run: the promise. Not covered: work handed to other daemons, a machine frozen as a whole, writes past the protocol",
+		"sidecar: by --fence (here " + fmt.Sprint(s.Fence) + "); only run --follow beside it gives the promise",
+		"init alone: nothing after ttl + grace",
+	}
+}

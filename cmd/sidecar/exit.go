@@ -1,0 +1,87 @@
+//go:build linux
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/mongogate/mongogate/internal/bucket"
+	"github.com/mongogate/mongogate/internal/config"
+	"github.com/mongogate/mongogate/internal/holder"
+	"github.com/mongogate/mongogate/internal/statedir"
+	"github.com/mongogate/mongogate/pkg/mongolock"
+)
+
+// The exit codes besides 0, config.ExitUsage, and those of a child.
+const (
+	exitFailed      = 1
+	exitUnavailable = 69
+	exitTimeout     = 75
+	exitHeld        = 77
+	exitLost        = 88
+)
+
+// exit ends the program with a code; err, if any, is shown.
+type exit struct {
+	code int
+	err  error
+}
+
+func (e *exit) Error() string {
+	if e.err == nil {
+		return fmt.Sprintf("exit code %d", e.code)
+	}
+	return e.err.Error()
+}
+
+func (e *exit) Unwrap() error { return e.err }
+
+// report shows an error, one line for each problem, and gives its exit code.
+func report(err error, stderr io.Writer) int {
+	if err == nil {
+		return 0
+	}
+	code := codeOf(err)
+	var e *exit
+	if errors.As(err, &e) && e.err == nil {
+		return code
+	}
+	for line := range strings.Lines(err.Error()) {
+		fmt.Fprintln(stderr, "mongogate:", strings.TrimRight(line, "\n"))
+	}
+	return code
+}
+
+func codeOf(err error) int {
+	var (
+		e       *exit
+		usage   *config.Error
+		manual  *bucket.ManualJob
+		held    *mongolock.HeldError
+		done    *mongolock.DoneError
+		waited  *mongolock.WaitError
+		format  *mongolock.FormatError
+		isUsage = errors.As(err, &usage) || errors.As(err, &manual) || errors.Is(err, mongolock.ErrConfig) || errors.Is(err, statedir.ErrBudget)
+	)
+	switch {
+	case errors.As(err, &e):
+		return e.code
+	case isUsage:
+		return config.ExitUsage
+	case errors.As(err, &waited) && waited.Store != nil:
+		return exitUnavailable
+	case errors.Is(err, holder.ErrTimeout), errors.Is(err, context.DeadlineExceeded) && errors.As(err, &waited):
+		return exitTimeout
+	case errors.As(err, &held), errors.As(err, &done), errors.Is(err, mongolock.ErrNoLock):
+		return exitHeld
+	case errors.Is(err, mongolock.ErrLost):
+		return exitLost
+	case errors.As(err, &format):
+		return exitUnavailable
+	}
+	return exitUnavailable
+}

@@ -1,0 +1,56 @@
+//go:build linux
+
+package main
+
+import (
+	"context"
+	"fmt"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mongogate/mongogate/internal/config"
+	"github.com/mongogate/mongogate/internal/statedir"
+	"github.com/mongogate/mongogate/pkg/gate"
+)
+
+func newInit(w world) *cobra.Command {
+	return command(w, "init [flags]", "Block until the lock is held, then leave it to a sidecar",
+		`For an init container: it ends with exit code 0 as soon as the lock is held. A
+sidecar of the same pod with the same state directory must adopt the lease before it runs out.
+Alone it protects nothing after ttl + grace.`,
+		exactly(0),
+		func(c *cobra.Command, s *config.Settings, _ []string) error { return runInit(c.Context(), w, s) })
+}
+
+func runInit(ctx context.Context, w world, s *config.Settings) error {
+	ses, err := newSession(w, s, true)
+	if err != nil {
+		return err
+	}
+	defer ses.close()
+	if err := ses.connect(); err != nil {
+		return err
+	}
+	if err := ses.identify(ses.ctx); err != nil {
+		return err
+	}
+	ses.log.Info("protection: init: none beyond ttl + grace by itself; a sidecar with the same state directory has to adopt the lease", "key", s.Lock.Key)
+	asked, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGINT)
+	defer stop()
+	lease, err := ses.sidecarLock().Acquire(asked)
+	if err != nil {
+		return err
+	}
+	return ses.leaveToSidecar(lease)
+}
+
+// leaveToSidecar writes the lease file. The nonce is in the state directory already; the lease lives on without this process.
+func (ses *session) leaveToSidecar(lease gate.Lease) error {
+	l := statedir.Lease{Key: lease.Key(), Holder: ses.s.Owner, Token: lease.Token(), Deadline: lease.Deadline(), KillBudget: budget(ses.s).Kill, Open: true}
+	if err := ses.dir.WriteLease(l); err != nil {
+		return &exit{exitFailed, fmt.Errorf("leaving the lease to the sidecar: %w", err)}
+	}
+	return nil
+}

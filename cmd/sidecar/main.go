@@ -1,0 +1,39 @@
+//go:build linux
+
+// Command mongogate lets a workload run only while a lock in MongoDB is held.
+//
+// Exit codes: 0 ok, 64 usage, 69 store unavailable, 75 not acquired in time,
+// 77 held elsewhere or done (if asked to fail), 88 lock lost; run gives the
+// child's own code, or 128+n for its signal n.
+package main
+
+import (
+	"context"
+	"io"
+	"os"
+	_ "time/tzdata" // images without a zone database
+
+	"github.com/mongogate/mongogate/internal/config"
+	"github.com/mongogate/mongogate/internal/guard"
+)
+
+func main() {
+	if len(os.Args) > 1 && os.Args[1] == guard.Name {
+		os.Exit(guard.Main(os.Args[2:]))
+	}
+	os.Exit(run(context.Background(), os.Args[1:], world{Outside: config.System(), stdout: os.Stdout, stderr: os.Stderr}))
+}
+
+// world is what a command knows of its surroundings.
+type world struct {
+	config.Outside
+	stdout io.Writer
+	stderr *os.File
+}
+
+// run is main without its process: arguments in, exit code out.
+func run(ctx context.Context, args []string, w world) int {
+	root := newRoot(w)
+	root.SetArgs(args)
+	return report(root.ExecuteContext(ctx), w.stderr)
+}

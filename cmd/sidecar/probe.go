@@ -1,0 +1,95 @@
+//go:build linux
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mongogate/mongogate/internal/config"
+	"github.com/mongogate/mongogate/internal/serve"
+)
+
+// probeTimeout is below the kubelet's shortest period; its own timeout ends longer probes.
+const probeTimeout = 5 * time.Second
+
+func newProbe(w world) *cobra.Command {
+	return command(w, "probe startup|ready|live [flags] [-- COMMAND [ARG...] | -- URL]", "Ask a gate, for exec probes",
+		`Exit code 0 if the gate's answer is yes, 1 if it is no. With a command or an
+http(s) URL after two dashes the answer is yes while the gate waits for the lock, and then
+that of the command or the URL: the workload's own probe.`,
+		func(c *cobra.Command, args []string) error {
+			own := args
+			if at := c.ArgsLenAtDash(); at >= 0 {
+				own = args[:at]
+			}
+			if len(own) == 1 && path(own[0]) != "" {
+				return nil
+			}
+			return usage("arguments", "no question, or not one of startup, ready, live", c.UseLine())
+		},
+		func(c *cobra.Command, s *config.Settings, args []string) error { return probe(c.Context(), w, s, args) })
+}
+
+func path(question string) string {
+	return map[string]string{"startup": serve.StartupPath, "ready": serve.ReadyPath, "live": serve.LivePath}[question]
+}
+
+func probe(ctx context.Context, w world, s *config.Settings, args []string) error {
+	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
+	defer cancel()
+	no := func(err error) error { return &exit{exitFailed, err} }
+	if main := args[1:]; len(main) > 0 {
+		// While the wrapper waits the workload does not run: its probes must not fail it for that.
+		if status, err := serve.Ask(ctx, s.ProbeAddress, serve.WaitingPath); err == nil && status == http.StatusOK && args[0] != "ready" {
+			return nil
+		}
+		return askMain(ctx, w, main)
+	}
+	status, err := serve.Ask(ctx, s.ProbeAddress, path(args[0]))
+	if err != nil {
+		return no(err)
+	}
+	if status != http.StatusOK {
+		return no(fmt.Errorf("%s: no", args[0]))
+	}
+	return nil
+}
+
+// askMain is the workload's own probe.
+func askMain(ctx context.Context, w world, main []string) error {
+	if len(main) == 1 && (strings.HasPrefix(main[0], "http://") || strings.HasPrefix(main[0], "https://")) {
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, main[0], nil)
+		if err != nil {
+			return usage("arguments", "not a URL", "write -- http://HOST:PORT/PATH")
+		}
+		res, err := http.DefaultClient.Do(req)
+		if err != nil {
+			return &exit{exitFailed, err}
+		}
+		defer res.Body.Close() //nolint:errcheck // only the status is asked for
+		if res.StatusCode < 200 || res.StatusCode >= 400 {
+			return &exit{exitFailed, fmt.Errorf("%s", res.Status)}
+		}
+		return nil
+	}
+	c := exec.CommandContext(ctx, main[0], main[1:]...) //nolint:gosec // the user's own probe
+	c.Stdout, c.Stderr, c.Env = w.stdout, w.stderr, os.Environ()
+	err := c.Run()
+	var ended *exec.ExitError
+	if errors.As(err, &ended) {
+		return &exit{code: ended.ExitCode()}
+	}
+	if err != nil {
+		return &exit{exitFailed, err}
+	}
+	return nil
+}

@@ -1,0 +1,105 @@
+//go:build linux
+
+package main
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mongogate/mongogate/internal/config"
+)
+
+func newRoot(w world) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "mongogate",
+		Short: "Lets a workload run only while a lock in MongoDB is held",
+		Long: `Mongogate lets a workload run only while a lock in MongoDB is held: in one
+cluster, in many that share nothing but the database, or on plain machines.
+
+Every setting is a flag, a MONGOGATE_* variable, or a line of a YAML file
+(--config), in this order of precedence.`,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		Args:          noCommand,
+		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
+	}
+	root.SetOut(w.stdout)
+	root.SetErr(w.stderr)
+	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return config.FlagError(c.Name(), c.Flags(), err) })
+	root.AddCommand(
+		newRun(w), newSidecar(w), newInit(w), newInstall(w), newProbe(w),
+		newStatus(w), newList(w), newShow(w), newHistory(w), newForceRelease(w), newDoctor(w), newVersion(w),
+	)
+	root.CompletionOptions.DisableDefaultCmd = false
+	return root
+}
+
+// noCommand refuses what is no subcommand.
+func noCommand(c *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	p := config.Problem{Source: "command line", Message: fmt.Sprintf("there is no command %.40q", args[0]), Remedy: "see mongogate --help"}
+	if near := c.SuggestionsFor(args[0]); len(near) > 0 {
+		p.Remedy = "did you mean " + near[0] + "?"
+	}
+	return &config.Error{Problems: []config.Problem{p}}
+}
+
+// exactly wants n arguments, whose names stand in the command's usage line.
+func exactly(n int) cobra.PositionalArgs {
+	return func(c *cobra.Command, args []string) error {
+		if len(args) == n {
+			return nil
+		}
+		return usage("arguments", fmt.Sprintf("%d given, want %d", len(args), n), c.UseLine())
+	}
+}
+
+func usage(field, message, remedy string) error {
+	return &config.Error{Problems: []config.Problem{{Field: field, Source: "command line", Message: message, Remedy: remedy}}}
+}
+
+// command makes a subcommand whose settings are loaded before it runs.
+func command(w world, use, short, long string, args cobra.PositionalArgs, f func(*cobra.Command, *config.Settings, []string) error) *cobra.Command {
+	c := &cobra.Command{Use: use, Short: short, Long: short + ".\n\n" + long, Args: args}
+	config.Register(c.Name(), c.Flags())
+	c.RunE = func(c *cobra.Command, args []string) error {
+		out := w.Outside
+		out.CheckURI, out.CheckTiming = checkURI, checkTiming
+		s, err := config.Load(c.Name(), c.Flags(), out)
+		if err != nil {
+			return err
+		}
+		return f(c, s, args)
+	}
+	// Every problem is told at once: what is wrong with the arguments, and with the settings.
+	c.Args = func(c *cobra.Command, given []string) error {
+		err := args(c, given)
+		if err == nil {
+			return nil
+		}
+		out := w.Outside
+		out.CheckURI, out.CheckTiming = checkURI, checkTiming
+		if _, more := config.Load(c.Name(), c.Flags(), out); more != nil {
+			return merge(err, more)
+		}
+		return err
+	}
+	return c
+}
+
+func merge(errs ...error) error {
+	var all config.Error
+	for _, err := range errs {
+		var e *config.Error
+		if !errors.As(err, &e) {
+			return errors.Join(errs...)
+		}
+		all.Problems = slices.Concat(all.Problems, e.Problems)
+	}
+	return &all
+}

@@ -1,0 +1,235 @@
+//go:build linux
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mongogate/mongogate/internal/config"
+	"github.com/mongogate/mongogate/internal/guard"
+	"github.com/mongogate/mongogate/internal/holder"
+	"github.com/mongogate/mongogate/internal/serve"
+	"github.com/mongogate/mongogate/internal/statedir"
+	"github.com/mongogate/mongogate/pkg/gate"
+	"github.com/mongogate/mongogate/pkg/mongolock"
+)
+
+func newRun(w world) *cobra.Command {
+	return command(w, "run [flags] -- COMMAND [ARG...]", "Run a command only while the lock is held",
+		`The command starts when the lock is held, under a guard that stops its whole
+tree of processes should the lock be lost or this process die. Signals, standard
+input and output, the terminal and the exit code pass through. The command finds
+MONGOGATE_KEY, MONGOGATE_TOKEN (the fencing token), MONGOGATE_HOLDER,
+MONGOGATE_DEADLINE and MONGOGATE_LEASE_FILE in its environment, never the URI.
+
+With --follow it runs under the lock of a sidecar that has the same state directory.`,
+		func(c *cobra.Command, args []string) error {
+			if len(args) > 0 && c.ArgsLenAtDash() == 0 {
+				return nil
+			}
+			return usage("arguments", "there is no command to run", "write it after two dashes: "+c.UseLine())
+		},
+		func(c *cobra.Command, s *config.Settings, args []string) error {
+			return runGated(c.Context(), w, s, args)
+		})
+}
+
+func runGated(ctx context.Context, w world, s *config.Settings, args []string) error {
+	signals, err := guard.Signals()
+	if err != nil {
+		return fmt.Errorf("signals: %w", err)
+	}
+	ses, err := newSession(w, s, s.Follow)
+	if err != nil {
+		return err
+	}
+	defer ses.close()
+	if skip, err := ses.skip(w.Now); skip {
+		return err
+	}
+
+	lock, flock, err := ses.runLock()
+	if err != nil {
+		return err
+	}
+	protected, err := guard.New(guard.Command{
+		Path: args[0], Args: args[1:], Env: childEnv(w.Environ, ses), Strip: config.Variables(),
+		Budget: budget(s), Confirm: timing(s).Heartbeat, Flock: flock, WaitTree: s.WaitTree,
+		Log: ses.log, Clock: ses.clock,
+		StuckPID1: func() { os.Exit(exitLost) }, // the kernel ends the namespace with us
+	})
+	if err != nil {
+		return err
+	}
+	defer protected.Close()
+	workload := gate.Workload(protected)
+	if ses.dir != nil && !s.Follow {
+		r := holder.NewRecorder(protected, ses.dir, s.Owner, budget(s).Kill, func(err error) { ses.log.Error(err, "warning") })
+		defer r.Close()
+		workload = r
+	}
+	g, err := gate.New(gate.Config{
+		Clock: ses.clock, Budget: budget(s), Lock: lock, Workload: workload,
+		Reacquire: s.OnLoss == config.Wait, FinishWithin: timing(s).TTL, Observe: ses.observe(),
+	})
+	if err != nil {
+		return err
+	}
+	if err := ses.serve(g, runProbes(g, s)); err != nil {
+		return err
+	}
+
+	asked, stop := context.WithCancel(ctx)
+	defer stop()
+	stopped := ses.forward(signals, protected, stop)
+	ses.log.Info("protection: run: the command runs only while the lock is held; not covered: what it hands to other daemons, and a machine that is frozen as a whole",
+		"key", s.Lock.Key, "ttl", timing(s).TTL.String(), "killBudget", budget(s).Kill.String())
+	return ses.runEnd(g.Run(asked), stopped())
+}
+
+// skip tells whether the run is not to be tried at all.
+func (ses *session) skip(now time.Time) (bool, error) {
+	s := ses.s
+	switch {
+	case s.SkipJob != nil:
+		ses.log.Info("skipped: the Job was made by hand and has no scheduled minute", "job", s.SkipJob.Error())
+		return true, nil
+	case s.Lock.Stale(now, s.Retention):
+		ses.metrics.Skipped()
+		ses.log.Info("skipped: the bucket is older than records are kept, so nobody knows whether it is done", "key", s.Lock.Key, "retention", s.Retention.String())
+		return true, ses.skipped()
+	}
+	return false, nil
+}
+
+func (ses *session) skipped() error {
+	if ses.s.FailIfHeld {
+		return &exit{code: exitHeld}
+	}
+	return nil
+}
+
+// runLock is the lock of a run: its own, or a sidecar's. flock gives what the guard inherits.
+func (ses *session) runLock() (gate.Lock, func() *os.File, error) {
+	if ses.s.Follow {
+		f := &statedir.Follower{Dir: ses.dir, Clock: ses.clock, Budget: budget(ses.s)}
+		return f, f.LockFile, nil
+	}
+	if err := ses.connect(); err != nil {
+		return nil, nil, err
+	}
+	if err := ses.identify(ses.ctx); err != nil {
+		return nil, nil, err
+	}
+	return ses.lock(), func() *os.File {
+		if ses.dir == nil {
+			return nil
+		}
+		return ses.dir.LockFile()
+	}, nil
+}
+
+// childEnv is the command's environment before the lease's part is added. Settings are taken out by the guard.
+func childEnv(environ []string, ses *session) []string {
+	s := ses.s
+	env := append([]string{}, environ...)
+	env = append(env, config.Held(environ, s.Lock.Key, s.Lock.BaseKey), "MONGOGATE_HOLDER="+s.Owner)
+	if ses.dir != nil {
+		env = append(env, "MONGOGATE_LEASE_FILE="+filepath.Join(ses.dir.Path(), "lease"))
+	}
+	return env
+}
+
+// runProbes: a command that the wrapper runs is ready or not by its own probe; ours says who holds the lock.
+func runProbes(g *gate.Gate, s *config.Settings) serve.Probes {
+	waiting := func() bool {
+		state, _ := g.State()
+		return state == gate.Waiting
+	}
+	return serve.Probes{
+		Startup: g.Open,
+		Ready:   func() bool { return g.Open() || s.Readiness == config.Candidate && waiting() },
+		Live:    func() bool { return true },
+		Waiting: waiting,
+	}
+}
+
+// forward hands every signal to the command, and ends waiting when one asks
+// to stop. The function that it returns gives the signal that did, or 0.
+func (ses *session) forward(signals []os.Signal, to *guard.Workload, stop func()) func() syscall.Signal {
+	c := make(chan os.Signal, 64)
+	signal.Notify(c, signals...)
+	asked := make(chan syscall.Signal, 1)
+	ses.tasks.Go(func() {
+		defer signal.Stop(c)
+		for {
+			select {
+			case <-ses.ctx.Done():
+				return
+			case sig := <-c:
+				to.Forward(sig)
+				switch sig {
+				case syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGQUIT:
+					select {
+					case asked <- sig.(syscall.Signal): //nolint:forcetypeassert // the constants above are
+					default:
+					}
+					stop()
+				}
+			}
+		}
+	})
+	return func() syscall.Signal {
+		select {
+		case sig := <-asked:
+			return sig
+		default:
+			return 0
+		}
+	}
+}
+
+// runEnd turns how a gate ended into an exit code.
+func (ses *session) runEnd(r gate.Result, stopped syscall.Signal) error {
+	if r.Finish != nil && !errors.Is(r.Finish, mongolock.ErrLost) {
+		ses.log.Error(r.Finish, "the store did not acknowledge the end of the lease: others wait until it has run out")
+	}
+	var (
+		done *mongolock.DoneError
+		held *mongolock.HeldError
+		wait *mongolock.WaitError
+	)
+	switch {
+	case r.Started && r.Lost != "":
+		return &exit{exitLost, fmt.Errorf("lock %q lost: %s; the command was stopped", ses.s.Lock.Key, r.Lost)}
+	case r.Started && r.Ended.Err != nil:
+		return &exit{r.Ended.Code, r.Ended.Err}
+	case r.Started:
+		if r.Ended.Code == 0 {
+			return nil
+		}
+		return &exit{code: r.Ended.Code}
+	case stopped != 0:
+		return &exit{128 + int(stopped), fmt.Errorf("stopped by %v while waiting for lock %q", stopped, ses.s.Lock.Key)}
+	case errors.As(r.Acquire, &wait):
+		return r.Acquire
+	case errors.As(r.Acquire, &done):
+		ses.metrics.Skipped()
+		ses.log.Info("skipped: "+done.Error(), "key", ses.s.Lock.Key)
+		return ses.skipped()
+	case errors.As(r.Acquire, &held):
+		ses.metrics.Skipped()
+		ses.log.Info("skipped: the run is another's, who is alive: "+held.Error(), "key", ses.s.Lock.Key)
+		return ses.skipped()
+	}
+	return r.Acquire
+}

@@ -1,0 +1,207 @@
+//go:build linux
+
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/go-logr/logr"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/mongogate/mongogate/internal/config"
+	"github.com/mongogate/mongogate/internal/holder"
+	"github.com/mongogate/mongogate/internal/observe"
+	"github.com/mongogate/mongogate/internal/serve"
+	"github.com/mongogate/mongogate/internal/statedir"
+	"github.com/mongogate/mongogate/pkg/gate"
+	"github.com/mongogate/mongogate/pkg/mongolock"
+)
+
+// session is what the commands that hold a lock have in common.
+type session struct {
+	s       *config.Settings
+	log     logr.Logger
+	clock   gate.Clock
+	metrics *observe.Metrics
+	dir     *statedir.Dir // nil where there is none
+	locker  *mongolock.Locker
+
+	ctx   context.Context //nolint:containedctx // the session's own life
+	end   context.CancelFunc
+	tasks sync.WaitGroup
+}
+
+// newSession opens the log and the state directory. Close it.
+func newSession(w world, s *config.Settings, needDir bool) (*session, error) {
+	log, err := logger(w, s)
+	if err != nil {
+		return nil, err
+	}
+	ses := &session{s: s, log: log, clock: gate.BootClock(), metrics: observe.NewMetrics(version())}
+	ses.ctx, ses.end = context.WithCancel(context.Background())
+	for _, warning := range s.Warnings {
+		log.Info("warning: " + warning)
+	}
+	ses.dir, err = statedir.Open(s.StateDir, s.Lock.Key)
+	if err != nil {
+		if needDir {
+			return nil, &exit{config.ExitUsage, fmt.Errorf("state-dir: %w; name a directory that can be written with --state-dir", err)}
+		}
+		log.Info("warning: no state directory: a restarted gate will wait for its own lease to run out, and the command gets no lease file", "error", err.Error())
+	}
+	return ses, nil
+}
+
+func logger(w world, s *config.Settings) (logr.Logger, error) {
+	json := s.LogFormat == "json" || s.LogFormat == "auto" && os.Getenv("KUBERNETES_SERVICE_HOST") != ""
+	return observe.Logger(w.stderr, json, s.LogLevel)
+}
+
+// connect makes the Locker of a gate.
+func (ses *session) connect() error {
+	s := ses.s
+	h := mongolock.Holder{Cluster: s.Cluster, Namespace: s.Namespace, Pod: s.Pod, PodUID: s.PodUID, Node: s.Node, Job: s.Lock.Job, JobUID: s.JobUID}
+	if h.JobUID == "" {
+		// On a plain machine each start is a run of its own.
+		h.JobUID = rand.Text()
+	}
+	lines := observe.NewLog(ses.log)
+	o := mongolock.Options{
+		Database: s.Database, Collection: s.Collection, Owner: s.Owner, Holder: h,
+		Timing: timing(s), Poll: s.PollInterval, ChangeStream: s.ChangeStream,
+		FailedHold: s.OnFailure == config.Hold, Clock: ses.clock,
+		Observe: func(e mongolock.Event) {
+			lines.Event(e)
+			ses.metrics.Event(e)
+		},
+	}
+	if s.Lock.Bucket != "" {
+		o.Keep = s.Retention
+	}
+	var err error
+	ses.locker, err = mongolock.Connect(s.URI.Reveal(), o)
+	return err
+}
+
+// identify logs which store this is, and refuses another one than was expected.
+func (ses *session) identify(ctx context.Context) error {
+	expect := ses.s.ExpectStore
+	tell := func() error {
+		store, err := ses.locker.Store(ctx)
+		if err != nil {
+			return err
+		}
+		ses.log.Info("store", "fingerprint", store.Fingerprint, "kind", store.Kind, "version", store.Version)
+		if expect != "" && expect != store.Fingerprint {
+			return &exit{config.ExitUsage, fmt.Errorf("expect-store: this is store %s, not %s; correct the URI or the expectation", store.Fingerprint, expect)}
+		}
+		return nil
+	}
+	if expect != "" {
+		return tell()
+	}
+	ses.tasks.Go(func() {
+		if err := tell(); err != nil && ctx.Err() == nil {
+			ses.log.Info("the store could not be identified yet", "error", err.Error())
+		}
+	})
+	return nil
+}
+
+// lock is the lock of this run.
+func (ses *session) lock() *holder.Lock {
+	s := ses.s
+	l := &holder.Lock{
+		Locker: ses.locker, Key: s.Lock.Key, Dir: ses.dir, Within: s.Timeout,
+		Runs: s.Lock.Bucket != "",
+		Warn: func(err error) { ses.log.Error(err, "warning") },
+	}
+	if s.NoOverlap && s.Lock.BaseKey != s.Lock.Key {
+		l.Job = s.Lock.BaseKey
+	}
+	// Without a bucket there is nothing to skip: the lock is waited for, unless somebody asked.
+	l.SkipIfHeld = s.IfHeld == config.Skip && (l.Runs || s.From("if-held") != "default")
+	if l.Runs && s.Lock.Prefix != "" {
+		l.Abandoned, l.Keep = s.Lock.Prefix, s.Retention
+	}
+	return l
+}
+
+// serve answers probes and metrics as the settings say.
+func (ses *session) serve(g *gate.Gate, p serve.Probes) error {
+	ses.metrics.Gate(g, ses.clock)
+	for _, at := range []struct {
+		field, address string
+		metrics        bool
+	}{{"probe-address", ses.s.ProbeAddress, false}, {"metrics-address", ses.s.MetricsAddress, true}} {
+		if at.address == "" || at.address == config.None {
+			continue
+		}
+		l, err := serve.Listen(ses.ctx, at.address)
+		if err != nil {
+			return &exit{config.ExitUsage, fmt.Errorf("%s: %w; choose another address", at.field, err)}
+		}
+		h := p.Handler()
+		if at.metrics {
+			h = promhttp.HandlerFor(ses.metrics.Registry, promhttp.HandlerOpts{})
+		}
+		ses.tasks.Go(func() {
+			if err := serve.Serve(ses.ctx, l, h); err != nil {
+				ses.log.Error(err, "no longer serving", "address", at.address)
+			}
+		})
+	}
+	return nil
+}
+
+// observe logs what the gate does.
+func (ses *session) observe() func(gate.Change) {
+	var lost time.Duration
+	return func(c gate.Change) {
+		kv := []any{"key", c.Grant.Key, "token", c.Grant.Token}
+		switch c.Action {
+		case gate.Open:
+			ses.log.Info("gate open", kv...)
+		case gate.Shut:
+			if c.State == gate.Lost {
+				lost = ses.clock.Now()
+			}
+			ses.log.Info("gate shut", append(kv, "reason", c.Reason)...)
+		case gate.Terminate, gate.Kill:
+			ses.log.Info("stopping the workload", append(kv, "signal", strings.ToUpper("sig"+c.Action.String()[:4]))...)
+		case gate.Finish:
+			if c.State == gate.Lost && lost != 0 {
+				took := ses.clock.Now() - lost
+				lost = 0
+				ses.metrics.Stopped(took)
+				ses.log.Info("nothing is left of the workload", append(kv, "took", took)...)
+			}
+		case gate.Wait, gate.Warn, gate.Extend, gate.Exit:
+		}
+	}
+}
+
+// close ends everything the session began.
+func (ses *session) close() {
+	ses.end()
+	ses.tasks.Wait()
+	if ses.locker != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		if err := ses.locker.Close(ctx); err != nil && !errors.Is(err, context.DeadlineExceeded) {
+			ses.log.V(1).Info("closing", "error", err.Error())
+		}
+	}
+	if ses.dir != nil {
+		if err := ses.dir.Close(); err != nil {
+			ses.log.Error(err, "warning")
+		}
+	}
+}

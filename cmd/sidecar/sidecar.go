@@ -1,0 +1,207 @@
+//go:build linux
+
+package main
+
+import (
+	"context"
+	"errors"
+	"os/signal"
+	"path/filepath"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mongogate/mongogate/internal/config"
+	"github.com/mongogate/mongogate/internal/fence"
+	"github.com/mongogate/mongogate/internal/holder"
+	"github.com/mongogate/mongogate/internal/serve"
+	"github.com/mongogate/mongogate/internal/statedir"
+	"github.com/mongogate/mongogate/pkg/gate"
+	"github.com/mongogate/mongogate/pkg/mongolock"
+)
+
+func newSidecar(w world) *cobra.Command {
+	return command(w, "sidecar [flags]", "Hold the lock beside a workload in the same pod",
+		`A native sidecar: its startup probe holds the other containers back until the
+lock is held, its readiness probe is true while it is, and on loss it does to the workload
+what --fence says. It waits for ever unless --timeout is given.`,
+		exactly(0),
+		func(c *cobra.Command, s *config.Settings, _ []string) error { return runSidecar(c.Context(), w, s) })
+}
+
+func runSidecar(ctx context.Context, w world, s *config.Settings) error {
+	ses, err := newSession(w, s, true)
+	if err != nil {
+		return err
+	}
+	defer ses.close()
+	if err := ses.connect(); err != nil {
+		return err
+	}
+	if err := ses.identify(ses.ctx); err != nil {
+		return err
+	}
+	leave := make(chan struct{})
+	fenced, err := ses.fence(sync.OnceFunc(func() { close(leave) }))
+	if err != nil {
+		return &exit{config.ExitUsage, err}
+	}
+	defer fenced.Close()
+	recorder := holder.NewRecorder(fenced, ses.dir, s.Owner, budget(s).Kill, func(err error) { ses.log.Error(err, "warning") })
+	defer recorder.Close()
+
+	g, err := gate.New(gate.Config{
+		Clock: ses.clock, Budget: budget(s), Lock: ses.sidecarLock(), Workload: recorder,
+		Reacquire: s.OnLoss == config.Wait || s.Followed, FinishWithin: timing(s).TTL, Observe: ses.observe(),
+	})
+	if err != nil {
+		return err
+	}
+	if err := ses.serve(g, sidecarProbes(g)); err != nil {
+		return err
+	}
+	ses.tellProtection(fenced)
+
+	// Told to end: what waits ends at once; what holds renews until there is
+	// evidence that the workload is gone, or until it is killed.
+	asked, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGINT)
+	defer stop()
+	unhook := context.AfterFunc(asked, fenced.Stop)
+	defer unhook()
+
+	ended := make(chan gate.Result, 1)
+	ses.tasks.Go(func() { ended <- g.Run(asked) })
+	select {
+	case <-leave:
+		// Nothing is released: there is no evidence. The process ends with the gate shut and the lease running out.
+		return &exit{exitLost, errors.New("lock lost: the gate leaves, so that the container begins anew")}
+	case r := <-ended:
+		return ses.sidecarEnd(r, asked.Err() != nil)
+	}
+}
+
+// fence is what this sidecar does to its workload.
+func (ses *session) fence(leave func()) (*fence.Workload, error) {
+	s := ses.s
+	cfg := fence.Config{
+		Kill: slices.Contains(s.Fence, config.Kill), Leave: leave,
+		LeaveAtOnce: slices.Contains(s.Fence, config.Exit) || slices.Contains(s.Fence, config.Restart),
+		Scan:        s.ScanInterval, Clock: ses.clock, Log: ses.log,
+	}
+	if slices.Contains(s.Fence, config.Sentinel) {
+		if cfg.Sentinel = s.Sentinel; cfg.Sentinel == "" {
+			cfg.Sentinel = filepath.Join(ses.dir.Path(), "lost")
+		}
+	}
+	if s.Followed {
+		cfg.Dir, cfg.Idle = ses.dir, ses.idle()
+	}
+	var before *statedir.Lease
+	if l, err := ses.dir.ReadLease(); err == nil && l.Live(ses.dir.BootID(), ses.clock.Now()) == nil {
+		before = &l
+	}
+	return fence.New(cfg, before)
+}
+
+func (ses *session) idle() time.Duration {
+	if ses.s.IdleRelease > 0 {
+		return ses.s.IdleRelease
+	}
+	return 4 * timing(ses.s).TTL
+}
+
+func sidecarProbes(g *gate.Gate) serve.Probes {
+	var started atomic.Bool // a startup probe that has passed is not asked again; a restarted gate's is
+	return serve.Probes{
+		Startup: func() bool {
+			if g.Open() {
+				started.Store(true)
+			}
+			return started.Load()
+		},
+		Ready: g.Open,
+		Live:  func() bool { return true },
+		Waiting: func() bool {
+			state, _ := g.State()
+			return state == gate.Waiting
+		},
+	}
+}
+
+// tellProtection is the first line of the log: what is protected, and what is not.
+func (ses *session) tellProtection(f *fence.Workload) {
+	line := map[string]string{
+		config.Sentinel: "the workload has to obey a file; not covered: a workload that does not, a gate that is frozen or dead",
+		config.Kill:     "every process of the workload is killed at each scan; not covered: what a restarted container does before the next scan, a gate that is frozen or dead",
+		config.Exit:     "the gate ends; not covered: anything that does not restart with it",
+		config.Restart:  "the kubelet is asked to restart all containers; not covered: a gate that is frozen, a kubelet that ignores the rule",
+	}
+	for _, name := range ses.s.Fence {
+		ses.log.Info("protection: "+name+": "+line[name], "key", ses.s.Lock.Key, "ttl", timing(ses.s).TTL.String())
+	}
+	switch e := f.Evidence(); e {
+	case "":
+		ses.log.Info("no evidence: nothing here can prove that the workload has ended, so the lock is never given back and each hand-over costs ttl + grace; shareProcessNamespace: true is the one-line remedy")
+	default:
+		ses.log.Info("evidence of the workload's end: " + e)
+	}
+}
+
+// sidecarLock waits through what `run` reports at once: a sidecar that exits
+// while its pod starts ends the whole pod on some versions of Kubernetes (kubernetes#132826).
+func (ses *session) sidecarLock() gate.Lock {
+	l := ses.lock()
+	var idled atomic.Bool
+	if ses.s.Followed {
+		l.StandBack = func() time.Duration {
+			if idled.Swap(false) {
+				return ses.idle()
+			}
+			return 0
+		}
+	}
+	return &patient{Lock: l, pause: timing(ses.s).Heartbeat, told: func(err error) { ses.log.Error(err, "the lock cannot be had; trying again") }}
+}
+
+// patient tries again after errors that may be mended while it waits, such as a missing right.
+type patient struct {
+	gate.Lock
+	pause time.Duration
+	told  func(error)
+}
+
+func (p *patient) Acquire(ctx context.Context) (gate.Lease, error) {
+	for {
+		l, err := p.Lock.Acquire(ctx)
+		var (
+			wait *mongolock.WaitError
+			done *mongolock.DoneError
+		)
+		if err == nil || ctx.Err() != nil || errors.As(err, &wait) || errors.As(err, &done) || errors.Is(err, mongolock.ErrConfig) {
+			return l, err
+		}
+		p.told(err)
+		select {
+		case <-ctx.Done():
+		case <-time.After(p.pause):
+		}
+	}
+}
+
+func (ses *session) sidecarEnd(r gate.Result, asked bool) error {
+	switch {
+	case r.Finish != nil && !errors.Is(r.Finish, mongolock.ErrLost):
+		ses.log.Error(r.Finish, "the store did not acknowledge the end of the lease: others wait until it has run out")
+	case asked:
+		return nil
+	case r.Lost != "":
+		return &exit{exitLost, errors.New("lock lost: " + r.Lost)}
+	case r.Acquire != nil:
+		return r.Acquire
+	}
+	return nil
+}
