@@ -1,0 +1,175 @@
+package sim
+
+import (
+	"sync"
+	"time"
+
+	"github.com/mongogate/mongogate/pkg/gate"
+)
+
+// machine is what outlives its gates: a clock, a state directory, a workload
+// and the guard that stops it.
+type machine struct {
+	number  int
+	start   time.Time
+	rate    float64
+	budget  gate.Budget
+	witness *witness
+
+	mu      sync.Mutex
+	running bool
+	ends    *time.Timer   // when the workload will be gone, if that is certain
+	told    time.Duration // the deadline that the guard was told last
+	left    chan struct{} // closed when nothing runs
+	live    *workload     // the gate that the workload's end is told to; nil: none
+
+	// What the state directory keeps: the nonces of the last acquisition that was held and of the last that was tried.
+	held, tried string
+}
+
+// Now is the machine's own clock.
+func (m *machine) Now() time.Duration {
+	return time.Duration(float64(time.Since(m.start)) * m.rate)
+}
+
+// real is how long the machine's d takes by the world's clock.
+func (m *machine) real(d time.Duration) time.Duration { return time.Duration(float64(d) / m.rate) }
+
+// file keeps a nonce before it is sent.
+func (m *machine) file(nonce string) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.tried = nonce
+	return nil
+}
+
+func (m *machine) nonces() (adopt []string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, n := range []string{m.held, m.tried} {
+		if n != "" {
+			adopt = append(adopt, n)
+		}
+	}
+	return adopt
+}
+
+// run starts the workload, or lets the one that runs go on under another lease.
+func (m *machine) run(w *workload, g gate.Grant) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.ends != nil {
+		m.ends.Stop() // it was to be stopped at the old lease's deadline
+		m.ends = nil
+	}
+	if !m.running {
+		m.running, m.left = true, make(chan struct{})
+	}
+	m.live, m.told = w, g.Deadline
+	m.held, m.tried = m.tried, ""
+	m.witness.starts(m.number, g.Token)
+}
+
+// extend tells the guard.
+func (m *machine) extend(w *workload, deadline time.Duration) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.live == w {
+		m.told = deadline
+	}
+}
+
+// end makes the workload be gone after d, unless it is gone sooner.
+func (m *machine) end(w *workload, d time.Duration, how gate.Ended) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.live != w || !m.running {
+		return
+	}
+	m.endIn(d, how)
+}
+
+// endIn needs m.mu.
+func (m *machine) endIn(d time.Duration, how gate.Ended) {
+	if m.ends != nil {
+		m.ends.Stop()
+	}
+	var t *time.Timer
+	t = time.AfterFunc(d, func() {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		if m.ends != t {
+			return // it goes on after all
+		}
+		m.running, m.ends = false, nil
+		m.witness.gone(m.number)
+		close(m.left)
+		if m.live != nil {
+			m.live.gone <- how
+		}
+	})
+	m.ends = t
+}
+
+// orphan is what the guard does when the gate has crashed: the workload is gone, at the latest, a kill budget after
+// the last deadline that the guard was told. (A real guard stops it at once; a later end is harder on everybody else.)
+func (m *machine) orphan(w *workload) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.live != w {
+		return
+	}
+	m.live = nil
+	if m.running && m.ends == nil {
+		m.endIn(m.real(m.told+m.budget.Kill-m.Now()), gate.Ended{})
+	}
+}
+
+// empty is closed when no workload runs here.
+func (m *machine) empty() <-chan struct{} {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.running {
+		return m.left
+	}
+	none := make(chan struct{})
+	close(none)
+	return none
+}
+
+// workload is a machine's workload as one gate sees it.
+type workload struct {
+	machine *machine
+	gone    chan gate.Ended
+	// dies is how long the workload of this start lives by itself; zero: until it is stopped.
+	dies func() time.Duration
+}
+
+func (w *workload) Start(g gate.Grant) {
+	w.machine.run(w, g)
+	if d := w.dies(); d > 0 {
+		time.AfterFunc(d, func() { w.finish(g.Token) })
+	}
+}
+
+// finish is a workload that ends by itself, or takes its SIGTERM within the kill budget, if it still runs as it was started.
+func (w *workload) finish(token int64) {
+	w.machine.witness.mu.Lock()
+	mine := w.machine.witness.running[w.machine.number] == token
+	w.machine.witness.mu.Unlock()
+	if mine {
+		w.machine.end(w, 0, gate.Ended{Code: 1})
+	}
+}
+
+func (w *workload) Extend(d time.Duration)      { w.machine.extend(w, d) }
+func (w *workload) Warn(string) <-chan struct{} { return nil }
+func (w *workload) Terminate()                  {} // deaf to it
+func (w *workload) Broken() <-chan error        { return nil }
+func (w *workload) Gone() <-chan gate.Ended     { return w.gone }
+
+// Kill takes what is left of the kill budget, to the last moment.
+func (w *workload) Kill() {
+	m := w.machine
+	m.end(w, m.real(m.budget.Kill-m.budget.KillAfter), gate.Ended{Code: 137})
+}
