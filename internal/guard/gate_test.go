@@ -164,8 +164,11 @@ func (g *testGate) hold() int {
 			case "forward":
 				n, _ := strconv.Atoi(arg)
 				g.w.Forward(syscall.Signal(n))
-			case "close":
-				g.w.Close()
+			case "burst": // of more than the pipe holds
+				for range 10_000 {
+					g.w.Extend(gate.BootClock().Now() + s.Lease)
+				}
+				g.emit(event{Kind: "burst"})
 			case "norenew":
 				renew = nil
 			}

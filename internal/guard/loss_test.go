@@ -4,6 +4,7 @@ package guard_test
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -12,6 +13,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/mongogate/mongogate/internal/proctree"
 )
 
 func itoa(n int) string { return strconv.Itoa(n) }
@@ -23,7 +26,7 @@ trap '' TERM HUP INT
 (setsid sh -c 'sh -c "while :; do sleep 0.05; done" & echo daemon >"$DIR/daemon"' &)
 sh -c 'while :; do sleep 0.05; done' &
 while [ ! -s "$DIR/daemon" ]; do sleep 0.01; done
-echo up >"$DIR/up"
+echo $$ >"$DIR/up"
 while :; do sleep 0.05; done`
 
 // polite says that it was asked.
@@ -46,6 +49,29 @@ func TestGuardKilledTreeGone(t *testing.T) {
 	}
 }
 
+// The kernel kills the command with its guard, without the gate's help.
+func TestCommandDiesWithGuard(t *testing.T) {
+	for name, tweak := range map[string]func(*exec.Cmd){
+		"started by the guard":    func(*exec.Cmd) {},
+		"started by the launcher": atTerminalWithOutput(openTerminal(t)),
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := start(t, shell(`echo $$ >"$DIR/pid"; while :; do sleep 0.05; done`), tweak)
+			pid, err := strconv.Atoi(r.untilFile("pid"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			g := r.guard()
+			r.signalGate(syscall.SIGSTOP)
+			r.signal(g, syscall.SIGKILL)
+			until(t, slack, "the command's death", func() bool {
+				p, err := proctree.Look(pid)
+				return err != nil || !p.Alive()
+			})
+		})
+	}
+}
+
 func TestGateKilledTreeGone(t *testing.T) {
 	r := start(t, shell(stubborn))
 	r.untilFile("up")
@@ -64,6 +90,7 @@ func TestGateKilledTreeIsAskedFirst(t *testing.T) {
 }
 
 func TestGateFrozenTreeGoneInTime(t *testing.T) {
+	t.Parallel()
 	s := shell(stubborn)
 	s.Lease = 2500 * time.Millisecond
 	r := start(t, s)
@@ -97,7 +124,61 @@ func TestGateFrozenTreeGoneInTime(t *testing.T) {
 	}
 }
 
+// The guard wakes after the deadline that it knows, and finds a later one in the pipe.
+func TestGuardReadsBeforeItJudges(t *testing.T) {
+	t.Parallel()
+	s := shell(polite)
+	s.Lease, s.Renew = 1500*time.Millisecond, 50*time.Millisecond
+	r := start(t, s)
+	r.next("start")
+	r.untilFile("up")
+	g := r.guard()
+	r.signal(g, syscall.SIGSTOP)
+	frozen := now()
+	until(t, patience, "the deadline that the guard knows", func() bool { return now() > frozen+s.Lease })
+	r.signal(g, syscall.SIGCONT)
+	r.order("forward " + itoa(int(unix.SIGTERM)))
+	r.untilFile("asked") // by us, and not before
+	if e := r.next("gone"); e.Code != 0 {
+		t.Errorf("gone: %+v", e)
+	}
+	if out := r.read("stdout"); strings.Contains(out, "deadline") {
+		t.Errorf("the guard has said %q", out)
+	}
+}
+
+// Gate and guard are frozen past the kill time: no more time for politeness.
+func TestGuardThatWakesLateKillsAtOnce(t *testing.T) {
+	t.Parallel()
+	s := shell(polite)
+	s.Lease = 1500 * time.Millisecond
+	r := start(t, s)
+	deadline := r.next("start").Until
+	r.untilFile("up")
+	g := r.guard()
+	r.signalGate(syscall.SIGSTOP)
+	r.signal(g, syscall.SIGSTOP)
+	until(t, patience, "the kill time", func() bool { return now() > deadline+300*time.Millisecond })
+	r.signal(g, syscall.SIGCONT)
+	r.untilGone(slack)
+	if r.read("asked") != "" {
+		t.Error("the command was asked to end when it should have been killed")
+	}
+}
+
+func TestFrozenGuardDoesNotBlockTheGate(t *testing.T) {
+	r := start(t, shell(polite))
+	r.next("start")
+	r.untilFile("up")
+	r.signal(r.guard(), syscall.SIGSTOP)
+	r.order("burst")
+	r.next("burst")
+	r.order("kill")
+	r.next("gone")
+}
+
 func TestDeadlineMovesWithRenewals(t *testing.T) {
+	t.Parallel()
 	s := shell(polite)
 	s.Lease, s.Renew = 900*time.Millisecond, 100*time.Millisecond
 	r := start(t, s)
@@ -120,6 +201,7 @@ func TestDeadlineMovesWithRenewals(t *testing.T) {
 }
 
 func TestGuardFrozenIsFoundOutAndTreeGone(t *testing.T) {
+	t.Parallel()
 	s := shell(stubborn)
 	s.Confirm, s.Renew, s.React = 500*time.Millisecond, 150*time.Millisecond, true
 	r := start(t, s)

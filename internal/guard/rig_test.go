@@ -132,7 +132,7 @@ func (r *rig) read(name string) string {
 	return string(b)
 }
 
-// left are the living processes of guard and command.
+// left are the living processes of guard and command, of the guard only if we are root.
 func (r *rig) left() []proctree.Process {
 	marked, err := proctree.Marked(markName, r.mark)
 	if err != nil {
@@ -144,7 +144,7 @@ func (r *rig) left() []proctree.Process {
 // until polls for what is to happen.
 func until(t *testing.T, within time.Duration, what string, happened func() bool) {
 	t.Helper()
-	for end := time.Now().Add(within); !happened(); time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(within); !happened(); time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatalf("not within %v: %s", within, what)
 		}
@@ -163,12 +163,17 @@ func (r *rig) untilGone(within time.Duration) {
 	until(r.t, within, "no process of the tree is left", func() bool { return len(r.left()) == 0 })
 }
 
-// guard finds the guard: the gate's only child.
+// guard finds the guard: the gate's only child. It is not looked for by its
+// mark: only root may read the environment of a process that is not dumpable.
 func (r *rig) guard() proctree.Process {
 	r.t.Helper()
 	var found proctree.Process
 	until(r.t, patience, "a guard", func() bool {
-		for _, p := range r.left() {
+		all, err := proctree.Scan()
+		if err != nil {
+			r.t.Fatal(err)
+		}
+		for _, p := range all {
 			if p.PPID == r.gate.Process.Pid && isGuard(p) {
 				found = p
 			}

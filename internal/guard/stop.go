@@ -29,14 +29,15 @@ func (s *stop) by(term, kill time.Duration) {
 	s.term, s.kill = min(s.term, term), min(s.kill, kill)
 }
 
-// extend takes a later deadline, unless the lease is lost already. An earlier one changes nothing.
-func (s *stop) extend(now, deadline time.Duration) (accepted bool) {
-	s.look(now)
-	if s.lost || deadline <= now {
-		return false
+// extend takes a later deadline, unless the lease has been judged lost. It
+// comes before the judgement: a renewal that was sent in time counts, however
+// late we wake and read it. An earlier deadline changes nothing.
+func (s *stop) extend(now, deadline time.Duration) (holds bool) {
+	if !s.lost {
+		s.deadline = max(s.deadline, deadline)
+		s.look(now)
 	}
-	s.deadline = max(s.deadline, deadline)
-	return true
+	return !s.lost
 }
 
 // look judges the deadline.

@@ -25,7 +25,10 @@ func TestStop(t *testing.T) {
 		{"extended", func() *stop { st := lease(10 * s); st.extend(9*s, 20*s); return st }, map[time.Duration]order{
 			19 * s: orderNone, 20 * s: orderTerminate, 23 * s: orderKill,
 		}},
-		{"extended too late", func() *stop { st := lease(10 * s); st.extend(10*s, 20*s); return st }, map[time.Duration]order{
+		{"extended in time, heard of late", func() *stop { st := lease(10 * s); st.extend(12*s, 20*s); return st }, map[time.Duration]order{
+			13 * s: orderNone, 20 * s: orderTerminate,
+		}},
+		{"extended after the judgement", func() *stop { st := lease(10 * s); st.at(10 * s); st.extend(10*s, 20*s); return st }, map[time.Duration]order{
 			10 * s: orderTerminate, 13 * s: orderKill,
 		}},
 		{"moved back", func() *stop { st := lease(10 * s); st.extend(5*s, 8*s); return st }, map[time.Duration]order{9 * s: orderNone}},
@@ -56,17 +59,17 @@ func TestStop(t *testing.T) {
 	}
 }
 
-func TestStopConfirmsOnlyWhatHolds(t *testing.T) {
+func TestStopExtendsOnlyWhatHolds(t *testing.T) {
 	s := newStop(time.Second)
 	s.deadline = 10
 	if !s.extend(9, 20) {
-		t.Error("a renewal in time is not accepted")
+		t.Error("a renewal in time is not taken")
 	}
-	if s.extend(20, 30) {
-		t.Error("a renewal after the deadline is accepted")
+	if s.extend(20, 20) {
+		t.Error("a deadline that has passed is confirmed")
 	}
-	if s.deadline != 20 {
-		t.Errorf("deadline %d, want 20", s.deadline)
+	if s.extend(20, 30) || s.deadline != 20 {
+		t.Error("a lost lease was extended")
 	}
 }
 

@@ -66,11 +66,17 @@ func (w *watch) listen() {
 	}
 	records, err := drain(w.control)
 	now := w.clock.Now()
-	newest := uint64(0)
+	deadline, newest := time.Duration(0), uint64(0)
 	for _, r := range records {
-		if w.obey(r, now) {
-			newest = r.Seq
+		newest = r.Seq
+		if r.Kind == kindDeadline {
+			deadline = max(deadline, time.Duration(r.Value))
+		} else {
+			w.obey(r, now)
 		}
+	}
+	if deadline > 0 && !w.stop.extend(now, deadline) {
+		newest = 0 // a lost lease is not confirmed
 	}
 	if newest > 0 {
 		w.tell(record{Kind: kindConfirmed, Seq: newest})
@@ -86,14 +92,8 @@ func (w *watch) listen() {
 	}
 }
 
-// obey says whether the record may be confirmed.
-func (w *watch) obey(r record, now time.Duration) bool {
+func (w *watch) obey(r record, now time.Duration) {
 	switch r.Kind {
-	case kindDeadline:
-		if w.stop.deadline == 0 {
-			w.stop.deadline = time.Duration(r.Value) // judged by extend, passed or not
-		}
-		return w.stop.extend(now, time.Duration(r.Value))
 	case kindTerminate:
 		w.stop.by(now, never)
 	case kindKill:
@@ -101,7 +101,6 @@ func (w *watch) obey(r record, now time.Duration) bool {
 	case kindForward:
 		w.forward(syscall.Signal(r.Value))
 	}
-	return true
 }
 
 // forward gives a signal to the main process. Where there is none, not yet or
