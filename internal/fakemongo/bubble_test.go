@@ -17,15 +17,13 @@ import (
 // locks connects a process as the lock does: majority, primary, no retries, short deadlines.
 func locks(t *testing.T, c *Cluster, process int) (*mongo.Collection, func()) {
 	t.Helper()
-	client, err := mongo.Connect(clientOptions(c, process).SetWriteConcern(writeconcern.Majority()).SetReadConcern(readconcern.Majority()).
+	client, err := mongo.Connect(c.ClientOptions(process).SetRetryWrites(false).SetWriteConcern(writeconcern.Majority()).SetReadConcern(readconcern.Majority()).
 		SetConnectTimeout(2 * time.Second).SetServerSelectionTimeout(2 * time.Second).SetHeartbeatInterval(time.Second))
 	if err != nil {
 		t.Fatal(err)
 	}
 	return client.Database("mongolock").Collection("lock"), func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-		defer cancel()
-		if err := client.Disconnect(ctx); err != nil {
+		if err := Disconnect(client, 2*time.Second); err != nil {
 			t.Error(err)
 		}
 	}
@@ -295,6 +293,25 @@ func TestCut(t *testing.T) {
 	})
 }
 
+// TestDisconnectFromSilence: a client whose server no longer answers ends in virtual time.
+func TestDisconnectFromSilence(t *testing.T) {
+	inBubble(t, Options{ReplicaSet: "rs"}, func(t *testing.T, c *Cluster) {
+		coll, end := locks(t, c, 0)
+		if _, err := acquire(coll, "A", nil); err != nil {
+			t.Fatal(err)
+		}
+		c.Cut(0, true)
+		if _, err := renew(coll, "A", 1); err == nil {
+			t.Error("a process that is cut off was answered")
+		}
+		began := time.Now()
+		end()
+		if took := time.Since(began); took > 5*time.Second {
+			t.Errorf("disconnecting took %v", took)
+		}
+	})
+}
+
 // TestClockStep steps the primary's wall clock under a running client.
 func TestClockStep(t *testing.T) {
 	inBubble(t, Options{ReplicaSet: "rs"}, func(t *testing.T, c *Cluster) {
@@ -335,12 +352,12 @@ func TestRetryableWrite(t *testing.T) {
 		return Verdict{}
 	}
 	inBubble(t, Options{ReplicaSet: "rs", Decide: decide}, func(t *testing.T, c *Cluster) {
-		client, err := mongo.Connect(clientOptions(c, 0).SetRetryWrites(true))
+		client, err := mongo.Connect(c.ClientOptions(0))
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer func() {
-			if err := client.Disconnect(context.Background()); err != nil {
+			if err := Disconnect(client, time.Second); err != nil {
 				t.Error(err)
 			}
 		}()

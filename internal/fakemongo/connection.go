@@ -5,9 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/url"
 	"sync"
 	"syscall"
+	"time"
 
+	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 )
 
@@ -19,6 +22,32 @@ type connection struct {
 	ctx     context.Context // ends when the client or the server has closed it
 	cancel  context.CancelFunc
 	writing sync.Mutex
+}
+
+// ClientOptions are those that a client of the process needs, in a bubble too.
+// The caller adds its deadlines and concerns.
+//
+// In a bubble such a client must not be disconnected with a context that has a
+// deadline: the driver (2.9.3, topology/pool.go) then waits for connections in use
+// in a loop without a pause, in which virtual time stands still. [Disconnect] shows the way.
+func (c *Cluster) ClientOptions(process int) *options.ClientOptions {
+	uri := "mongodb://fakemongo:27017/?directConnection=true"
+	if name := c.options.ReplicaSet; name != "" {
+		uri += "&replicaSet=" + url.QueryEscape(name)
+	}
+	return options.Client().ApplyURI(uri).SetDialer(c.Dialer(process)).SetServerMonitoringMode("poll")
+}
+
+// Disconnect closes a client within about the limit, even if its server is
+// silent: the context is cancelled and has no deadline.
+func Disconnect(client *mongo.Client, limit time.Duration) error {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	defer time.AfterFunc(limit, cancel).Stop()
+	if err := client.Disconnect(ctx); err != nil {
+		return fmt.Errorf("disconnect from the fake: %w", err)
+	}
+	return nil
 }
 
 type dialer struct {

@@ -17,8 +17,7 @@
 //
 // Every wait goes through package time and every connection may be a net.Pipe,
 // so that a whole cluster with its clients lives in a testing/synctest bubble.
-// Clients there need options.Client().SetDialer([Cluster.Dialer]),
-// directConnection and SetServerMonitoringMode("poll").
+// Clients there take [Cluster.ClientOptions]; what else a bubble wants of a client is said there.
 //
 // Not promised: performance, durability, indexes (createIndexes is accepted
 // and remembered, and no TTL index ever deletes anything), sign-in, TLS,

@@ -145,13 +145,7 @@ func clients(t *testing.T) (fake, real *mongo.Collection) {
 		})
 		return db.Collection("cases")
 	}
-	return connect(clientOptions(c, 0)), connect(options.Client().ApplyURI(server.URI))
-}
-
-// clientOptions are those of a process whose client may live in a bubble.
-func clientOptions(c *Cluster, process int) *options.ClientOptions {
-	return options.Client().ApplyURI("mongodb://fakemongo:27017/?directConnection=true").SetDialer(c.Dialer(process)).
-		SetServerMonitoringMode("poll").SetRetryWrites(false)
+	return connect(c.ClientOptions(0)), connect(options.Client().ApplyURI(server.URI))
 }
 
 // TestSameAsTheRealServer runs every case on both and compares.

@@ -59,7 +59,7 @@ func TestCloseEndsEverything(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
 	for process := range 3 {
-		client, err := mongo.Connect(clientOptions(c, process))
+		client, err := mongo.Connect(c.ClientOptions(process))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -67,7 +67,7 @@ func TestCloseEndsEverything(t *testing.T) {
 			if _, err := client.Database("db").Collection("c").InsertOne(ctx, bson.D{}); err == nil {
 				t.Errorf("process %d was answered", process)
 			}
-			if err := client.Disconnect(context.Background()); err != nil {
+			if err := Disconnect(client, time.Second); err != nil {
 				t.Error(err)
 			}
 		})
