@@ -21,7 +21,7 @@ func main() {
 	if len(os.Args) > 1 && os.Args[1] == guard.Name {
 		os.Exit(guard.Main(os.Args[2:]))
 	}
-	os.Exit(run(context.Background(), os.Args[1:], world{Outside: config.System(), stdout: os.Stdout, stderr: os.Stderr}))
+	os.Exit(run(context.Background(), os.Args[1:], world{Outside: config.System(), stdout: os.Stdout, stderr: os.Stderr, exit: os.Exit}))
 }
 
 // world is what a command knows of its surroundings.
@@ -29,6 +29,8 @@ type world struct {
 	config.Outside
 	stdout io.Writer
 	stderr *os.File
+	// exit ends the process at once, where nothing else can.
+	exit func(int)
 }
 
 // run is main without its process: arguments in, exit code out.

@@ -65,7 +65,7 @@ func runGated(ctx context.Context, w world, s *config.Settings, args []string) e
 		Path: args[0], Args: args[1:], Env: childEnv(w.Environ, ses), Strip: config.Variables(),
 		Budget: budget(s), Confirm: timing(s).Heartbeat, Flock: flock, WaitTree: s.WaitTree,
 		Log: ses.log, Clock: ses.clock,
-		StuckPID1: func() { os.Exit(exitLost) }, // the kernel ends the namespace with us
+		StuckPID1: func() { w.exit(exitLost) }, // the kernel ends the namespace with us
 	})
 	if err != nil {
 		return err
@@ -102,7 +102,7 @@ func (ses *session) skip(now time.Time) (bool, error) {
 	switch {
 	case s.SkipJob != nil:
 		ses.log.Info("skipped: the Job was made by hand and has no scheduled minute", "job", s.SkipJob.Error())
-		return true, nil
+		return true, nil //nolint:nilerr // SkipJob is what was decided, not a fault
 	case s.Lock.Stale(now, s.Retention):
 		ses.metrics.Skipped()
 		ses.log.Info("skipped: the bucket is older than records are kept, so nobody knows whether it is done", "key", s.Lock.Key, "retention", s.Retention.String())
@@ -180,7 +180,7 @@ func (ses *session) forward(signals []os.Signal, to *guard.Workload, stop func()
 				switch sig {
 				case syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGQUIT:
 					select {
-					case asked <- sig.(syscall.Signal): //nolint:forcetypeassert // the constants above are
+					case asked <- sig.(syscall.Signal): //nolint:errcheck // the constants above are
 					default:
 					}
 					stop()

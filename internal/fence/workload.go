@@ -227,17 +227,17 @@ func (w *Workload) forget() {
 	}
 }
 
-// signal signals what is seen, and returns how many that were.
-func (w *Workload) signal(sig syscall.Signal) int {
+// signal signals what is seen.
+func (w *Workload) signal(sig syscall.Signal) {
 	if w.targets == nil {
-		return 0
+		return
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	list, err := w.targets.find()
 	if err != nil {
 		w.cfg.Log.Error(err, "the workload could not be seen")
-		return -1
+		return
 	}
 	for _, p := range list {
 		err := p.Signal(sig)
@@ -248,5 +248,4 @@ func (w *Workload) signal(sig syscall.Signal) int {
 			w.cfg.Log.Error(err, "a process of the workload could not be signalled; it needs the gate's user id", "pid", p.PID, "signal", sig.String())
 		}
 	}
-	return len(list)
 }

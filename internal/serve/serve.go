@@ -101,8 +101,7 @@ func Serve(ctx context.Context, l net.Listener, h http.Handler) error {
 	if err != nil {
 		err = s.Close()
 	}
-	<-ended
-	return err
+	return errors.Join(err, closed(<-ended))
 }
 
 // Ask gives the status of a path at host:port or unix:/path.
@@ -123,4 +122,12 @@ func Ask(ctx context.Context, address, path string) (int, error) {
 		return 0, fmt.Errorf("asking %s: %w", address, err)
 	}
 	return res.StatusCode, res.Body.Close()
+}
+
+// closed leaves out the error that only says that the server was shut down.
+func closed(err error) error {
+	if errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
+	return err
 }

@@ -44,7 +44,7 @@ func Open(base, key string) (*Dir, error) {
 	}
 	d := &Dir{dir: filepath.Join(base, name(key)), boot: boot}
 	// The group may be that of a follower in another container of the pod.
-	if err := os.MkdirAll(d.dir, 0o770); err != nil {
+	if err := os.MkdirAll(d.dir, 0o770); err != nil { //nolint:gosec // the group's
 		return nil, fmt.Errorf("state directory: %w", err)
 	}
 	if err := local(d.dir); err != nil {

@@ -206,11 +206,12 @@ func (g *Gate) note(ctx context.Context, m message) {
 		g.result.Acquire = m.err
 	case Finished:
 		g.result.Finish = m.err
+	default: // the others bring nothing
 	}
 }
 
 // acquire waits for the lock until asked ends, and says how that ended.
-func (g *Gate) acquire(asked, ctx context.Context) { //nolint:revive // two lives: who asks may stop, the gate goes on
+func (g *Gate) acquire(asked, ctx context.Context) {
 	lease, err := g.cfg.Lock.Acquire(asked)
 	if err != nil {
 		g.post(ctx, message{Event: Event{Kind: Refused}, err: err})

@@ -1,0 +1,54 @@
+# What people and CI run. Every target installs what it needs by ordinary
+# package clients, into Go's and the project's own caches.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+GO ?= go
+LDFLAGS := -s -w
+
+.PHONY: help
+help: ## Show this help
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "%-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: build ## Show processes that compete for a real lock (about a minute)
+	@$(GO) run ./hack/demo -binary bin/mongogate
+
+.PHONY: test
+test: ## Run all tests, with the race detector, on a database that is started for them
+	@hack/test.sh
+
+.PHONY: build
+build: bin/mongogate ## Build the static binary for this machine
+
+SOURCES := $(shell find cmd internal pkg -name '*.go' -not -name '*_test.go') go.mod go.sum
+bin/mongogate: $(SOURCES)
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $@ ./cmd/sidecar
+
+.PHONY: lint
+lint: ## Vet, lint, and check that modules and generated documents are tidy
+	@hack/lint.sh
+
+.PHONY: prove
+prove: build ## Run every loss and hand-over trial and write docs/proof.md
+	$(GO) run ./hack/prove -binary bin/mongogate -out docs/proof.md
+
+.PHONY: mutants
+mutants: ## Remove each protection and see that a test fails; writes docs/mutants.md
+	$(GO) run ./hack/mutants
+
+.PHONY: bench
+bench: build ## Measure side by side and write docs/benchmarks.md
+	cd bench && $(GO) run . -binary ../bin/mongogate
+
+.PHONY: db-up
+db-up: ## Start a database for work by hand, and print its URI
+	@$(GO) run ./hack/devdb up
+
+.PHONY: db-down
+db-down: ## Stop it
+	@$(GO) run ./hack/devdb down
+
+.PHONY: clean
+clean: ## Remove what was built
+	rm -rf bin

@@ -1,0 +1,117 @@
+// Command testreport reads the output of go test -json, shows what failed and
+// what was skipped by name, and prints how many tests ran. It fails below the floor.
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+)
+
+type event struct {
+	Action, Package, Test, Output string
+	Elapsed                       float64
+}
+
+type report struct {
+	outputs          map[string][]string // of what has not passed yet
+	failed, skipped  []string
+	passed, packages int
+	heads            []string // what suites say of themselves
+	skipReason       map[string]string
+}
+
+func main() {
+	floor := flag.Int("floor", 0, "fewest tests that must have passed")
+	flag.Parse()
+	r := report{outputs: map[string][]string{}, skipReason: map[string]string{}}
+	if err := r.read(os.Stdin); err != nil {
+		fmt.Fprintln(os.Stderr, "testreport:", err)
+		os.Exit(1)
+	}
+	os.Exit(r.print(os.Stdout, *floor))
+}
+
+func (r *report) read(in io.Reader) error {
+	s := bufio.NewScanner(in)
+	s.Buffer(nil, 16<<20)
+	for s.Scan() {
+		var e event
+		if err := json.Unmarshal(s.Bytes(), &e); err != nil {
+			fmt.Println(s.Text()) // a build failure
+			continue
+		}
+		r.take(e)
+	}
+	return s.Err()
+}
+
+// marks are the lines in which suites say what they ran, and on what.
+var marks = []string{"database: ", "conformance: ", "trials: ", "histories: ", "cases: ", "witness: ", "skipped: "}
+
+func (r *report) take(e event) {
+	id := e.Package + " " + e.Test
+	switch e.Action {
+	case "output", "build-output":
+		r.outputs[id] = append(r.outputs[id], e.Output)
+		for _, m := range marks {
+			if i := strings.Index(e.Output, m); i >= 0 {
+				r.heads = append(r.heads, strings.TrimSpace(e.Output[i:]))
+			}
+		}
+	case "pass":
+		if e.Test != "" {
+			r.passed++
+		} else {
+			r.packages++
+		}
+		delete(r.outputs, id)
+	case "skip":
+		if e.Test != "" {
+			r.skipped = append(r.skipped, id)
+			r.skipReason[id] = strings.TrimSpace(strings.Join(r.outputs[id], " "))
+		}
+		delete(r.outputs, id)
+	case "fail", "build-fail":
+		r.failed = append(r.failed, id)
+	}
+}
+
+func (r *report) print(w io.Writer, floor int) int {
+	slices.Sort(r.heads)
+	for _, h := range slices.Compact(r.heads) {
+		fmt.Fprintln(w, h)
+	}
+	for _, id := range r.skipped {
+		fmt.Fprintln(w, "SKIP", id, lastLine(r.skipReason[id]))
+	}
+	for _, id := range r.failed {
+		fmt.Fprintf(w, "\nFAIL %s\n%s", id, strings.Join(r.outputs[id], ""))
+	}
+	fmt.Fprintf(w, "\n%d packages\n%d passed, %d failed, %d skipped\n", r.packages, r.passed, len(r.failed), len(r.skipped))
+	if len(r.failed) > 0 {
+		return 1
+	}
+	if r.passed < floor {
+		fmt.Fprintf(w, "testreport: %d tests passed, want at least %d\n", r.passed, floor)
+		return 1
+	}
+	return 0
+}
+
+// lastLine is the reason of a skip: "file.go:12: this store has no change streams".
+func lastLine(output string) string {
+	for line := range strings.Lines(output) {
+		if i := strings.Index(line, ".go:"); i >= 0 {
+			if _, reason, ok := strings.Cut(line[i+4:], ": "); ok {
+				return "(" + strings.TrimSpace(reason) + ")"
+			}
+		}
+	}
+	return ""
+}
