@@ -4,6 +4,7 @@ import (
 	"context"
 	_ "embed"
 	"errors"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
@@ -27,8 +28,12 @@ func startSecantus(ctx context.Context, options Options) (*Server, error) {
 	if err != nil {
 		return nil, joinRemove(err, data)
 	}
+	program := filepath.Join(data.path, "serve.py") // not secantus.py, which would hide the package
+	if err := os.WriteFile(program, []byte(secantusProgram), 0o644); err != nil {
+		return nil, joinRemove(err, data)
+	}
 	single := &single{start: func(ctx context.Context, port int) (*process, int, error) {
-		args := []string{"-c", secantusProgram, filepath.Join(data.path, "db"), strconv.Itoa(port)}
+		args := []string{program, filepath.Join(data.path, "db"), strconv.Itoa(port)}
 		if secrets.enforced {
 			args = append(args, "--auth")
 		}
