@@ -23,6 +23,7 @@ type link struct {
 	mu      sync.Mutex
 	server  *net.TCPConn     // nil until it is connected
 	replies map[int32]Action // what becomes of the answers to these requests
+	asked   map[int32]asked  // requests whose answers have not come
 	down    bool
 }
 
@@ -30,12 +31,19 @@ type link struct {
 type parcel struct {
 	bytes []byte
 	due   time.Time // not delivered before
+	asked asked     // the request that it answers, if any
 	end   error     // io.EOF: the sender has closed; another error: the connection broke
+}
+
+// asked is a request that has gone to the server.
+type asked struct {
+	command string
+	at      time.Time
 }
 
 func newLink(p *Proxy, client *net.TCPConn) *link {
 	ctx, cancel := context.WithCancel(context.Background())
-	return &link{proxy: p, client: client, ctx: ctx, cancel: cancel, replies: map[int32]Action{}}
+	return &link{proxy: p, client: client, ctx: ctx, cancel: cancel, replies: map[int32]Action{}, asked: map[int32]asked{}}
 }
 
 // run forwards in both directions until both have ended.
@@ -86,8 +94,9 @@ func (l *link) read(from *net.TCPConn, into chan<- parcel, judge func(message) A
 			}
 		}
 		state, _ := l.proxy.now()
+		p := parcel{bytes: message.bytes, due: time.Now().Add(state.delay), asked: l.answered(message), end: err}
 		select {
-		case into <- parcel{bytes: message.bytes, due: time.Now().Add(state.delay), end: err}:
+		case into <- p:
 		case <-l.ctx.Done():
 			return
 		}
@@ -118,6 +127,9 @@ func (l *link) write(to *net.TCPConn, from <-chan parcel, replies bool) {
 		if _, err := to.Write(parcel.bytes); err != nil {
 			l.reset()
 			return
+		}
+		if parcel.asked.command != "" {
+			l.proxy.delivered(parcel.asked)
 		}
 	}
 }
@@ -166,7 +178,24 @@ func (l *link) request(m message) Action {
 		l.mu.Unlock()
 		return Pass
 	}
+	if action == Pass {
+		l.mu.Lock()
+		l.asked[m.id] = asked{m.command, time.Now()}
+		l.mu.Unlock()
+	}
 	return action
+}
+
+// answered finds the request that a message of the server answers.
+func (l *link) answered(m message) asked {
+	if m.answers == 0 {
+		return asked{}
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	a := l.asked[m.answers]
+	delete(l.asked, m.answers)
+	return a
 }
 
 // reply judges a message of the server.

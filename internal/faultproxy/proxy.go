@@ -36,6 +36,7 @@ type Proxy struct {
 	links     map[*link]struct{}
 	counts    map[string]int
 	onRequest func(command string) Action
+	onAnswer  func(command string, arrived time.Time)
 	closed    bool
 }
 
@@ -104,6 +105,15 @@ func (p *Proxy) OnRequest(decide func(command string) Action) {
 	p.onRequest = decide
 }
 
+// OnAnswer has told called whenever an answer has been handed to the client's
+// connection, with the command that it answers and when that arrived here; the
+// answers to OnRequest's casualties excepted. What OnRequest may not do, told may not.
+func (p *Proxy) OnAnswer(told func(command string, arrived time.Time)) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.onAnswer = told
+}
+
 // Close ends every connection and the listener, and waits for its goroutines.
 func (p *Proxy) Close() error {
 	p.mu.Lock()
@@ -149,6 +159,16 @@ func (p *Proxy) arrived(command string) Action {
 		return Pass
 	}
 	return decide(command)
+}
+
+// delivered tells of an answer.
+func (p *Proxy) delivered(a asked) {
+	p.mu.Lock()
+	told := p.onAnswer
+	p.mu.Unlock()
+	if told != nil {
+		told(a.command, a.at)
+	}
 }
 
 // resetAll cuts every connection. p.mu is held.

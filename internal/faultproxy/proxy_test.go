@@ -139,6 +139,39 @@ func TestOnRequest(t *testing.T) {
 	}
 }
 
+// TestOnAnswer: what is told is what the client can know, and since when.
+func TestOnAnswer(t *testing.T) {
+	p, through, _ := behind(t)
+	arrived := make(chan time.Time, 100)
+	p.OnAnswer(func(command string, at time.Time) {
+		if command == "findAndModify" {
+			arrived <- at
+		}
+	})
+	before := time.Now()
+	if err := write(t, through, "a"); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case at := <-arrived:
+		if at.Before(before) || at.After(time.Now()) {
+			t.Errorf("arrived at %v, sent after %v", at, before)
+		}
+	case <-time.After(5 * time.Second):
+		t.Fatal("an answer that was delivered was not told")
+	}
+	p.DropReplies()
+	if err := write(t, through, "a"); !mongo.IsTimeout(err) {
+		t.Errorf("a write without an answer: %v, want a timeout", err)
+	}
+	p.Heal()
+	eventually(t, "a write after that", func() bool { return write(t, through, "b") == nil })
+	eventually(t, "its answer", func() bool { return len(arrived) > 0 })
+	if n := len(arrived); n != 1 {
+		t.Errorf("%d answers were told, one was delivered", n)
+	}
+}
+
 func TestCutAndHeal(t *testing.T) {
 	p, through, direct := behind(t)
 	if err := write(t, through, "before"); err != nil {
