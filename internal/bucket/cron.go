@@ -12,9 +12,8 @@ import (
 // maxCron is longer than any schedule that a person wrote.
 const maxCron = 256
 
-// The fields of a CronJob's schedule, and its rule that a day is right when
-// either day of month or day of week is, where both are restricted.
-var cronParser = cron.MustNewParser(cron.Minute | cron.Hour | cron.Dom | cron.Month | cron.Dow | cron.Descriptor | cron.DowOrDom)
+// The fields of a CronJob's schedule. What they mean together is in cronDay.
+var cronParser = cron.MustNewParser(cron.Minute | cron.Hour | cron.Dom | cron.Month | cron.Dow | cron.Descriptor)
 
 // parseCron reads a schedule of five fields, or @hourly and its like.
 //
@@ -58,6 +57,8 @@ func parseCron(expr string) (schedule, error) {
 	return s, nil
 }
 
+// cronDay follows cron(8) and CronJobs: where day of month and day of week are
+// both restricted, a date is right when either is.
 func cronDay(s *cron.SpecSchedule, w time.Time) bool {
 	if !has(s.Month, int(w.Month())) {
 		return false

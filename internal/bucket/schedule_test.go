@@ -107,8 +107,7 @@ func (d *dial) check(t *testing.T, name string, s schedule) {
 			next = d.instants[i]
 		}
 	}
-	day := 24 * 60 // the window's own ends could cut a gap; the change is in the middle
-	for i := 2*day + 720; i < 4*day; i += 29 {
+	for _, i := range d.samples() {
 		at := d.instants[i].Add(13 * time.Second)
 		if got := s.atOrBefore(at, d.loc); !before[i].IsZero() && !got.Equal(before[i]) {
 			t.Fatalf("%v %s: last tick before %v is %v, want %v", d.loc, name, at.In(d.loc), got.In(d.loc), before[i].In(d.loc))
@@ -117,6 +116,23 @@ func (d *dial) check(t *testing.T, name string, s schedule) {
 			t.Fatalf("%v %s: first tick after %v is %v, want %v", d.loc, name, at.In(d.loc), got.In(d.loc), after[i].In(d.loc))
 		}
 	}
+}
+
+// samples are places in the middle two days: a few hours apart, and close on
+// both sides of every change of the clocks. The window's own ends could cut a gap.
+func (d *dial) samples() (places []int) {
+	const day = 24 * 60
+	for i := 2 * day; i < 4*day; i++ {
+		if i%287 == 0 {
+			places = append(places, i)
+		}
+		if d.readings[i].Sub(d.readings[i-1]) != time.Minute {
+			for _, near := range []int{-125, -61, -31, -1, 0, 1, 14, 29, 30, 59, 61, 95, 125, 181} {
+				places = append(places, i+near)
+			}
+		}
+	}
+	return places
 }
 
 func TestWalkEnds(t *testing.T) {

@@ -116,6 +116,7 @@ var badInputs = []badInput{
 	{why: "file with more", w: world{env: []string{"MONGOGATE_KEY=k", "MONGOGATE_URI_FILE=/x"}, files: map[string]string{"/x": goodURI + "\npassword: " + canary}}, field: "uri-file", message: "more than a connection string", remedy: "nothing else"},
 	{why: "refused by the lock", w: noURI("MONGOGATE_URI=mongodb://h/?w=1"), field: "uri", message: "w=1 is refused", remedy: "mongodb://HOST", from: "variable MONGOGATE_URI"},
 	{why: "refused with a secret", w: noURI("MONGOGATE_URI=" + goodURI + "&w=1"), field: "uri", message: "is not shown", remedy: "%25"},
+	{why: "refused, and cut short", w: noURI("MONGOGATE_URI=mongodb://u:" + canary), field: "uri", message: "is not shown", remedy: "%3A"},
 	{why: "refused with half a secret", w: noURI("MONGOGATE_URI=mongodb://u:x@" + canary + "@h/?w=1"), field: "uri", message: "is not shown", remedy: "%40"},
 
 	// Files.
@@ -155,6 +156,9 @@ func checkURI(uri string) error {
 			return fmt.Errorf("error in %s", uri)
 		}
 		return errors.New("w=1 is refused")
+	}
+	if strings.HasSuffix(uri, ":"+canary) {
+		return fmt.Errorf("port must be an integer: parsing %q", canary)
 	}
 	return nil
 }

@@ -21,14 +21,8 @@ func (s Secret) String() string {
 // GoString is for %#v.
 func (s Secret) GoString() string { return `config.Secret("` + s.String() + `")` }
 
-// MarshalText is for everything that writes text.
+// MarshalText is for JSON and YAML, which ask for it.
 func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
-
-// MarshalJSON is for encoding/json.
-func (s Secret) MarshalJSON() ([]byte, error) { return []byte(`"` + s.String() + `"`), nil }
-
-// MarshalYAML is for go.yaml.in/yaml.
-func (s Secret) MarshalYAML() (any, error) { return s.String(), nil }
 
 // MarshalLog is for logr.
 func (s Secret) MarshalLog() any { return s.String() }

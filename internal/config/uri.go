@@ -27,12 +27,18 @@ func repeatsSecret(message, uri string) bool {
 	if !ok {
 		return strings.Contains(message, uri)
 	}
-	at := strings.LastIndexByte(rest, '@')
 	var parts []string
-	if at >= 0 {
+	secrets := func(text string) {
+		parts = append(parts, strings.FieldsFunc(text, func(r rune) bool { return strings.ContainsRune("@:/?#[],", r) })...)
+	}
+	if at := strings.LastIndexByte(rest, '@'); at >= 0 {
 		_, password, _ := strings.Cut(rest[:at], ":")
-		parts = append(parts, strings.FieldsFunc(password, func(r rune) bool { return strings.ContainsRune("@:/?#[]", r) })...)
+		secrets(password)
 		rest = rest[at+1:]
+	} else if _, port, ok := strings.Cut(rest, ":"); ok { // or the password of a string that was cut short
+		if port, _, _ = strings.Cut(port, "/"); strings.Trim(port, "0123456789") != "" {
+			secrets(port)
+		}
 	}
 	if _, query, ok := strings.Cut(rest, "?"); ok {
 		for option := range strings.SplitSeq(query, "&") {
