@@ -293,6 +293,23 @@ func TestCut(t *testing.T) {
 	})
 }
 
+// TestCutBeforeTheReply: what departs while the process is cut off is lost, though it was executed.
+func TestCutBeforeTheReply(t *testing.T) {
+	delay := time.Duration(0)
+	inBubble(t, Options{ReplicaSet: "rs", Decide: func(Call) Verdict { return Verdict{ReplyDelay: delay} }}, func(t *testing.T, c *Cluster) {
+		coll, end := locks(t, c, 0)
+		defer end()
+		if _, err := acquire(coll, "A", nil); err != nil {
+			t.Fatal(err)
+		}
+		delay = 2 * time.Second
+		defer time.AfterFunc(time.Second, func() { c.Cut(0, true) }).Stop()
+		if _, err := renew(coll, "A", 1); err == nil || len(c.Log()) != 2 {
+			t.Errorf("%v, %d writes", err, len(c.Log()))
+		}
+	})
+}
+
 // TestDisconnectFromSilence: a client whose server no longer answers ends in virtual time.
 func TestDisconnectFromSilence(t *testing.T) {
 	inBubble(t, Options{ReplicaSet: "rs"}, func(t *testing.T, c *Cluster) {
