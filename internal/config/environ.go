@@ -7,8 +7,8 @@ import (
 )
 
 // A gated command finds its lock in MONGOGATE_KEY, MONGOGATE_TOKEN,
-// MONGOGATE_DEADLINE and MONGOGATE_HOLDER, and in MONGOGATE_HELD every key that
-// is held around it, one a line.
+// MONGOGATE_DEADLINE, MONGOGATE_HOLDER and MONGOGATE_LEASE_FILE, and in
+// MONGOGATE_HELD every key that is held around it, one a line.
 //
 // MONGOGATE_KEY is a setting too. So that a gate started by a gated command
 // does not take its parent's key by accident, and wait for its parent for ever:
@@ -25,7 +25,7 @@ const (
 // strangers are variables of ours that are no settings: what a gated command is
 // told, and what the tests and scripts of the project read.
 var strangers = []string{
-	tokenVariable, "MONGOGATE_DEADLINE", "MONGOGATE_HOLDER", heldVariable,
+	tokenVariable, "MONGOGATE_DEADLINE", "MONGOGATE_HOLDER", "MONGOGATE_LEASE_FILE", heldVariable,
 	"MONGOGATE_TEST_URI", "MONGOGATE_MONGOD", "MONGOGATE_CACHE",
 }
 

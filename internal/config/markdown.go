@@ -32,7 +32,7 @@ the flag in camel case: ` + "`killBudget`" + `. Durations have a unit: 500ms, 30
 A variable that begins with ` + "`MONGOGATE_`" + ` and a key of the file that are no settings are errors, and so is a password in a
 flag: a connection string with one comes from the variable, from ` + "`--uri-file`" + ` or from the YAML file.
 
-A command that ` + "`run`" + ` starts inherits no setting. It finds ` + "`MONGOGATE_KEY`, `MONGOGATE_TOKEN`, `MONGOGATE_DEADLINE` and `MONGOGATE_HOLDER`" + `
+A command that ` + "`run`" + ` starts inherits no setting. It finds ` + "`MONGOGATE_KEY`, `MONGOGATE_TOKEN`, `MONGOGATE_DEADLINE`, `MONGOGATE_HOLDER` and `MONGOGATE_LEASE_FILE`" + `
 of the lock it runs under, and in ` + "`MONGOGATE_HELD`" + ` every key that is held around it, one a line. A ` + "`mongogate run`" + ` inside
 another one does not take its parent's key for its own, and is refused where it asks for a key that is held around it.
 `

@@ -122,7 +122,7 @@ func TestNestedGates(t *testing.T) {
 	if len(inner) != 1 {
 		t.Fatalf("left over: %v", inner)
 	}
-	inner = append(inner, "MONGOGATE_KEY=reports", "MONGOGATE_TOKEN=17", "MONGOGATE_DEADLINE=1.5", "MONGOGATE_HOLDER=host1", Held(outer, "reports", "base"))
+	inner = append(inner, "MONGOGATE_KEY=reports", "MONGOGATE_TOKEN=17", "MONGOGATE_DEADLINE=1.5", "MONGOGATE_HOLDER=host1", "MONGOGATE_LEASE_FILE=/run/x/lease", Held(outer, "reports", "base"))
 	uri := "MONGOGATE_URI=" + goodURI
 
 	if s, err := (world{env: append(slices.Clone(inner), uri), args: []string{"--key=inner"}}).load(t, "run"); err != nil || s.Lock.Key != "inner" {
