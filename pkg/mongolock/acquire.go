@@ -21,7 +21,6 @@ type request struct {
 	onNonce func(string) error
 	skip    bool
 	may     func() bool
-	alone   string
 }
 
 // TTL gives this acquisition another time to live; the rest of its timing is derived from it.
@@ -69,12 +68,15 @@ func (l *Locker) request(key string, opts []AcquireOption) (*request, error) {
 	if err := r.timing.Validate(); err != nil {
 		errs = append(errs, fmt.Errorf("%w: %w", ErrConfig, err))
 	}
+	if l.life.Err() != nil {
+		errs = append(errs, ErrClosed)
+	}
 	return r, errors.Join(errs...)
 }
 
-// Try looks once, with one call to the store, and returns the lease, a
-// [*HeldError], a [*DoneError], a [*FormatError], or the store's error. Where the
-// store does not answer it asks again until ctx ends. What it sees of a holder is kept:
+// Try looks once, with one call to the store (a second one proves a done
+// record), and returns the lease, a [*HeldError], a [*DoneError], a [*FormatError], or the
+// store's error. Where the store does not answer it asks again until ctx ends. What it sees of a holder is kept:
 // tries that are repeated for long enough take over from one who fell silent.
 func (l *Locker) Try(ctx context.Context, key string, opts ...AcquireOption) (*Lease, error) {
 	r, err := l.request(key, opts)
@@ -84,6 +86,14 @@ func (l *Locker) Try(ctx context.Context, key string, opts ...AcquireOption) (*L
 	lease, d, err := l.attempt(ctx, r)
 	if lease != nil || err != nil {
 		return lease, err
+	}
+	if d.State == stateDone {
+		if d, err = l.look(ctx, r.key); err != nil {
+			return nil, err
+		}
+		if d == nil || d.State == stateFree {
+			return nil, fmt.Errorf("lock %q: %w: a done record that no majority has", r.key, ErrUnknown)
+		}
 	}
 	return nil, l.refusal(r.key, d)
 }
@@ -103,21 +113,24 @@ func (l *Locker) Acquire(ctx context.Context, key string, opts ...AcquireOption)
 // context that f is given ends when the lease is lost, with the loss as its
 // cause: f must stop within the kill budget. The error is f's, or why f did not run
 // (as [Locker.Try] says it), or the loss.
-func (l *Locker) With(ctx context.Context, key string, f func(ctx context.Context) error, opts ...AcquireOption) error {
+func (l *Locker) With(ctx context.Context, key string, f func(ctx context.Context) error, opts ...AcquireOption) (err error) {
 	lease, err := l.Try(ctx, key, opts...)
 	if err != nil {
 		return err
 	}
 	work, stop := lease.Context(ctx)
 	defer stop()
-	err = f(work)
-	if lost := lease.Err(); lost != nil {
+	// The work has ended, by a panic too and whatever became of ctx: give the key back in the time that two calls may take.
+	defer func() {
+		lost := lease.Err()
+		end, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*l.opts.Timing.Operation)
+		defer cancel()
+		if released := lease.Release(end); lost == nil {
+			lost = released
+		}
 		err = errors.Join(err, lost)
-	}
-	// The work has ended, whatever became of ctx: give the key back in the time one call may take.
-	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*l.opts.Timing.Operation)
-	defer cancel()
-	return errors.Join(err, lease.Release(end))
+	}()
+	return f(work)
 }
 
 // refusal is the error for a document that is not to be had.
@@ -154,6 +167,10 @@ func (l *Locker) acquire(ctx context.Context, r *request) (*Lease, error) {
 			if lease, d, err = l.attempt(ctx, r); lease != nil {
 				return lease, nil
 			}
+			if err == nil && d.State == stateDone {
+				// A refused try writes nothing, so its answer may be that of a primary which is being rolled back: no proof.
+				d, err = l.look(ctx, r.key)
+			}
 		} else if d, err = l.look(ctx, r.key); err == nil && r.may() && l.mayWin(r, d) {
 			try = true
 			continue
@@ -173,14 +190,18 @@ func (l *Locker) acquire(ctx context.Context, r *request) (*Lease, error) {
 			pause = min(pause, max(in, time.Millisecond))
 		}
 		sleep(ctx, pause, wake)
-		if ctx.Err() != nil || l.life.Err() != nil {
-			cause := context.Cause(ctx)
-			if cause == nil {
-				cause = context.Cause(l.life)
-			}
+		if cause := l.ended(ctx); cause != nil {
 			return nil, &WaitError{Key: r.key, Held: last, Store: store, Cause: cause}
 		}
 	}
+}
+
+// ended is why nothing more is to be asked for ctx, or nil.
+func (l *Locker) ended(ctx context.Context) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return context.Cause(l.life)
 }
 
 // judge says whether waiting for d's holder makes sense.
@@ -287,7 +308,7 @@ func (l *Locker) attempt(ctx context.Context, r *request) (*Lease, *document, er
 		unknown = true
 		// Unknown is neither success nor failure: the same nonce again, until a
 		// lease that counted from the first try would be over anyway.
-		if ctx.Err() == nil && l.life.Err() == nil && clock.Now() < r.timing.Deadline(first) {
+		if l.ended(ctx) == nil && clock.Now() < r.timing.Deadline(first) {
 			sleep(ctx, backoff(tries, l.opts.Timing), nil)
 			continue
 		}
@@ -328,15 +349,15 @@ func (l *Locker) won(ctx context.Context, r *request, a *attempt, d *document, s
 // acknowledged. What arrives later than this is a ghost that costs others one
 // ttl + grace.
 func (l *Locker) giveUp(ctx context.Context, key, nonce string) {
-	_, err := l.finish(context.WithoutCancel(ctx), key, &ending{nonce: nonce})
+	_, err := l.finish(context.WithoutCancel(ctx), key, &ending{nonce: nonce, try: 1})
 	if err != nil {
 		l.opts.Observe(Event{Kind: EventUnknown, Key: key, Call: "finish", Err: err})
 	}
 }
 
-// finish is one request that ends a lease. false: the document shows no trace of the nonce.
+// finish is one request that ends a lease. false: the document shows no trace
+// of the nonce, or somebody else has ended it otherwise than e does.
 func (l *Locker) finish(ctx context.Context, key string, e *ending) (bool, error) {
-	e.try++
 	filter := bson.D{
 		{Key: "_id", Value: key},
 		{Key: "$or", Value: bson.A{
@@ -348,5 +369,5 @@ func (l *Locker) finish(ctx context.Context, key string, e *ending) (bool, error
 	if err != nil {
 		return false, fmt.Errorf("finishing lock %q: %w", key, err)
 	}
-	return d != nil, nil
+	return d != nil && (e.done == nil || d.State == stateDone), nil
 }

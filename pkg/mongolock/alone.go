@@ -76,8 +76,8 @@ func (l *Locker) already(ctx context.Context, r *request) error {
 			return err
 		}
 		sleep(ctx, backoff(tries, l.opts.Timing), nil)
-		if ctx.Err() != nil {
-			return &WaitError{Key: r.key, Store: err, Cause: context.Cause(ctx)}
+		if cause := l.ended(ctx); cause != nil {
+			return &WaitError{Key: r.key, Store: err, Cause: cause}
 		}
 	}
 }

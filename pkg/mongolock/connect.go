@@ -30,7 +30,7 @@ const (
 // other than majority with journal is refused. Errors never contain the password.
 func Connect(uri string, opts Options) (*Locker, error) {
 	o, err := opts.withDefaults()
-	if err != nil {
+	if err := errors.Join(err, CheckURI(uri)); err != nil {
 		return nil, err
 	}
 	client, err := newClient(uri, o)
@@ -153,7 +153,7 @@ func decisive(c *mongo.Collection) *mongo.Collection {
 // Close ends what the Locker started and, where it has a client of its own,
 // the client. Leases that are held are neither renewed nor released by it: finish them first.
 func (l *Locker) Close(ctx context.Context) error {
-	l.stop(ErrClosed)
+	l.hint.close()
 	l.wait.Wait()
 	if l.client == nil {
 		return nil

@@ -99,12 +99,7 @@ func decode(raw bson.Raw) *document {
 	d.Revoked = d.revoked != "" && d.revoked == d.nonce
 	d.beat, d.hasBeat = p.integer("beat", 0)
 	p.into("holder", &d.Holder)
-	ttl, _ := p.integer("ttlMs", 0)
-	grace, ok := p.integer("graceMs", -1)
-	if !ok {
-		grace = -1
-	}
-	d.ttl, d.grace = time.Duration(ttl)*time.Millisecond, time.Duration(grace)*time.Millisecond
+	d.ttl, d.grace = p.millis("ttlMs"), p.millis("graceMs")
 	d.TTL = max(d.ttl, 0)
 	d.State = p.str("state")
 	d.Token, _ = p.integer("token", 0)
@@ -172,6 +167,19 @@ func (p *parser) integer(name string, missing int64) (int64, bool) {
 		return missing, false
 	}
 	return v.AsInt64(), true
+}
+
+// millis is a time in milliseconds, negative where there is none that can be computed with.
+func (p *parser) millis(name string) time.Duration {
+	ms, ok := p.integer(name, -1)
+	if ok && (ms < 0 || ms > maxSpan.Milliseconds()) {
+		p.doc.problems = append(p.doc.problems, fmt.Sprintf("%s is %d", name, ms))
+		ok = false
+	}
+	if !ok {
+		return -1
+	}
+	return time.Duration(ms) * time.Millisecond
 }
 
 func (p *parser) into(name string, to any) {

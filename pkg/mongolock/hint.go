@@ -60,6 +60,13 @@ func (h *hints) unsubscribe(key string, wake chan struct{}) {
 	}
 }
 
+// close ends the Locker's life; no stream begins after it.
+func (h *hints) close() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.locker.stop(ErrClosed)
+}
+
 func (h *hints) wake(key string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -84,7 +91,10 @@ func freed() mongo.Pipeline {
 // follow reads the stream until nobody waits, opening it again after failures.
 func (h *hints) follow(ctx context.Context) {
 	for tries := 0; ctx.Err() == nil; tries++ {
-		err := h.read(ctx)
+		opened, err := h.read(ctx)
+		if opened {
+			tries = 0
+		}
 		var ce mongo.CommandError
 		if errors.As(err, &ce) && (ce.Code == 40573 || refused(err)) {
 			// 40573: only on replica sets and sharded clusters. Or we have no right to it.
@@ -97,17 +107,18 @@ func (h *hints) follow(ctx context.Context) {
 	}
 }
 
-func (h *hints) read(ctx context.Context) error {
+func (h *hints) read(ctx context.Context) (opened bool, err error) {
 	open, cancel := context.WithTimeout(ctx, h.locker.opts.Timing.Operation)
 	stream, err := h.locker.coll.Watch(open, freed(), options.ChangeStream().SetMaxAwaitTime(time.Second))
 	cancel()
 	if err != nil {
-		return err
+		return false, err
 	}
 	defer func() { _ = stream.Close(context.WithoutCancel(ctx)) }() //nolint:errcheck // a hint has nothing to lose
 	for ctx.Err() == nil {
+		// Each look has a deadline of its own, so that a stream that never pauses is not taken for one that hangs.
 		turn, cancel := context.WithTimeout(ctx, time.Second+h.locker.opts.Timing.Operation)
-		for stream.TryNext(turn) {
+		if stream.TryNext(turn) {
 			var event struct {
 				DocumentKey struct {
 					ID string `bson:"_id"`
@@ -119,8 +130,8 @@ func (h *hints) read(ctx context.Context) error {
 		}
 		cancel()
 		if err := stream.Err(); err != nil {
-			return err
+			return true, err
 		}
 	}
-	return nil
+	return true, nil
 }

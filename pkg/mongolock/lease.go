@@ -31,9 +31,11 @@ type Lease struct {
 
 	mu       sync.Mutex
 	deadline time.Duration
+	counts   bool  // there has been a deadline
 	beat     int64 // number of the last renewal that was sent
 	last     error // of the last renewal, while it is not acknowledged
 	finished bool
+	endings  int64 // number of the last request that ended it
 
 	renewed chan struct{}
 	extend  chan struct{}   // tells the watchdog of a later deadline
@@ -106,10 +108,15 @@ func (s *Lease) Context(parent context.Context) (ctx context.Context, stop func(
 	}
 }
 
-// acknowledged moves the deadline: the lease counts from before the request was sent.
-func (s *Lease) acknowledged(sent time.Duration) {
+// acknowledged moves the deadline: the lease counts from before the request
+// was sent. It is false where the deadline has passed already: what was not held any more is never held again.
+func (s *Lease) acknowledged(sent time.Duration) bool {
 	s.mu.Lock()
-	s.deadline = max(s.deadline, s.timing.Deadline(sent))
+	if s.counts && s.locker.opts.Clock.Now() >= s.deadline {
+		s.mu.Unlock()
+		return false
+	}
+	s.deadline, s.counts = max(s.deadline, s.timing.Deadline(sent)), true
 	s.last = nil
 	s.mu.Unlock()
 	for _, c := range []chan struct{}{s.renewed, s.extend} {
@@ -118,6 +125,7 @@ func (s *Lease) acknowledged(sent time.Duration) {
 		default:
 		}
 	}
+	return true
 }
 
 // start begins the two loops of a lease: one talks to the store, the other never waits for it.
@@ -148,10 +156,10 @@ func (s *Lease) watchdog() {
 }
 
 func (s *Lease) lose(why *LostError) {
-	if s.done.Err() != nil {
+	s.end(why)
+	if s.Err() != error(why) { //nolint:errorlint // this very loss, not one like it: the first ends the lease and is told
 		return
 	}
-	s.end(why)
 	s.locker.opts.Observe(Event{Kind: EventLost, Key: s.key, Token: s.token, Err: why})
 }
 
@@ -229,7 +237,9 @@ func (s *Lease) beatOnce(ctx context.Context) error {
 	case d.Revoked:
 		return &LostError{Key: s.key, Reason: LostRevoked}
 	}
-	s.acknowledged(sent)
+	if !s.acknowledged(sent) {
+		return &LostError{Key: s.key, Reason: LostDeadline}
+	}
 	s.locker.opts.Observe(Event{Kind: EventRenewed, Key: s.key, Token: s.token, Call: "renew", Took: took})
 	return nil
 }
@@ -280,6 +290,11 @@ func (s *Lease) Finish(ctx context.Context, outcome gate.Outcome) error {
 
 	e := &ending{nonce: s.nonce, purge: s.locker.opts.Keep, done: s.locker.record(outcome)}
 	for tries := 0; ; tries++ {
+		// Counted over all calls of Finish: a number that has been written before would write nothing.
+		s.mu.Lock()
+		s.endings++
+		e.try = s.endings
+		s.mu.Unlock()
 		there, err := s.locker.finish(ctx, s.key, e)
 		switch {
 		case err == nil && there:

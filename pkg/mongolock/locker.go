@@ -20,8 +20,7 @@ import (
 type Locker struct {
 	opts Options
 	// coll decides; display serves reads for people, with the read preference that the client was given.
-	// plain is coll without concerns of its own, for use inside a transaction, which has them.
-	coll, display, plain *mongo.Collection
+	coll, display *mongo.Collection
 	// client is the Locker's own, or nil.
 	client *mongo.Client
 
@@ -46,7 +45,7 @@ func New(c *mongo.Collection, opts Options) (*Locker, error) {
 
 func newLocker(c *mongo.Collection, o Options) *Locker {
 	life, stop := context.WithCancelCause(context.Background())
-	l := &Locker{opts: o, coll: decisive(c), display: c, plain: c.Clone(), life: life, stop: stop}
+	l := &Locker{opts: o, coll: decisive(c), display: c, life: life, stop: stop}
 	l.watch.clock = o.Clock
 	l.hint = newHints(l)
 	return l

@@ -11,6 +11,10 @@ import (
 // 12 s with the server's defaults; below some 20 s a lease does not live through it.
 const MinTTL = 5 * time.Second
 
+// maxSpan is the longest time that is computed with, in options and in
+// documents: sums of a few of them do not overflow.
+const maxSpan = 30 * 365 * 24 * time.Hour
+
 // Timing is the arithmetic of a lease. The zero value of each field but TTL
 // is derived from TTL, whose own zero value means 30 s.
 type Timing struct {
@@ -67,6 +71,8 @@ func (t Timing) Validate() error {
 			errs = append(errs, fmt.Errorf("%s %v: must be positive", f.name, f.d))
 		} else if f.d < time.Millisecond {
 			errs = append(errs, fmt.Errorf("%s %v: the store counts in milliseconds", f.name, f.d))
+		} else if f.d > maxSpan {
+			errs = append(errs, fmt.Errorf("%s %v: longer than 30 years", f.name, f.d))
 		}
 	}
 	if t.TTL > 0 && t.TTL < MinTTL && !t.AllowShort {

@@ -17,13 +17,16 @@ type watches struct {
 
 type watched struct {
 	beat beatOf
+	// top is the highest beat seen of this nonce: a read that comes late may show an older one.
+	top int64
 	// since is when the reply arrived that first showed this beat.
 	since time.Duration
 	// looked is when the key was looked at last.
 	looked time.Duration
 	// silence is the holder's own ttl + grace; zero where its document does not say.
 	silence time.Duration
-	// moved is true once two different beats of this nonce have been seen: the holder is alive.
+	// moved is true once this nonce's beat was seen to move from one look to
+	// the next within its silence: the holder was alive no longer ago than that.
 	moved bool
 	// token is the highest seen for the key.
 	token int64
@@ -50,6 +53,7 @@ func (w *watches) saw(key string, d *document) {
 		e = &watched{}
 		w.keys[key] = e
 	}
+	since := now - e.looked
 	e.looked = now
 	if d == nil {
 		e.beat, e.silence, e.moved = beatOf{}, 0, false
@@ -62,7 +66,12 @@ func (w *watches) saw(key string, d *document) {
 	}
 	seen := beatOf{d.nonce, d.beat}
 	if e.beat != seen {
-		e.moved = e.beat.nonce == seen.nonce && seen.beat > e.beat.beat
+		same := e.beat.nonce == seen.nonce
+		e.moved = same && seen.beat > e.top && since <= d.silence()
+		if !same {
+			e.top = seen.beat
+		}
+		e.top = max(e.top, seen.beat)
 		e.beat, e.since = seen, now
 	}
 	e.silence = d.silence()

@@ -1,0 +1,220 @@
+package mongolock
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+
+	"github.com/mongogate/mongogate/internal/fakemongo"
+)
+
+// world is a fake cluster with its clients under virtual time, where a fault
+// has its instant and a deadline can be compared exactly. Calls take no time but what a fault adds.
+type world struct {
+	cluster *fakemongo.Cluster
+	start   time.Time
+
+	mu     sync.Mutex
+	judge  func(sentCall) fakemongo.Verdict
+	calls  []sentCall
+	events []Event
+}
+
+// sentCall is one findAndModify or find of a process as it was sent.
+type sentCall struct {
+	fakemongo.Call
+	// N counts the calls of the process from 0, monitoring left out.
+	N  int
+	At time.Duration
+	// Nonce is the one that an acquisition writes, or that a renewal or an end filters on.
+	Nonce string
+	// Upsert tells acquisitions from what follows.
+	Upsert bool
+}
+
+// Now makes the world a gate.Clock: the bubble's, for CLOCK_BOOTTIME is not virtual.
+func (w *world) Now() time.Duration { return time.Since(w.start) }
+
+func inBubble(t *testing.T, test func(t *testing.T, w *world)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		w := &world{start: time.Now(), judge: func(sentCall) fakemongo.Verdict { return fakemongo.Verdict{} }}
+		w.cluster = fakemongo.New(fakemongo.Options{ReplicaSet: "rs", Decide: w.decide})
+		t.Cleanup(w.cluster.Close)
+		test(t, w)
+	})
+}
+
+func (w *world) decide(c fakemongo.Call) fakemongo.Verdict {
+	if c.Monitoring() {
+		return fakemongo.Verdict{}
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	s := sentCall{Call: c, At: w.Now()}
+	for _, earlier := range w.calls {
+		if earlier.Process == c.Process {
+			s.N++
+		}
+	}
+	for _, e := range c.Body {
+		switch e.Key {
+		case "upsert":
+			s.Upsert, _ = e.Value.(bool)
+		case "query":
+			s.Nonce += find(e.Value, "nonce")
+		}
+	}
+	if s.Upsert {
+		s.Nonce = sentNonce(c.Body)
+	}
+	w.calls = append(w.calls, s)
+	return w.judge(s)
+}
+
+// find is the first string under a key, at any depth.
+func find(v any, key string) string {
+	switch v := v.(type) {
+	case bson.D:
+		for _, e := range v {
+			if s, ok := e.Value.(string); ok && e.Key == key {
+				return s
+			}
+			if s := find(e.Value, key); s != "" {
+				return s
+			}
+		}
+	case bson.A:
+		for _, item := range v {
+			if s := find(item, key); s != "" {
+				return s
+			}
+		}
+	}
+	return ""
+}
+
+// sentNonce is what an acquisition's pipeline writes as nonce: {nonce: {$literal: …}}.
+func sentNonce(v any) string {
+	switch v := v.(type) {
+	case bson.D:
+		for _, e := range v {
+			if inner, ok := e.Value.(bson.D); ok && e.Key == "nonce" && len(inner) == 1 && inner[0].Key == "$literal" {
+				s, _ := inner[0].Value.(string)
+				return s
+			}
+			if s := sentNonce(e.Value); s != "" {
+				return s
+			}
+		}
+	case bson.A:
+		for _, item := range v {
+			if s := sentNonce(item); s != "" {
+				return s
+			}
+		}
+	}
+	return ""
+}
+
+// on has every later call of the clients judged.
+func (w *world) on(judge func(sentCall) fakemongo.Verdict) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.judge = judge
+}
+
+// sent is every call of a process so far.
+func (w *world) sent(process int) []sentCall {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var out []sentCall
+	for _, c := range w.calls {
+		if c.Process == process {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+// seen is every event of a kind so far.
+func (w *world) seen(kind EventKind) []Event {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.DeleteFunc(slices.Clone(w.events), func(e Event) bool { return e.Kind != kind })
+}
+
+// locker is a Locker of one process, with the default timing, closed at the end of the test.
+func (w *world) locker(t *testing.T, process int, change ...func(*Options)) *Locker {
+	t.Helper()
+	o := Options{
+		Owner: "process-" + string(rune('0'+process)), Clock: w,
+		Observe: func(e Event) { w.mu.Lock(); defer w.mu.Unlock(); w.events = append(w.events, e) },
+		testOnlyClient: func(c *options.ClientOptions) {
+			c.SetDialer(w.cluster.Dialer(process)).SetServerMonitoringMode("poll")
+		},
+	}
+	for _, c := range change {
+		c(&o)
+	}
+	l, err := Connect("mongodb://fakemongo:27017/?directConnection=true", o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		// The driver reads the late answer of a call that was given up for 400 ms more, and a client that is closed
+		// meanwhile waits for that without a pause: time would stand still.
+		time.Sleep(time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		if err := l.Close(ctx); err != nil {
+			t.Error(err)
+		}
+	})
+	return l
+}
+
+// doc is the document as a majority has it.
+func (w *world) doc(key string) *document {
+	raw := w.cluster.Document(DefaultDatabase+"."+DefaultCollection, key)
+	if raw == nil {
+		return nil
+	}
+	return decode(raw)
+}
+
+// put stores a document.
+func (w *world) put(t *testing.T, process int, doc bson.D) {
+	t.Helper()
+	l := w.locker(t, process)
+	if _, err := l.coll.InsertOne(t.Context(), doc); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// release ends a lease at the end of the test, if it still stands.
+func (w *world) release(t *testing.T, lease *Lease) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	if err := lease.Release(ctx); err != nil && !errors.Is(err, ErrLost) {
+		t.Error(err)
+	}
+}
+
+// must is the lease, released at the end.
+func (w *world) must(t *testing.T, lease *Lease, err error) *Lease {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { w.release(t, lease) })
+	return lease
+}
