@@ -33,6 +33,7 @@ func childMain(kind Kind) {
 // ends by itself, frozen ones too where the kernel sees to it. The next start
 // removes its data.
 func TestEndsWithItsParent(t *testing.T) {
+	adoptOrphans(t)
 	standInMongod(t)
 	for _, c := range []struct {
 		kind   Kind

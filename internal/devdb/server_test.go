@@ -32,11 +32,11 @@ func started(t *testing.T, kind Kind, options Options) *Server {
 	return server
 }
 
-// collection is one whose writes are acknowledged by a majority and its journal.
+// collection is one whose writes are acknowledged by a majority, which on MongoDB implies its journal.
 func collection(t *testing.T, server *Server) *mongo.Collection {
 	t.Helper()
 	client, err := mongo.Connect(options.Client().ApplyURI(server.URI).SetServerSelectionTimeout(5 * time.Second).
-		SetRetryWrites(false).SetWriteConcern(&writeconcern.WriteConcern{W: writeconcern.WCMajority, Journal: new(true)}))
+		SetRetryWrites(false).SetWriteConcern(&writeconcern.WriteConcern{W: writeconcern.WCMajority}))
 	if err != nil {
 		t.Fatal(err)
 	}
