@@ -1,0 +1,97 @@
+//go:build linux
+
+package witness
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/mongogate/mongogate/pkg/gate"
+)
+
+// The events of a log.
+const (
+	Start  = "start"
+	Beat   = "beat"
+	End    = "end"
+	Gone   = "gone"
+	Excuse = "excuse"
+)
+
+// Entry is one line of a log.
+type Entry struct {
+	// At is the instant, in nanoseconds of CLOCK_BOOTTIME: one clock for all processes of a machine.
+	At    time.Duration `json:"at"`
+	Event string        `json:"event"`
+	Key   string        `json:"key"`
+	// ID names the workload, PID the process of it that wrote the line.
+	ID  string `json:"id,omitempty"`
+	PID int    `json:"pid,omitempty"`
+	// Token is the fencing token that the workload was started with.
+	Token int64 `json:"token,omitempty"`
+	// Beside, of a start, are the other workloads of the key that were found alive.
+	Beside []string `json:"beside,omitempty"`
+	// Alive, of a gone, is the last instant at which something of the workload was seen alive.
+	Alive time.Duration `json:"alive,omitempty"`
+	// Note is for people.
+	Note string `json:"note,omitempty"`
+}
+
+// Log is a log that is written to. Several processes may have it open.
+type Log struct{ file *os.File }
+
+// Open opens a log for writing, and makes it if it is not there.
+func Open(path string) (*Log, error) {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644) //nolint:gosec // read by whoever judges
+	if err != nil {
+		return nil, fmt.Errorf("witness's log: %w", err)
+	}
+	return &Log{f}, nil
+}
+
+// Write appends one line, in one call to the kernel, which keeps lines of
+// several writers apart (O_APPEND). Where At is zero it is now.
+func (l *Log) Write(e Entry) error {
+	if e.At == 0 {
+		e.At = gate.BootClock().Now()
+	}
+	line, err := json.Marshal(e)
+	if err != nil {
+		return fmt.Errorf("witness's log: %w", err)
+	}
+	if _, err := l.file.Write(append(line, '\n')); err != nil {
+		return fmt.Errorf("witness's log: %w", err)
+	}
+	return nil
+}
+
+// Close closes the file.
+func (l *Log) Close() error { return l.file.Close() }
+
+// Read reads a log. A line that is no entry is an error: nothing that was
+// witnessed may be passed over.
+func Read(path string) ([]Entry, error) {
+	b, err := os.ReadFile(path) //nolint:gosec // the caller's own
+	if err != nil {
+		return nil, fmt.Errorf("witness's log: %w", err)
+	}
+	var all []Entry
+	for n, line := range bytes.Split(b, []byte{'\n'}) {
+		if len(line) == 0 {
+			continue
+		}
+		var e Entry
+		if err := json.Unmarshal(line, &e); err != nil {
+			return nil, fmt.Errorf("witness's log %s, line %d: %w", path, n+1, err)
+		}
+		if e.At == 0 || e.Event == "" {
+			return nil, fmt.Errorf("witness's log %s, line %d: %w", path, n+1, errors.New("no instant or no event"))
+		}
+		all = append(all, e)
+	}
+	return all, nil
+}

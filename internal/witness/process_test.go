@@ -1,0 +1,253 @@
+//go:build linux
+
+package witness
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+)
+
+// asWorkload makes this program the workload: the witness is tested with processes that are ones.
+const asWorkload = "WITNESS_TEST_WORKLOAD"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(asWorkload) != "" {
+		os.Exit(Main(os.Args[1:]))
+	}
+	goleak.VerifyTestMain(m)
+}
+
+// bench is a log with an observer.
+type bench struct {
+	*testing.T
+	path     string
+	log      *Log
+	observer *Observer
+}
+
+func newBench(t *testing.T) *bench {
+	t.Helper()
+	b := &bench{T: t, path: filepath.Join(t.TempDir(), "log")}
+	var err error
+	if b.log, err = Open(b.path); err != nil {
+		t.Fatal(err)
+	}
+	b.observer = NewObserver(b.log)
+	t.Cleanup(func() {
+		b.observer.Close()
+		if err := b.log.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return b
+}
+
+// start starts a workload and returns when its first line is there.
+func (b *bench) start(id string, token int, w Work) *exec.Cmd {
+	b.Helper()
+	w.Log = b.path
+	cmd := exec.Command(os.Args[0], w.Args()...)
+	cmd.Env = append(os.Environ(), asWorkload+"=1", EnvKey+"="+b.Name(), EnvID+"="+id, "MONGOGATE_TOKEN="+strconv.Itoa(token))
+	cmd.Stderr = os.Stderr
+	if err := cmd.Start(); err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() {
+		left, err := Processes(id)
+		if err != nil {
+			b.Error(err)
+		}
+		for _, p := range left {
+			_ = p.Signal(syscall.SIGKILL)
+		}
+		_ = cmd.Wait() // once more does nothing
+	})
+	b.until(func(e Entry) bool { return e.ID == id })
+	return cmd
+}
+
+func (b *bench) entries() []Entry {
+	b.Helper()
+	all, err := Read(b.path)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return all
+}
+
+// until waits for a line.
+func (b *bench) until(wanted func(Entry) bool) {
+	b.Helper()
+	for end := time.Now().Add(20 * time.Second); !slices.ContainsFunc(b.entries(), wanted); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(end) {
+			b.Fatalf("not seen in 20 s; the log: %v", b.entries())
+		}
+	}
+}
+
+func (b *bench) gone(id string) time.Duration {
+	b.Helper()
+	ctx, cancel := context.WithTimeout(b.Context(), 20*time.Second)
+	defer cancel()
+	at, err := b.observer.AwaitGone(ctx, b.Name(), id)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return at
+}
+
+func (b *bench) alive(id string) {
+	b.Helper()
+	ctx, cancel := context.WithTimeout(b.Context(), 10*pause)
+	defer cancel()
+	if at, err := b.observer.AwaitGone(ctx, b.Name(), id); err == nil {
+		b.Fatalf("%s lives and was seen gone at %v", id, at)
+	}
+}
+
+func TestHandOver(t *testing.T) {
+	b := newBench(t)
+	first := b.start("first", 1, Work{})
+	b.alive("first")
+	if err := first.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	b.gone("first")
+	b.start("second", 2, Work{For: time.Millisecond})
+	b.gone("second")
+	v := Judge(b.entries())
+	if !v.Clean() || len(v.Runs) != 2 {
+		t.Errorf("%+v", v)
+	}
+	if r := v.Of("first"); r.Ended == 0 || r.Ended > r.Gone {
+		t.Errorf("first: %+v", r)
+	}
+}
+
+// TestZombieIsGone: what has ended and was not waited for holds nothing.
+func TestZombieIsGone(t *testing.T) {
+	b := newBench(t)
+	cmd := b.start("z", 1, Work{})
+	if err := cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	b.gone("z")
+	if v := Judge(b.entries()); !v.Clean() {
+		t.Error(v.Faults)
+	}
+}
+
+func TestOverlapOfProcesses(t *testing.T) {
+	b := newBench(t)
+	first := b.start("first", 1, Work{})
+	second := b.start("second", 2, Work{})
+	for _, cmd := range []*exec.Cmd{first, second} {
+		if err := cmd.Process.Kill(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b.gone("first")
+	b.gone("second")
+	v := Judge(b.entries())
+	if len(v.Overlaps) != 1 || len(v.Faults) != 1 || !slices.Equal(v.Of("second").Beside, []string{"first"}) {
+		t.Errorf("%+v", v)
+	}
+}
+
+// TestDaemon: what forked twice and has another parent and a session of its own is a part of the workload.
+func TestDaemon(t *testing.T) {
+	b := newBench(t)
+	cmd := b.start("first", 1, Work{Daemon: true, Leave: true})
+	if err := cmd.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	b.alive("first")
+	left, err := Processes("first")
+	if err != nil || len(left) != 1 {
+		t.Fatalf("left: %v, %v", left, err)
+	}
+	if d := left[0]; d.PPID == cmd.Process.Pid || d.Session != d.PID && d.Session == os.Getpid() {
+		t.Errorf("no daemon: %+v", d)
+	}
+	if err := left[0].Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	b.alive("first") // deaf
+	b.start("second", 2, Work{For: time.Millisecond})
+	if err := left[0].Signal(syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	b.gone("first")
+	b.gone("second")
+	if v := Judge(b.entries()); len(v.Overlaps) != 1 {
+		t.Errorf("the daemon ran beside the next one, and: %+v", v)
+	}
+}
+
+func TestDeaf(t *testing.T) {
+	b := newBench(t)
+	cmd := b.start("d", 1, Work{Deaf: true})
+	b.until(func(e Entry) bool { return e.Event == Beat })
+	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	b.alive("d")
+}
+
+func TestExitCode(t *testing.T) {
+	b := newBench(t)
+	cmd := b.start("e", 1, Work{For: time.Millisecond, Exit: 3})
+	if err := cmd.Wait(); cmd.ProcessState.ExitCode() != 3 {
+		t.Error(err)
+	}
+}
+
+func TestLinesOfManyWriters(t *testing.T) {
+	b := newBench(t)
+	const writers, lines = 8, 200
+	var all sync.WaitGroup
+	for w := range writers {
+		all.Go(func() {
+			log, err := Open(b.path)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			for range lines {
+				if err := log.Write(Entry{Event: Beat, ID: strconv.Itoa(w), Note: strings.Repeat("x", w*50)}); err != nil {
+					t.Error(err)
+				}
+			}
+			if err := log.Close(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	if got := len(b.entries()); got != writers*lines {
+		t.Errorf("%d lines, want %d", got, writers*lines)
+	}
+}
+
+func TestNothingIsPassedOver(t *testing.T) {
+	for _, text := range []string{"{\"at\":1,\"event\":\"beat\"}\nno entry\n", "{}\n", "{\"at\":1,\"event\":\"be"} {
+		path := filepath.Join(t.TempDir(), "log")
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if all, err := Read(path); err == nil {
+			t.Errorf("%q read as %v", text, all)
+		}
+	}
+}
