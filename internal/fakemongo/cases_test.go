@@ -69,6 +69,8 @@ func rich() d {
 		{"big", int64(math.MaxInt64)},
 		{"imax", int32(math.MaxInt32)},
 		{"nan", math.NaN()},
+		{"as", a{d{{"k", int32(1)}}, int32(5)}},
+		{"aa", a{d{{"k", int32(1)}}, a{d{{"j", int32(1)}}}}},
 	}
 }
 
@@ -156,7 +158,7 @@ var updates = []any{
 }
 
 var filters = []d{
-	{{"i", 7}}, {{"i", 7.0}}, {{"i", 8}}, {{"n", nil}}, {{"nope", nil}}, {{"i", nil}}, {{"a", "four"}}, {{"a", 2}}, {{"a", a{1, 2, 3, "four", nil}}}, {{"o.x", 1}}, {{"o.y.z", "deep"}}, {{"o", d{{"x", 1}}}}, {{"ao.k", 2}}, {{"ao.k", 9}}, {{"ao.j", nil}}, {{"ao.nope", nil}},
+	{{"i", 7}}, {{"i", 7.0}}, {{"i", 8}}, {{"n", nil}}, {{"nope", nil}}, {{"i", nil}}, {{"a", "four"}}, {{"a", 2}}, {{"a", a{1, 2, 3, "four", nil}}}, {{"o.x", 1}}, {{"o.y.z", "deep"}}, {{"o", d{{"x", 1}}}}, {{"ao.k", 2}}, {{"ao.k", 9}}, {{"ao.j", nil}}, {{"ao.nope", nil}}, {{"ao.k", nil}}, {{"as.k", nil}}, {{"aa.k", nil}}, {{"aa.j", 1}}, {{"as.k", d{{"$ne", nil}}}}, {{"as.k", d{{"$exists", false}}}}, {{"as.k", d{{"$lte", nil}}}}, {{"as.k", d{{"$in", a{nil}}}}}, {{"empty.k", nil}},
 	{{"i", d{{"$gt", 6}}}}, {{"i", d{{"$gte", 7.0}}}}, {{"i", d{{"$lt", int64(7)}}}}, {{"i", d{{"$lte", 7}, {"$gt", 1}}}}, {{"i", d{{"$gt", "a"}}}}, {{"s", d{{"$gt", "a"}}}}, {{"nope", d{{"$lt", 5}}}}, {{"nope", d{{"$lte", nil}}}}, {{"nope", d{{"$lt", nil}}}}, {{"n", d{{"$gte", nil}}}},
 	{{"d", d{{"$lt", bson.DateTime(1_800_000_000_000)}}}}, {{"d", d{{"$lt", 1e15}}}}, {{"a", d{{"$gt", 2}}}}, {{"a", d{{"$gt", 5}}}}, {{"i", d{{"$ne", 7}}}}, {{"nope", d{{"$ne", 7}}}}, {{"nope", d{{"$ne", nil}}}}, {{"a", d{{"$ne", 2}}}},
 	{{"i", d{{"$in", a{1, 7}}}}}, {{"nope", d{{"$in", a{nil}}}}}, {{"a", d{{"$in", a{"four"}}}}}, {{"i", d{{"$nin", a{7}}}}}, {{"nope", d{{"$nin", a{7}}}}}, {{"i", d{{"$in", a{}}}}}, {{"i", d{{"$in", 5}}}},

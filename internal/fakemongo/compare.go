@@ -104,6 +104,7 @@ func text(v any) string {
 
 // compareDocuments goes field by field: type first, then name, then value.
 func compareDocuments(a, b bson.D) (int, error) {
+	a, b = live(a), live(b)
 	for i := 0; i < len(a) && i < len(b); i++ {
 		ta, err := typeOrder(a[i].Value)
 		if err != nil {

@@ -12,6 +12,8 @@ type scope struct {
 	root bson.D
 	now  time.Time
 	vars map[string]any // of $let
+	// rebuilt is true once a stage has made a new document of the stored one: from then on $unset leaves gaps.
+	rebuilt bool
 }
 
 // expr is a parsed aggregation expression. Parsing is a step of its own because
@@ -98,9 +100,7 @@ func (p parser) parseObject(d bson.D) (expr, error) {
 			if err != nil {
 				return nil, err
 			}
-			if v != any(missing) {
-				out = append(out, bson.E{Key: d[i].Key, Value: v})
-			}
+			out = append(out, bson.E{Key: d[i].Key, Value: v})
 		}
 		return out, nil
 	}, nil
@@ -133,13 +133,13 @@ func (p parser) parsePath(path string) (expr, error) {
 	return func(s *scope) (any, error) {
 		v := variable(s)
 		if len(parts) == 0 {
-			return liveIn(v), nil
+			return v, nil
 		}
 		switch v := v.(type) {
 		case bson.D:
-			return liveIn(walk(v, parts)), nil
+			return walk(v, parts), nil
 		case bson.A:
-			return liveIn(walkArray(v, parts)), nil
+			return walkArray(v, parts), nil
 		}
 		return missing, nil
 	}, nil

@@ -98,6 +98,9 @@ func mergeObjects(args []any) (any, error) {
 			return nil, fail(40400, "$mergeObjects requires object inputs, but input is of type %T", v)
 		}
 		for _, e := range d {
+			if e.Value == any(missing) {
+				continue
+			}
 			out = with(out, e.Key, e.Value)
 		}
 	}

@@ -245,7 +245,7 @@ func some(parts []string, cond func(any) (bool, error)) predicate {
 
 func someIn(doc bson.D, parts []string, cond func(any) (bool, error)) (bool, error) {
 	v := lookup(doc, parts[0])
-	list, isList := v.(bson.A)
+	list, _ := v.(bson.A)
 	if len(parts) == 1 {
 		for _, item := range list {
 			if ok, err := cond(item); ok || err != nil {
@@ -257,14 +257,20 @@ func someIn(doc bson.D, parts []string, cond func(any) (bool, error)) (bool, err
 	if d, ok := v.(bson.D); ok {
 		return someIn(d, parts[1:], cond)
 	}
-	if !isList {
+	if len(list) == 0 { // an empty array too
 		return cond(missing)
 	}
 	for _, item := range list {
-		if d, ok := item.(bson.D); ok {
-			if ok, err := someIn(d, parts[1:], cond); ok || err != nil {
-				return ok, err
-			}
+		ok, err := false, error(nil)
+		switch item := item.(type) {
+		case bson.D:
+			ok, err = someIn(item, parts[1:], cond)
+		case bson.A: // arrays in arrays are not looked into
+		default:
+			ok, err = cond(missing)
+		}
+		if ok || err != nil {
+			return ok, err
 		}
 	}
 	return false, nil

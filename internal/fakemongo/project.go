@@ -48,12 +48,12 @@ func (p projection) apply(doc bson.D) bson.D {
 		return kept
 	}
 	for _, parts := range p.paths {
-		doc = without(doc, parts)
+		doc = remover{}.without(doc, parts)
 	}
 	if !p.id {
 		doc = with(doc, "_id", missing)
 	}
-	return live(doc)
+	return doc
 }
 
 // keep leaves what the paths name, in the document's own order.

@@ -2,35 +2,41 @@ package fakemongo
 
 import "go.mongodb.org/mongo-driver/v2/bson"
 
+// remover removes paths; it may leave gaps, see place.
+type remover struct{ gaps bool }
+
 // without removes a path, in the objects of arrays on the way too.
-func without(doc bson.D, parts []string) bson.D {
+func (r remover) without(doc bson.D, parts []string) bson.D {
 	v := lookup(doc, parts[0])
-	if v == any(missing) {
+	switch {
+	case v == any(missing):
 		return doc
+	case len(parts) > 1:
+		return with(doc, parts[0], r.withoutIn(v, parts[1:]))
+	case r.gaps:
+		return place(doc, parts[0], missing)
 	}
-	if len(parts) == 1 {
-		return with(doc, parts[0], missing)
-	}
-	return with(doc, parts[0], withoutIn(v, parts[1:]))
+	return with(doc, parts[0], missing)
 }
 
-func withoutIn(v any, parts []string) any {
+func (r remover) withoutIn(v any, parts []string) any {
 	switch v := v.(type) {
 	case bson.D:
-		return without(v, parts)
+		return r.without(v, parts)
 	case bson.A:
 		out := make(bson.A, len(v))
 		for i, item := range v {
-			out[i] = withoutIn(item, parts)
+			out[i] = r.withoutIn(item, parts)
 		}
 		return out
 	}
 	return v
 }
 
-// place is with, but a field that $set makes missing keeps its place, or takes
-// one at the end: a later $set of the same pipeline that gives it a value puts
-// it there. So the server does; $unset leaves no such place.
+// place is with, but a field that a pipeline makes missing keeps its place as a
+// gap, or takes one at the end: a later stage that gives it a value puts it
+// there. So the server does, whose documents are rebuilt once, at the end; only
+// an $unset of the document as it was stored leaves none.
 func place(doc bson.D, field string, v any) bson.D {
 	out := append(make(bson.D, 0, len(doc)+1), doc...)
 	for i, e := range out {

@@ -79,7 +79,10 @@ func parseSet(name string, arg any) (stage, error) {
 	if err := root.addFields(spec, false); err != nil {
 		return nil, err
 	}
-	return func(s *scope) (bson.D, error) { return root.apply(s, s.root) }, nil
+	return func(s *scope) (bson.D, error) {
+		s.rebuilt = true
+		return root.apply(s, s.root)
+	}, nil
 }
 
 // addFields takes an object without operators as further paths, not as a value: $set merges into what is there.
@@ -203,7 +206,7 @@ func parseUnset(arg any) (stage, error) {
 	return func(s *scope) (bson.D, error) {
 		doc := s.root
 		for _, parts := range paths {
-			doc = without(doc, parts)
+			doc = remover{gaps: s.rebuilt}.without(doc, parts)
 		}
 		return doc, nil
 	}, nil
@@ -215,6 +218,7 @@ func parseReplace(arg any) (stage, error) {
 		return nil, err
 	}
 	return func(s *scope) (bson.D, error) {
+		s.rebuilt = true
 		v, err := value(s)
 		if err != nil {
 			return nil, err
