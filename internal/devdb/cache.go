@@ -3,6 +3,7 @@ package devdb
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -77,7 +78,7 @@ func lockFile(ctx context.Context, path string) (unlock func(), err error) {
 		if err == nil {
 			return unlock, nil
 		}
-		if err != errLocked {
+		if !errors.Is(err, errLocked) {
 			return nil, err
 		}
 		select {

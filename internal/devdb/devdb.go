@@ -93,10 +93,10 @@ func StartWith(ctx context.Context, options Options) (*Server, error) {
 		return server, err
 	}
 	// Who points at a server may have no Python: then the suite is skipped by name.
-	if _, err := exec.LookPath("python3"); err != nil {
-		return server, nil
+	if _, missing := exec.LookPath("python3"); missing == nil {
+		return start(ctx, Secantus, options)
 	}
-	return start(ctx, Secantus, options)
+	return server, nil
 }
 
 // better tells whether SecantusDB has something of need that features lack.

@@ -3,6 +3,7 @@
 package devdb
 
 import (
+	"net"
 	"testing"
 	"time"
 
@@ -82,5 +83,34 @@ func TestPortThatIsAskedFor(t *testing.T) {
 	t.Log(err)
 	if !answers(t.Context(), server.URI) {
 		t.Error("the first does not answer any more")
+	}
+}
+
+// TestRestartWaitsForItsPort: somebody else has it while the server is away.
+func TestRestartWaitsForItsPort(t *testing.T) {
+	for _, kind := range []Kind{Engine, Secantus} {
+		t.Run(string(kind), func(t *testing.T) {
+			server := started(t, kind, Options{})
+			if err := server.Kill(); err != nil {
+				t.Fatal(err)
+			}
+			other, err := net.Listen("tcp", server.Addr())
+			if err != nil {
+				t.Fatal(err)
+			}
+			restarted := make(chan error, 1)
+			go func() { restarted <- server.Restart(t.Context()) }()
+			select {
+			case err := <-restarted:
+				t.Errorf("restarted on a port that another has: %v", err)
+			case <-time.After(time.Second):
+			}
+			if err := other.Close(); err != nil {
+				t.Fatal(err)
+			}
+			if err := <-restarted; err != nil {
+				t.Error(err)
+			}
+		})
 	}
 }

@@ -4,6 +4,7 @@ package devdb
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -107,7 +108,7 @@ func TestSignInAndTLS(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if err := client.Database("devdb").Collection("c").FindOne(t.Context(), bson.D{{Key: "_id", Value: 1}}).Err(); err == nil || err == mongo.ErrNoDocuments {
+				if err := client.Database("devdb").Collection("c").FindOne(t.Context(), bson.D{{Key: "_id", Value: 1}}).Err(); err == nil || errors.Is(err, mongo.ErrNoDocuments) {
 					t.Errorf("%s: an answer (%v)", name, err)
 				}
 				if err := client.Disconnect(t.Context()); err != nil {

@@ -35,6 +35,7 @@ func (s *Server) Banner() string {
 		parts[0] = "embedded"
 	case External:
 		parts[0] = uriVariable
+	default: // the kind says it
 	}
 	if s.Features&Elections == 0 && s.Kind != External {
 		parts = append(parts, "one member")

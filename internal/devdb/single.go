@@ -7,6 +7,7 @@ import (
 	"net"
 	"os/exec"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -41,12 +42,26 @@ func (s *single) members() []string {
 	return []string{net.JoinHostPort("127.0.0.1", strconv.Itoa(s.port))}
 }
 
+// up starts it again. While it was away its port may have become that of
+// somebody's outgoing connection, so it is tried again for a while.
 func (s *single) up(ctx context.Context, _ []string) error {
-	process, _, err := s.start(ctx, s.port)
-	if err == nil {
-		s.process = process
+	ctx, cancel := context.WithTimeout(ctx, startTime)
+	defer cancel()
+	for {
+		process, _, err := s.start(ctx, s.port)
+		if err == nil {
+			s.process = process
+			return nil
+		}
+		if !strings.Contains(strings.ToLower(err.Error()), "address already in use") {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(100 * time.Millisecond):
+		}
 	}
-	return err
 }
 
 func (s *single) kill([]string) error   { return s.process.kill() }

@@ -87,6 +87,7 @@ func (l *link) read(from *net.TCPConn, into chan<- parcel, judge func(message) A
 		message, err := in.next()
 		if err == nil {
 			switch judge(message) {
+			case Pass:
 			case DropRequest, DropReply:
 				continue
 			case ResetReply:
@@ -112,7 +113,7 @@ func (l *link) write(to *net.TCPConn, from <-chan parcel, replies bool) {
 		if !l.wait(parcel.due) || !l.pass() {
 			return
 		}
-		if parcel.end == io.EOF {
+		if errors.Is(parcel.end, io.EOF) {
 			// The other direction may still have something to say.
 			to.CloseWrite()
 			return

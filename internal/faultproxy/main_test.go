@@ -7,8 +7,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/mongogate/mongogate/internal/devdb"
 	"go.uber.org/goleak"
+
+	"github.com/mongogate/mongogate/internal/devdb"
 )
 
 // database is the real server behind the proxies of this package's tests.
