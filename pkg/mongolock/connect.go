@@ -151,14 +151,14 @@ func decisive(c *mongo.Collection) *mongo.Collection {
 }
 
 // Close ends what the Locker started and, where it has a client of its own,
-// the client. Leases that are held are neither renewed nor released by it: finish them first.
+// the client; a second call does nothing. Leases that are held are neither renewed nor released by it: finish them first.
 func (l *Locker) Close(ctx context.Context) error {
 	l.hint.close()
 	l.wait.Wait()
 	if l.client == nil {
 		return nil
 	}
-	if err := l.client.Disconnect(ctx); err != nil {
+	if err := l.client.Disconnect(ctx); err != nil && !errors.Is(err, mongo.ErrClientDisconnected) {
 		return fmt.Errorf("closing the MongoDB client: %w", err)
 	}
 	return nil
