@@ -5,8 +5,8 @@ package witness
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
+	"io"
 	"os"
 	"time"
 
@@ -72,26 +72,61 @@ func (l *Log) Write(e Entry) error {
 // Close closes the file.
 func (l *Log) Close() error { return l.file.Close() }
 
-// Read reads a log. A line that is no entry is an error: nothing that was
-// witnessed may be passed over.
-func Read(path string) ([]Entry, error) {
-	b, err := os.ReadFile(path) //nolint:gosec // the caller's own
+// Reader reads a log that grows.
+type Reader struct {
+	path   string
+	offset int64
+	line   int
+}
+
+// NewReader begins at the beginning. It keeps no file open.
+func NewReader(path string) *Reader { return &Reader{path: path} }
+
+// Next gives the lines that have been added. A line that is no entry is an
+// error: nothing that was witnessed may be passed over.
+func (r *Reader) Next() ([]Entry, error) {
+	b, err := r.added()
 	if err != nil {
 		return nil, fmt.Errorf("witness's log: %w", err)
 	}
+	end := bytes.LastIndexByte(b, '\n') + 1
+	r.offset += int64(end)
 	var all []Entry
-	for n, line := range bytes.Split(b, []byte{'\n'}) {
-		if len(line) == 0 {
-			continue
-		}
+	for line := range bytes.Lines(b[:end]) {
+		r.line++
 		var e Entry
 		if err := json.Unmarshal(line, &e); err != nil {
-			return nil, fmt.Errorf("witness's log %s, line %d: %w", path, n+1, err)
+			return nil, fmt.Errorf("witness's log %s, line %d: %w", r.path, r.line, err)
 		}
 		if e.At == 0 || e.Event == "" {
-			return nil, fmt.Errorf("witness's log %s, line %d: %w", path, n+1, errors.New("no instant or no event"))
+			return nil, fmt.Errorf("witness's log %s, line %d: no instant or no event", r.path, r.line)
 		}
 		all = append(all, e)
+	}
+	return all, nil
+}
+
+func (r *Reader) added() ([]byte, error) {
+	f, err := os.Open(r.path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close() //nolint:errcheck // read-only
+	if _, err := f.Seek(r.offset, io.SeekStart); err != nil {
+		return nil, err
+	}
+	return io.ReadAll(f)
+}
+
+// Read reads a whole log.
+func Read(path string) ([]Entry, error) {
+	r := NewReader(path)
+	all, err := r.Next()
+	if err != nil {
+		return nil, err
+	}
+	if s, err := os.Stat(path); err != nil || s.Size() != r.offset {
+		return nil, fmt.Errorf("witness's log %s: the last line is not whole", path)
 	}
 	return all, nil
 }

@@ -26,7 +26,6 @@ const pause = 20 * time.Millisecond
 // Observer looks at the table of processes on behalf of all who wait for the
 // end of a workload: one walk for all of them. Nothing is looked at while nobody waits.
 type Observer struct {
-	log   *Log
 	clock gate.Clock
 	quit  chan struct{}
 	loop  sync.WaitGroup
@@ -45,10 +44,10 @@ type wait struct {
 	gone  chan time.Duration
 }
 
-// NewObserver writes to log. Close it.
-func NewObserver(log *Log) *Observer {
+// NewObserver looks at nothing yet. Close it.
+func NewObserver() *Observer {
 	o := &Observer{
-		log: log, clock: gate.BootClock(), quit: make(chan struct{}),
+		clock: gate.BootClock(), quit: make(chan struct{}),
 		waiting: map[*wait]struct{}{}, more: make(chan struct{}, 1),
 	}
 	o.loop.Go(o.run)
@@ -62,9 +61,9 @@ func (o *Observer) Close() {
 }
 
 // AwaitGone returns once the table of processes has shown nothing of a
-// workload twice in a row, and writes so to the log. The instant is that of the second look's end.
+// workload twice in a row, and writes so to log. The instant is that of the second look's end.
 // A workload that has not begun counts as gone: call it for one that has.
-func (o *Observer) AwaitGone(ctx context.Context, key, id string) (time.Duration, error) {
+func (o *Observer) AwaitGone(ctx context.Context, log *Log, key, id string) (time.Duration, error) {
 	w := &wait{id: id, began: o.clock.Now(), gone: make(chan time.Duration, 1)}
 	o.mu.Lock()
 	o.waiting[w] = struct{}{}
@@ -75,7 +74,7 @@ func (o *Observer) AwaitGone(ctx context.Context, key, id string) (time.Duration
 	}
 	select {
 	case at := <-w.gone:
-		return at, o.log.Write(Entry{At: at, Event: Gone, Key: key, ID: id, Alive: w.alive})
+		return at, log.Write(Entry{At: at, Event: Gone, Key: key, ID: id, Alive: w.alive})
 	case <-ctx.Done():
 		o.mu.Lock()
 		delete(o.waiting, w)

@@ -43,7 +43,7 @@ func newBench(t *testing.T) *bench {
 	if b.log, err = Open(b.path); err != nil {
 		t.Fatal(err)
 	}
-	b.observer = NewObserver(b.log)
+	b.observer = NewObserver()
 	t.Cleanup(func() {
 		b.observer.Close()
 		if err := b.log.Close(); err != nil {
@@ -100,7 +100,7 @@ func (b *bench) gone(id string) time.Duration {
 	b.Helper()
 	ctx, cancel := context.WithTimeout(b.Context(), 20*time.Second)
 	defer cancel()
-	at, err := b.observer.AwaitGone(ctx, b.Name(), id)
+	at, err := b.observer.AwaitGone(ctx, b.log, b.Name(), id)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -111,7 +111,7 @@ func (b *bench) alive(id string) {
 	b.Helper()
 	ctx, cancel := context.WithTimeout(b.Context(), 10*pause)
 	defer cancel()
-	if at, err := b.observer.AwaitGone(ctx, b.Name(), id); err == nil {
+	if at, err := b.observer.AwaitGone(ctx, b.log, b.Name(), id); err == nil {
 		b.Fatalf("%s lives and was seen gone at %v", id, at)
 	}
 }
@@ -168,7 +168,7 @@ func TestOverlapOfProcesses(t *testing.T) {
 // TestDaemon: what forked twice and has another parent and a session of its own is a part of the workload.
 func TestDaemon(t *testing.T) {
 	b := newBench(t)
-	cmd := b.start("first", 1, Work{Daemon: true, Leave: true})
+	cmd := b.start("first", 1, Work{Daemon: true, For: time.Millisecond})
 	if err := cmd.Wait(); err != nil {
 		t.Fatal(err)
 	}
@@ -237,6 +237,32 @@ func TestLinesOfManyWriters(t *testing.T) {
 	all.Wait()
 	if got := len(b.entries()); got != writers*lines {
 		t.Errorf("%d lines, want %d", got, writers*lines)
+	}
+}
+
+// TestReaderGoesOn: each line is given once, a line that is not finished yet later.
+func TestReaderGoesOn(t *testing.T) {
+	b := newBench(t)
+	r := NewReader(b.path)
+	for i := range 3 {
+		if got, err := r.Next(); err != nil || len(got) != 0 {
+			t.Fatalf("%v, %v", got, err)
+		}
+		if err := b.log.Write(Entry{Event: Beat, PID: i + 1}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := b.log.file.WriteString("{\"at\":1,"); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := r.Next(); err != nil || len(got) != 1 || got[0].PID != i+1 {
+			t.Fatalf("%v, %v", got, err)
+		}
+		if _, err := b.log.file.WriteString("\"event\":\"beat\",\"pid\":9}\n"); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := r.Next(); err != nil || len(got) != 1 || got[0].PID != 9 {
+			t.Fatalf("%v, %v", got, err)
+		}
 	}
 }
 

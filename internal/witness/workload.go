@@ -28,8 +28,8 @@ type Work struct {
 	// Deaf ignores SIGTERM.
 	Deaf bool
 	// Daemon starts, before the beat begins, a deaf process that forks twice: it has a session of its
-	// own and another parent than the workload. Leave ends the workload as soon as that daemon beats.
-	Daemon, Leave bool
+	// own and another parent than the workload, and is left behind when that ends.
+	Daemon bool
 }
 
 // beatEvery is the time between two beats of a process.
@@ -38,7 +38,7 @@ const beatEvery = 50 * time.Millisecond
 // Args is the workload as arguments of [Main].
 func (w Work) Args() []string {
 	args := []string{"-log", w.Log, "-for", w.For.String(), "-exit", strconv.Itoa(w.Exit), "-note", w.Note}
-	for name, on := range map[string]bool{"-deaf": w.Deaf, "-daemon": w.Daemon, "-leave": w.Leave} {
+	for name, on := range map[string]bool{"-deaf": w.Deaf, "-daemon": w.Daemon} {
 		if on {
 			args = append(args, name)
 		}
@@ -61,7 +61,6 @@ func Main(args []string) int {
 	flags.IntVar(&w.Exit, "exit", 0, "exit code at that end")
 	flags.BoolVar(&w.Deaf, "deaf", false, "ignore SIGTERM")
 	flags.BoolVar(&w.Daemon, "daemon", false, "start a daemon that ignores SIGTERM")
-	flags.BoolVar(&w.Leave, "leave", false, "end when the daemon runs")
 	flags.StringVar(&role, "role", "", "of a process of the workload that it has started itself")
 	if err := flags.Parse(args); err != nil {
 		return 64
@@ -130,10 +129,6 @@ func (w Work) run(log *Log, e Entry) (int, error) {
 		}
 		if d.err != nil {
 			return 0, fmt.Errorf("starting the daemon: %w", d.err)
-		}
-		if w.Leave {
-			e.Event, e.Note = End, "leaves a daemon"
-			return w.Exit, log.Write(e)
 		}
 	}
 	if err := beat(ctx, log, e); err != nil {
