@@ -4,7 +4,8 @@
 // driver with its connections, pools and monitors, the wire protocol. What is
 // not: the server (package fakemongo), the network, the workload, the clocks.
 //
-// One key, four machines. A history is drawn from a seed: primaries that are
+// One key, four machines; in every fourth history each holds a key of its own
+// besides, as runs of one job do that must not overlap. A history is drawn from a seed: primaries that are
 // cut off from their majority, go on serving some clients and are rolled back
 // while another serves the rest; members whose wall clocks disagree by more than an
 // hour; machines cut off for up to 45 s; requests and replies that are lost or up to

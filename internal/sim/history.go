@@ -27,6 +27,7 @@ const (
 // History is one run of the world.
 type History struct {
 	seed    uint64
+	pairs   bool // of a job's key and a bucket's
 	timing  mongolock.Timing
 	cluster *fakemongo.Cluster
 	network *network
@@ -51,7 +52,7 @@ type event struct {
 // what happened, line by line; the error says which promises were broken.
 func Run(seed uint64) (Counts, []string, error) {
 	h := &History{
-		seed: seed, timing: mongolock.Timing{}.WithDefaults(), network: &network{seed: seed}, epoch: time.Now(),
+		seed: seed, pairs: seed%4 == 3, timing: mongolock.Timing{}.WithDefaults(), network: &network{seed: seed}, epoch: time.Now(),
 		witness: &witness{start: time.Now(), running: map[int]int64{}}, draws: rand.New(rand.NewPCG(seed, 3)),
 	}
 	h.cluster = fakemongo.New(fakemongo.Options{ReplicaSet: "rs", Now: h.wall(0), Decide: h.network.decide})
@@ -182,16 +183,16 @@ func (h *History) operator() {
 		if err != nil {
 			panic(err)
 		}
-		l, err := mongolock.New(client.Database("mongolock").Collection("lock"), mongolock.Options{Owner: "operator"})
+		l, err := mongolock.New(client.Database("mongolock").Collection("lock"), mongolock.Options{Owner: "operator", Clock: h.machines[0]})
 		if err != nil {
 			panic(err)
 		}
 		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
-		if _, err := l.Revoke(ctx, key); err != nil {
+		if _, err := l.Revoke(ctx, job); err != nil {
 			h.witness.note("the operator: %v", err)
 		}
-		_ = client.Disconnect(ctx) //nolint:errcheck // the bubble sees what is left
+		_ = disconnect(client) //nolint:errcheck // the bubble sees what is left
 	}()
 }
 
@@ -250,17 +251,17 @@ func (h *History) readLog() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.counts.RolledBack = len(h.cluster.RolledBack())
-	var last int64
+	last := map[any]int64{}
 	for _, e := range h.cluster.Log() {
 		nonce := text(e.After, "nonce")
 		if nonce == "" || nonce == text(e.Before, "nonce") {
 			continue
 		}
 		token := e.After.Lookup("token").AsInt64()
-		if token <= last {
-			w.fault("the store gave out token %d after %d", token, last)
+		if token <= last[e.ID] {
+			w.fault("the store gave out token %d of %v after %d", token, e.ID, last[e.ID])
 		}
-		last = token
+		last[e.ID] = token
 		hands, err := e.After.Lookup("history").Array().Values()
 		if err != nil || len(hands) == 0 {
 			w.fault("an acquisition left no history: %v", err)

@@ -15,7 +15,11 @@ import (
 	"github.com/mongogate/mongogate/pkg/mongolock"
 )
 
-const key = "the/key"
+// job is the key that all machines contend for. In a history of pairs each
+// has a bucket of its own besides, and only the job's key keeps them apart.
+const job = "the/job"
+
+func bucket(m *machine) string { return fmt.Sprintf("%s@%d", job, m.number) }
 
 // life is one process that holds a gate: from its start to its crash or the end of the history.
 type life struct {
@@ -93,10 +97,12 @@ func (l *life) gates() {
 		case <-time.After(100 * time.Millisecond):
 		}
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
-	defer cancel()
-	errors.Join(l.locker.Close(ctx), l.client.Disconnect(ctx)) //nolint:errcheck // the bubble sees what is left
+	errors.Join(l.locker.Close(context.Background()), disconnect(l.client)) //nolint:errcheck // the bubble sees what is left
 }
+
+// disconnect gives the driver no deadline: with one it asks without a pause whether every
+// connection has come back (pool.close of driver 2.9.3), and time in a bubble stands still meanwhile.
+func disconnect(c *mongo.Client) error { return c.Disconnect(context.Background()) }
 
 // Acquire is the gate's lock.
 func (l *life) Acquire(ctx context.Context) (gate.Lease, error) {
@@ -107,7 +113,21 @@ func (l *life) Acquire(ctx context.Context) (gate.Lease, error) {
 			return nil, context.Cause(ctx)
 		}
 	}
-	return l.locker.Acquire(ctx, key, mongolock.Adopt(l.machine.nonces()...), mongolock.OnNonce(l.machine.file))
+	opts := []mongolock.AcquireOption{mongolock.Adopt(l.machine.nonces()...), mongolock.OnNonce(l.machine.file)}
+	if l.world.pairs {
+		p, err := l.locker.AcquireAlone(ctx, bucket(l.machine), job, opts...)
+		if err != nil {
+			return nil, err
+		}
+		l.machine.holds(p.Run.Nonce(), p.Job.Nonce())
+		return p, nil
+	}
+	lease, err := l.locker.Acquire(ctx, job, opts...)
+	if err != nil {
+		return nil, err
+	}
+	l.machine.holds(lease.Nonce())
+	return lease, nil
 }
 
 // crash ends the life at once: nothing more is sent, and nobody is told anything.

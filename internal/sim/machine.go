@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"slices"
 	"sync"
 	"time"
 
@@ -23,8 +24,8 @@ type machine struct {
 	left    chan struct{} // closed when nothing runs
 	live    *workload     // the gate that the workload's end is told to; nil: none
 
-	// What the state directory keeps: the nonces of the last acquisition that was held and of the last that was tried.
-	held, tried string
+	// What the state directory keeps: the nonces that were held last, and those that have been tried since.
+	held, tried []string
 }
 
 // Now is the machine's own clock.
@@ -39,19 +40,24 @@ func (m *machine) real(d time.Duration) time.Duration { return time.Duration(flo
 func (m *machine) file(nonce string) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.tried = nonce
+	m.tried = append(m.tried, nonce)
+	if n := len(m.tried); n > 3 {
+		m.tried = m.tried[n-3:]
+	}
 	return nil
 }
 
-func (m *machine) nonces() (adopt []string) {
+func (m *machine) holds(nonces ...string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	for _, n := range []string{m.held, m.tried} {
-		if n != "" {
-			adopt = append(adopt, n)
-		}
-	}
-	return adopt
+	m.held, m.tried = nonces, nil
+}
+
+// nonces are those to adopt.
+func (m *machine) nonces() []string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return slices.Concat(m.held, m.tried)
 }
 
 // run starts the workload, or lets the one that runs go on under another lease.
@@ -66,7 +72,6 @@ func (m *machine) run(w *workload, g gate.Grant) {
 		m.running, m.left = true, make(chan struct{})
 	}
 	m.live, m.told = w, g.Deadline
-	m.held, m.tried = m.tried, ""
 	m.witness.starts(m.number, g.Token)
 }
 

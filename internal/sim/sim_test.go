@@ -12,7 +12,7 @@ import (
 )
 
 var (
-	histories = flag.Int("sim.histories", 60, "how many histories TestHistories runs")
+	histories = flag.Int("sim.histories", 150, "how many histories TestHistories runs")
 	firstSeed = flag.Uint64("sim.seed", 0, "the seed of the first; the others follow")
 	traced    = flag.Bool("sim.trace", false, "print what happened in each history, not only in those that fail")
 )
@@ -49,4 +49,37 @@ func TestHistories(t *testing.T) {
 	}
 	left.Wait()
 	t.Logf("%v, in %v", total, time.Since(began).Round(time.Millisecond))
+	if total.Histories != *histories {
+		t.Errorf("%d histories ran, want %d", total.Histories, *histories)
+	}
+	if *histories >= 50 {
+		total.enough(t)
+	}
+}
+
+// enough complains where the histories held too little of what can go wrong: some half of what they hold on average.
+func (c Counts) enough(t *testing.T) {
+	t.Helper()
+	for _, f := range []struct {
+		what string
+		n    int
+		each float64 // history
+	}{
+		{"workloads started", c.Started, 3},
+		{"workloads continued", c.Continued, 0.1},
+		{"acquisitions of a free key", c.Free, 2},
+		{"take-overs", c.TakenOver, 1},
+		{"adoptions", c.Adopted, 0.5},
+		{"losses by deadline", c.LostDeadline, 2},
+		{"losses by an operator", c.LostRevoked, 0.05},
+		{"releases", c.Released, 1.5},
+		{"crashes", c.Crashes, 0.6},
+		{"isolations", c.Isolations, 3},
+		{"writes rolled back", c.RolledBack, 1.5},
+		{"unknown calls", c.Unknown, 40},
+	} {
+		if want := int(f.each * float64(c.Histories)); f.n < want {
+			t.Errorf("%s: %d in %d histories, want at least %d", f.what, f.n, c.Histories, want)
+		}
+	}
 }
