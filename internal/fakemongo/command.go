@@ -39,25 +39,21 @@ var genericFields = []string{
 	"apiDeprecationErrors",
 }
 
-var commands map[string]command
-
-func init() { // a map literal would refer to itself through the commands' own look-ups
-	commands = map[string]command{
-		"ping":        {run: func(*execution) (bson.D, error) { return nil, nil }},
-		"buildInfo":   {run: buildInfo},
-		"endSessions": {run: func(*execution) (bson.D, error) { return nil, nil }},
-		"find": {run: find, fields: []string{
-			"filter", "projection", "sort", "limit", "skip", "singleBatch", "batchSize", "hint", "allowDiskUse",
-		}},
-		"insert":        {run: insert, writes: true, fields: []string{"documents", "ordered", "bypassDocumentValidation"}},
-		"update":        {run: update, writes: true, fields: []string{"updates", "ordered", "bypassDocumentValidation"}},
-		"delete":        {run: deleteDocuments, writes: true, fields: []string{"deletes", "ordered"}},
-		"findAndModify": {run: findAndModify, writes: true, fields: []string{"query", "sort", "remove", "update", "new", "fields", "upsert", "hint", "bypassDocumentValidation"}},
-		"createIndexes": {run: createIndexes, writes: true, fields: []string{"indexes", "commitQuorum"}},
-		"listIndexes":   {run: listIndexes, fields: []string{"cursor"}},
-		"drop":          {run: drop, writes: true},
-		"dropDatabase":  {run: dropDatabase, writes: true},
-	}
+var commands = map[string]command{
+	"ping":        {run: func(*execution) (bson.D, error) { return nil, nil }},
+	"buildInfo":   {run: buildInfo},
+	"endSessions": {run: func(*execution) (bson.D, error) { return nil, nil }},
+	"find": {run: find, fields: []string{
+		"filter", "projection", "sort", "limit", "skip", "singleBatch", "batchSize", "hint", "allowDiskUse",
+	}},
+	"insert":        {run: insert, writes: true, fields: []string{"documents", "ordered", "bypassDocumentValidation"}},
+	"update":        {run: update, writes: true, fields: []string{"updates", "ordered", "bypassDocumentValidation"}},
+	"delete":        {run: deleteDocuments, writes: true, fields: []string{"deletes", "ordered"}},
+	"findAndModify": {run: findAndModify, writes: true, fields: []string{"query", "sort", "remove", "update", "new", "fields", "upsert", "hint", "bypassDocumentValidation"}},
+	"createIndexes": {run: createIndexes, writes: true, fields: []string{"indexes", "commitQuorum"}},
+	"listIndexes":   {run: listIndexes, fields: []string{"cursor"}},
+	"drop":          {run: drop, writes: true},
+	"dropDatabase":  {run: dropDatabase, writes: true},
 }
 
 // execute runs the command on a copy of the data; errors come back as the reply that reports them.

@@ -121,7 +121,10 @@ func dropDatabase(x *execution) (bson.D, error) {
 
 func buildInfo(*execution) (bson.D, error) {
 	return bson.D{
-		{Key: "version", Value: "7.0.0"}, {Key: "gitVersion", Value: "fakemongo"}, {Key: "versionArray", Value: bson.A{int32(7), int32(0), int32(0), int32(0)}},
-		{Key: "modules", Value: bson.A{"fakemongo"}}, {Key: "maxBsonObjectSize", Value: int32(16 << 20)},
+		{Key: "version", Value: "7.0.0"},
+		{Key: "gitVersion", Value: "fakemongo"},
+		{Key: "versionArray", Value: bson.A{int32(7), int32(0), int32(0), int32(0)}},
+		{Key: "modules", Value: bson.A{"fakemongo"}},
+		{Key: "maxBsonObjectSize", Value: int32(16 << 20)},
 	}, nil
 }

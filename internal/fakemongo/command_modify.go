@@ -65,40 +65,44 @@ func (x *execution) upsert(namespace string, q bson.D, modify modifier) (any, bs
 }
 
 func equalities(seed, q bson.D) (bson.D, error) {
+	var err error
 	for _, e := range q {
 		list, isList := e.Value.(bson.A)
-		if isList && (e.Key == "$and" || e.Key == "$or" && len(list) == 1) {
+		v, fixed := equalTo(e.Value)
+		switch {
+		case isList && (e.Key == "$and" || e.Key == "$or" && len(list) == 1):
 			for _, item := range list {
 				d, _ := item.(bson.D)
-				var err error
 				if seed, err = equalities(seed, d); err != nil {
 					return nil, err
 				}
 			}
-			continue
-		}
-		if strings.HasPrefix(e.Key, "$") {
-			continue
-		}
-		v := e.Value
-		if d, ok := v.(bson.D); ok && isOperators(d) {
-			if v = lookup(d, "$eq"); v == any(missing) {
-				continue
+		case strings.HasPrefix(e.Key, "$") || !fixed:
+		default:
+			parts := strings.Split(e.Key, ".")
+			if walk(seed, parts) != any(missing) {
+				return nil, fail(54, "cannot infer query fields to set, path '%s' is matched twice", e.Key)
 			}
-		}
-		if _, ok := v.(bson.Regex); ok {
-			continue
-		}
-		parts := strings.Split(e.Key, ".")
-		if walk(seed, parts) != any(missing) {
-			return nil, fail(54, "cannot infer query fields to set, path '%s' is matched twice", e.Key)
-		}
-		var err error
-		if seed, err = (change{op: "$set", parts: parts, arg: v}).apply(seed, parts); err != nil {
-			return nil, err
+			if seed, err = (change{op: "$set", parts: parts, arg: v}).apply(seed, parts); err != nil {
+				return nil, err
+			}
 		}
 	}
 	return seed, nil
+}
+
+// equalTo is the value that a filter's condition fixes, if it fixes one.
+func equalTo(condition any) (any, bool) {
+	switch c := condition.(type) {
+	case bson.Regex:
+		return nil, false
+	case bson.D:
+		if isOperators(c) {
+			v := lookup(c, "$eq")
+			return v, v != any(missing)
+		}
+	}
+	return condition, true
 }
 
 func findAndModify(x *execution) (bson.D, error) {

@@ -134,57 +134,70 @@ func update(x *execution) (bson.D, error) {
 	if err != nil {
 		return nil, err
 	}
-	n, modified := int32(0), int32(0)
+	var sum updated
 	var upserted bson.A
 	errs, err := x.statements("updates", func(i int, d bson.D) error {
-		if err := onlyFields(d, "q", "u", "upsert", "multi", "hint"); err != nil {
-			return err
+		one, err := x.updateOne(namespace, d)
+		sum.matched += one.matched
+		sum.modified += one.modified
+		if one.upserted != nil {
+			upserted = append(upserted, bson.D{{Key: "index", Value: int32(i)}, {Key: "_id", Value: one.upserted}})
 		}
-		q, err := document(d, "q")
-		if err != nil {
-			return err
-		}
-		modify, err := parseUpdate(lookup(d, "u"))
-		if err != nil {
-			return err
-		}
-		limit := 1
-		if truthy(lookup(d, "multi")) {
-			if u, ok := lookup(d, "u").(bson.D); ok && !isOperators(u) {
-				return fail(9, "multi update is not supported for replacement-style update")
-			}
-			limit = 0
-		}
-		docs, err := x.matchForUpdate(namespace, q, nil, limit, truthy(lookup(d, "upsert")))
-		if err != nil {
-			return err
-		}
-		for _, f := range docs {
-			_, changed, err := x.change(namespace, f, modify)
-			if err != nil {
-				return err
-			}
-			n++
-			if changed {
-				modified++
-			}
-		}
-		if len(docs) == 0 && truthy(lookup(d, "upsert")) {
-			id, _, err := x.upsert(namespace, q, modify)
-			if err != nil {
-				return err
-			}
-			n++
-			upserted = append(upserted, bson.D{{Key: "index", Value: int32(i)}, {Key: "_id", Value: id}})
-		}
-		return nil
+		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	out := bson.D{{Key: "n", Value: n}}
+	out := bson.D{{Key: "n", Value: sum.matched}}
 	if upserted != nil {
 		out = append(out, bson.E{Key: "upserted", Value: upserted})
 	}
-	return withErrors(append(out, bson.E{Key: "nModified", Value: modified}), errs), nil
+	return withErrors(append(out, bson.E{Key: "nModified", Value: sum.modified}), errs), nil
+}
+
+// updated is what one statement of an update did.
+type updated struct {
+	matched, modified int32
+	upserted          any // the _id
+}
+
+func (x *execution) updateOne(namespace string, d bson.D) (done updated, err error) {
+	if err := onlyFields(d, "q", "u", "upsert", "multi", "hint"); err != nil {
+		return done, err
+	}
+	q, err := document(d, "q")
+	if err != nil {
+		return done, err
+	}
+	modify, err := parseUpdate(lookup(d, "u"))
+	if err != nil {
+		return done, err
+	}
+	limit, upsert := 1, truthy(lookup(d, "upsert"))
+	if truthy(lookup(d, "multi")) {
+		if u, ok := lookup(d, "u").(bson.D); ok && !isOperators(u) {
+			return done, fail(9, "multi update is not supported for replacement-style update")
+		}
+		limit = 0
+	}
+	docs, err := x.matchForUpdate(namespace, q, nil, limit, upsert)
+	if err != nil {
+		return done, err
+	}
+	for _, f := range docs {
+		_, changed, err := x.change(namespace, f, modify)
+		if err != nil {
+			return done, err
+		}
+		done.matched++
+		if changed {
+			done.modified++
+		}
+	}
+	if len(docs) == 0 && upsert {
+		if done.upserted, _, err = x.upsert(namespace, q, modify); err == nil {
+			done.matched = 1
+		}
+	}
+	return done, err
 }

@@ -56,7 +56,7 @@ func script(coll string) []d {
 		c("find", e{"filter", d{}}, e{"sort", d{{"n", -1}, {"_id", -1}}}, e{"limit", 1}),
 		c("find", e{"nonsense", 1}),
 		c("find", e{"filter", 1}),
-		d{{"find", coll + "_absent"}},
+		{{"find", coll + "_absent"}},
 		c("update", e{"updates", a{up(doc("k1"), d{{"$set", d{{"n", 10}}}}), up(doc("nope"), d{{"$set", d{{"n", 10}}}}), up(doc("k2"), d{{"$set", d{{"n", 2}}}})}}),
 		c("update", e{"updates", a{up(doc("u1"), set(e{"x", "$_id"}), e{"upsert", true}), up(doc("u1"), set(e{"x", "$_id"}), e{"upsert", true})}}),
 		c("update", e{"updates", a{up(d{{"n", d{{"$gte", 3}}}}, d{{"$inc", d{{"n", 1}}}}, e{"multi", true})}}),
@@ -84,8 +84,8 @@ func script(coll string) []d {
 		c("delete", e{"deletes", a{d{{"q", doc("k1")}, {"limit", 1}}, d{{"q", doc("k1")}, {"limit", 1}}}}),
 		c("delete", e{"deletes", a{d{{"q", d{{"n", d{{"$gte", 3}}}}}, {"limit", 0}}}}),
 		find(all),
-		d{{"noSuchCommand", 1}},
-		d{{"ping", 1}},
+		{{"noSuchCommand", 1}},
+		{{"ping", 1}},
 		c("delete", e{"deletes", a{d{{"q", d{}}, {"limit", 0}}}}),
 		find(all),
 	}
@@ -93,13 +93,13 @@ func script(coll string) []d {
 
 // TestSameCommands runs one script on both servers.
 func TestSameCommands(t *testing.T) {
-	fake, real := clients(t)
+	fake, truth := clients(t)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	for i, cmd := range script(fake.Name()) {
 		var replies [2]bson.Raw
 		var codes [2]int32
-		for j, coll := range []*mongo.Collection{real, fake} {
+		for j, coll := range []*mongo.Collection{truth, fake} {
 			raw, err := coll.Database().RunCommand(ctx, wide(cmd)).Raw()
 			if codes[j] = codeOf(err); codes[j] < 0 {
 				t.Fatal(err)

@@ -50,16 +50,18 @@ func Disconnect(client *mongo.Client, limit time.Duration) error {
 	return nil
 }
 
-type dialer struct {
+// Dialer connects one process, see [Cluster.Dialer].
+type Dialer struct {
 	cluster *Cluster
 	process int
 }
 
 // Dialer connects a process to the cluster over net.Pipe, whatever the
 // address. Each process has its own; in a bubble it is to be used there only.
-func (c *Cluster) Dialer(process int) options.ContextDialer { return dialer{c, process} }
+func (c *Cluster) Dialer(process int) Dialer { return Dialer{c, process} }
 
-func (d dialer) DialContext(ctx context.Context, _, address string) (net.Conn, error) {
+// DialContext is for options.ClientOptions.SetDialer. The address does not matter.
+func (d Dialer) DialContext(ctx context.Context, _, address string) (net.Conn, error) {
 	c := d.cluster
 	v := c.decide(d.process, "dial", nil)
 	refused := &net.OpError{Op: "dial", Net: "pipe", Err: syscall.ECONNREFUSED}
@@ -91,7 +93,7 @@ func (d dialer) DialContext(ctx context.Context, _, address string) (net.Conn, e
 // Listen serves a process on a TCP port of the loopback interface and returns
 // its address. It is for processes that are real ones.
 func (c *Cluster) Listen(process int) (address string, err error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := new(net.ListenConfig).Listen(c.ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return "", fmt.Errorf("listen for process %d: %w", process, err)
 	}
@@ -152,7 +154,7 @@ func (conn *connection) read() {
 			return
 		}
 		v := c.decide(conn.process, m.command[0].Key, m.command)
-		c.running.Go(func() { conn.handle(m, v) })
+		c.running.Go(func() { conn.handle(&m, v) })
 	}
 }
 

@@ -63,11 +63,11 @@ func decodeValue(v bsoncore.Value) (any, error) {
 		return v.Int64(), nil
 	case bsoncore.TypeDateTime:
 		return bson.DateTime(v.DateTime()), nil
+	default: // rare: the driver's own way
+		var out any
+		if err := (bson.RawValue{Type: bson.Type(v.Type), Value: v.Data}).Unmarshal(&out); err != nil {
+			return nil, fmt.Errorf("decode a value of BSON type %v: %w", v.Type, err)
+		}
+		return out, nil
 	}
-	// What is left is rare: the driver's own way.
-	var out any
-	if err := (bson.RawValue{Type: bson.Type(v.Type), Value: v.Data}).Unmarshal(&out); err != nil {
-		return nil, fmt.Errorf("decode a value of BSON type %v: %w", v.Type, err)
-	}
-	return out, nil
 }

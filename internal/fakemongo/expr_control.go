@@ -75,43 +75,20 @@ func (p parser) parseSwitch(arg any) (expr, error) {
 	if !ok {
 		return nil, fail(40060, "$switch requires an object as an argument, found: %T", arg)
 	}
-	type branch struct{ when, then expr }
 	var branches []branch
 	var otherwise expr
 	for _, e := range d {
 		var err error
 		switch e.Key {
 		case "default":
-			if otherwise, err = p.parse(e.Value); err != nil {
-				return nil, err
-			}
+			otherwise, err = p.parse(e.Value)
 		case "branches":
-			list, ok := e.Value.(bson.A)
-			if !ok {
-				return nil, fail(40061, "$switch expected an array for 'branches', found: %T", e.Value)
-			}
-			for _, item := range list {
-				b, ok := item.(bson.D)
-				if !ok {
-					return nil, fail(40062, "$switch expected each branch to be an object, found: %T", item)
-				}
-				when, then := lookup(b, "case"), lookup(b, "then")
-				switch {
-				case when == any(missing):
-					return nil, fail(40064, "$switch requires each branch have a 'case' expression")
-				case then == any(missing):
-					return nil, fail(40065, "$switch requires each branch have a 'then' expression.")
-				case len(b) != 2:
-					return nil, fail(40063, "$switch found an unknown argument to a branch: %v", b)
-				}
-				both, err := p.parseAll(bson.A{when, then})
-				if err != nil {
-					return nil, err
-				}
-				branches = append(branches, branch{both[0], both[1]})
-			}
+			branches, err = p.parseBranches(e.Value)
 		default:
-			return nil, fail(40067, "$switch found an unknown argument: %s", e.Key)
+			err = fail(40067, "$switch found an unknown argument: %s", e.Key)
+		}
+		if err != nil {
+			return nil, err
 		}
 	}
 	if len(branches) == 0 {
@@ -132,6 +109,37 @@ func (p parser) parseSwitch(arg any) (expr, error) {
 		}
 		return otherwise(s)
 	}, nil
+}
+
+type branch struct{ when, then expr }
+
+func (p parser) parseBranches(arg any) ([]branch, error) {
+	list, ok := arg.(bson.A)
+	if !ok {
+		return nil, fail(40061, "$switch expected an array for 'branches', found: %T", arg)
+	}
+	out := make([]branch, len(list))
+	for i, item := range list {
+		b, ok := item.(bson.D)
+		if !ok {
+			return nil, fail(40062, "$switch expected each branch to be an object, found: %T", item)
+		}
+		when, then := lookup(b, "case"), lookup(b, "then")
+		switch {
+		case when == any(missing):
+			return nil, fail(40064, "$switch requires each branch have a 'case' expression")
+		case then == any(missing):
+			return nil, fail(40065, "$switch requires each branch have a 'then' expression.")
+		case len(b) != 2:
+			return nil, fail(40063, "$switch found an unknown argument to a branch: %v", b)
+		}
+		both, err := p.parseAll(bson.A{when, then})
+		if err != nil {
+			return nil, err
+		}
+		out[i] = branch{both[0], both[1]}
+	}
+	return out, nil
 }
 
 func (p parser) parseIfNull(arg any) (expr, error) {

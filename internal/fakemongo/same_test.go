@@ -121,7 +121,7 @@ func sameRaw(x, y bson.Raw, tolerance int64) bool {
 }
 
 // clients returns the same collection on the fake and on a real server.
-func clients(t *testing.T) (fake, real *mongo.Collection) {
+func clients(t *testing.T) (fake, truth *mongo.Collection) {
 	t.Helper()
 	server, err := realServer()
 	if err != nil {
@@ -150,7 +150,7 @@ func clients(t *testing.T) (fake, real *mongo.Collection) {
 
 // TestSameAsTheRealServer runs every case on both and compares.
 func TestSameAsTheRealServer(t *testing.T) {
-	fake, real := clients(t)
+	fake, truth := clients(t)
 	var cases []sameCase
 	for _, x := range expressions {
 		cases = append(cases, sameCase{doc: rich(), update: set(e{"l", x}, e{"out", x}, e{"after", "$i"})})
@@ -171,7 +171,7 @@ func TestSameAsTheRealServer(t *testing.T) {
 	bad, refused := 0, 0
 	for i, c := range cases {
 		id := fmt.Sprintf("case%d", i)
-		want, got := try(ctx, t, real, id, c), try(ctx, t, fake, id, c)
+		want, got := try(ctx, t, truth, id, c), try(ctx, t, fake, id, c)
 		tolerance := int64(0)
 		if strings.Contains(fmt.Sprint(c.update), "$$NOW") {
 			tolerance = 10_000

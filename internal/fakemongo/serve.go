@@ -8,7 +8,7 @@ import (
 
 // handle takes one request through its verdict: it travels, is executed, waits
 // for its acknowledgement, and its reply travels back.
-func (conn *connection) handle(m message, v Verdict) {
+func (conn *connection) handle(m *message, v Verdict) {
 	c := conn.cluster
 	if !c.sleep(v.RequestDelay) {
 		return
@@ -58,7 +58,7 @@ func (conn *connection) handle(m message, v Verdict) {
 }
 
 // arrive executes the request on the member that serves the process now; false if it reaches none.
-func (c *Cluster) arrive(process int, m message, v Verdict) (r reply, old *isolation, arrived bool) {
+func (c *Cluster) arrive(process int, m *message, v Verdict) (r reply, old *isolation, arrived bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	data, old := c.primaryOf(process)
@@ -138,17 +138,28 @@ func withWriteConcernError(doc bson.D, code int32, message string) bson.D {
 // a topologyVersion, so that drivers poll instead of streaming.
 func (c *Cluster) hello(data *copyOf) bson.D {
 	out := bson.D{
-		{Key: "helloOk", Value: true}, {Key: "ismaster", Value: true}, {Key: "isWritablePrimary", Value: true},
-		{Key: "maxBsonObjectSize", Value: int32(16 << 20)}, {Key: "maxMessageSizeBytes", Value: int32(largestMessage)},
-		{Key: "maxWriteBatchSize", Value: int32(100000)}, {Key: "localTime", Value: bson.NewDateTimeFromTime(data.now())},
-		{Key: "minWireVersion", Value: int32(0)}, {Key: "maxWireVersion", Value: int32(21)}, {Key: "readOnly", Value: false},
+		{Key: "helloOk", Value: true},
+		{Key: "ismaster", Value: true},
+		{Key: "isWritablePrimary", Value: true},
+		{Key: "maxBsonObjectSize", Value: int32(16 << 20)},
+		{Key: "maxMessageSizeBytes", Value: int32(largestMessage)},
+		{Key: "maxWriteBatchSize", Value: int32(100000)},
+		{Key: "localTime", Value: bson.NewDateTimeFromTime(data.now())},
+		{Key: "minWireVersion", Value: int32(0)},
+		{Key: "maxWireVersion", Value: int32(21)},
+		{Key: "readOnly", Value: false},
 	}
 	if name := c.options.ReplicaSet; name != "" {
 		member := "fakemongo:27017"
 		out = append(out, bson.D{
-			{Key: "setName", Value: name}, {Key: "setVersion", Value: int32(1)}, {Key: "secondary", Value: false},
-			{Key: "hosts", Value: bson.A{member}}, {Key: "primary", Value: member}, {Key: "me", Value: member},
-			{Key: "electionId", Value: bson.ObjectID{11: byte(data.term)}}, {Key: "logicalSessionTimeoutMinutes", Value: int32(30)},
+			{Key: "setName", Value: name},
+			{Key: "setVersion", Value: int32(1)},
+			{Key: "secondary", Value: false},
+			{Key: "hosts", Value: bson.A{member}},
+			{Key: "primary", Value: member},
+			{Key: "me", Value: member},
+			{Key: "electionId", Value: bson.ObjectID{11: byte(data.term)}},
+			{Key: "logicalSessionTimeoutMinutes", Value: int32(30)},
 		}...)
 	}
 	return append(out, bson.E{Key: "ok", Value: 1.0})

@@ -81,20 +81,11 @@ func parseOperators(u bson.D) (modifier, error) {
 			return nil, fail(9, "Modifiers operate on fields but we found type %T instead: %s", op.Value, op.Key)
 		}
 		for _, e := range fields {
-			parts, err := splitPath(e.Key)
+			c, err := parseChange(op.Key, e, changes)
 			if err != nil {
-				return nil, fail(56, "The update path '%s' contains an empty field name, which is not allowed.", e.Key)
+				return nil, err
 			}
-			if slices.ContainsFunc(parts[1:], func(p string) bool { return strings.HasPrefix(p, "$") }) {
-				return nil, unsupported("positional updates: %s", e.Key)
-			}
-			for _, c := range changes {
-				n := min(len(parts), len(c.parts))
-				if slices.Equal(parts[:n], c.parts[:n]) {
-					return nil, fail(40, "Updating the path '%s' would create a conflict at '%s'", e.Key, strings.Join(c.parts[:n], "."))
-				}
-			}
-			changes = append(changes, change{op.Key, parts, e.Value})
+			changes = append(changes, c)
 		}
 	}
 	// The server applies changes in the order of their paths, whatever the order in the command.
@@ -115,6 +106,24 @@ func parseOperators(u bson.D) (modifier, error) {
 		}
 		return doc, nil
 	}, nil
+}
+
+// parseChange refuses a path that is, contains or lies in one of the earlier ones.
+func parseChange(op string, e bson.E, earlier []change) (change, error) {
+	parts, err := splitPath(e.Key)
+	if err != nil {
+		return change{}, fail(56, "The update path '%s' contains an empty field name, which is not allowed.", e.Key)
+	}
+	if slices.ContainsFunc(parts[1:], func(p string) bool { return strings.HasPrefix(p, "$") }) {
+		return change{}, unsupported("positional updates: %s", e.Key)
+	}
+	for _, c := range earlier {
+		n := min(len(parts), len(c.parts))
+		if slices.Equal(parts[:n], c.parts[:n]) {
+			return change{}, fail(40, "Updating the path '%s' would create a conflict at '%s'", e.Key, strings.Join(c.parts[:n], "."))
+		}
+	}
+	return change{op, parts, e.Value}, nil
 }
 
 func (c change) apply(doc bson.D, parts []string) (bson.D, error) {

@@ -144,7 +144,7 @@ func cutString(b []byte) (string, []byte, error) {
 }
 
 // answer is the wire form of the reply to m.
-func (m message) answer(doc bson.D) ([]byte, error) {
+func (m *message) answer(doc bson.D) ([]byte, error) {
 	raw, err := encode(doc)
 	if err != nil {
 		return nil, err
