@@ -142,7 +142,11 @@ func (ses *session) runLock() (gate.Lock, func() *os.File, error) {
 func childEnv(environ []string, ses *session) []string {
 	s := ses.s
 	env := append([]string{}, environ...)
-	env = append(env, config.Held(environ, s.Lock.Key, s.Lock.BaseKey), "MONGOGATE_HOLDER="+s.Owner)
+	held := []string{s.Lock.Key}
+	if s.NoOverlap {
+		held = append(held, s.Lock.BaseKey)
+	}
+	env = append(env, config.Held(environ, held...), "MONGOGATE_HOLDER="+s.Owner)
 	if ses.dir != nil {
 		env = append(env, "MONGOGATE_LEASE_FILE="+filepath.Join(ses.dir.Path(), "lease"))
 	}

@@ -35,7 +35,8 @@ func (w *Workload) look() {
 			w.fenceBeside()
 		}
 	case shut, killing:
-		if w.cfg.Kill {
+		// A follower that waits obeys by itself.
+		if w.cfg.Kill && (w.cfg.Dir == nil || p == killing) {
 			w.signal(syscall.SIGKILL)
 		}
 		if p == killing {
@@ -67,15 +68,15 @@ func (w *Workload) fenceBeside() {
 // evidence tells the gate, once, that nothing of the workload is left.
 func (w *Workload) evidence() {
 	switch {
+	case w.cfg.Dir != nil:
+		if !w.followerGone() {
+			return
+		}
 	case w.targets != nil:
 		w.mu.Lock()
 		list, err := w.targets.find()
 		w.mu.Unlock()
 		if err != nil || len(list) > 0 {
-			return
-		}
-	case w.cfg.Dir != nil:
-		if !w.followerGone() {
 			return
 		}
 	default:

@@ -21,11 +21,19 @@ type targets struct {
 	marked map[string]bool // cgroups in which a marked process was seen
 }
 
-// ErrNotShared says that the gate sees no processes but its own.
-var ErrNotShared = errors.New("the process namespace is not shared: set shareProcessNamespace: true in the pod")
+// initialNamespace is the machine's own (PROC_PID_INIT_INO in linux/proc_ns.h), also in a pod with hostPID.
+const initialNamespace = "pid:[4026531836]"
+
+// ErrNotShared says that the gate sees no processes but its own, or those of the whole machine.
+var ErrNotShared = errors.New("the process namespace is not one that the containers of a pod share: set shareProcessNamespace: true in the pod")
 
 func newTargets() (*targets, error) {
-	if os.Getpid() == 1 {
+	ns, err := os.Readlink("/proc/self/ns/pid")
+	if err != nil {
+		return nil, fmt.Errorf("looking at our process namespace: %w", err)
+	}
+	// Whatever runs on a machine is nobody's workload: a pod's namespace is its own.
+	if os.Getpid() == 1 || ns == initialNamespace {
 		return nil, ErrNotShared
 	}
 	self, err := proctree.Look(os.Getpid())

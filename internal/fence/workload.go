@@ -100,10 +100,10 @@ func New(cfg Config, lease *statedir.Lease) (*Workload, error) {
 // Evidence says what can prove that the workload is gone; "" where nothing can.
 func (w *Workload) Evidence() string {
 	switch {
+	case w.cfg.Dir != nil: // the follower itself lives on beside its workload
+		return "the follower's word"
 	case w.targets != nil:
 		return "the shared process namespace"
-	case w.cfg.Dir != nil:
-		return "the follower's word"
 	}
 	return ""
 }
