@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -118,16 +119,41 @@ func redact(err error, uri string) string {
 		// The driver quotes the bytes after a percent sign, which may be the password's.
 		return "a percent sign in it is not followed by two hexadecimal digits; write % in names and passwords as %25"
 	}
-	_, rest, _ := strings.Cut(uri, "://")
-	if user, _, ok := strings.Cut(rest, "@"); ok {
-		name, password, _ := strings.Cut(user, ":")
-		for _, secret := range []string{password, unescape(password), user, name} {
-			if len(secret) > 0 {
-				s = strings.ReplaceAll(s, secret, "xxxxx")
-			}
-		}
+	for _, secret := range secrets(uri) {
+		s = strings.ReplaceAll(s, secret, "xxxxx")
 	}
 	return strings.ReplaceAll(s, uri, "the URI")
+}
+
+// secrets are the parts of a URI that may be secret, also where it is cut
+// short or its parts are in the wrong place; longer ones first.
+func secrets(uri string) []string {
+	_, rest, _ := strings.Cut(uri, "://")
+	rest, query, _ := strings.Cut(rest, "?")
+	user, hosts := "", rest
+	if at := strings.LastIndex(rest, "@"); at >= 0 {
+		user, hosts = rest[:at], rest[at+1:]
+	}
+	name, password, _ := strings.Cut(user, ":")
+	found := []string{user, password, name}
+	for h := range strings.FieldsFuncSeq(hosts, func(r rune) bool { return r == ',' || r == '/' }) {
+		// What stands where a port should be may be the password of a URI without its host.
+		if _, port, ok := strings.Cut(h, ":"); ok && strings.Trim(port, "0123456789") != "" {
+			found = append(found, h, port)
+		}
+	}
+	for option := range strings.SplitSeq(query, "&") {
+		key, value, _ := strings.Cut(strings.ToLower(option), "=")
+		if value != "" && (strings.Contains(key, "password") || strings.Contains(key, "properties")) {
+			found = append(found, option[len(key)+1:])
+		}
+	}
+	for _, f := range found {
+		found = append(found, unescape(f))
+	}
+	found = slices.DeleteFunc(found, func(f string) bool { return f == "" })
+	slices.SortFunc(found, func(a, b string) int { return len(b) - len(a) })
+	return found
 }
 
 func unescape(s string) string {
@@ -158,7 +184,12 @@ func (l *Locker) Close(ctx context.Context) error {
 	if l.client == nil {
 		return nil
 	}
-	if err := l.client.Disconnect(ctx); err != nil && !errors.Is(err, mongo.ErrClientDisconnected) {
+	// Without a deadline of its own: the driver (2.9.3) waits for connections that
+	// are in use in a loop without a pause when the context has one.
+	end, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	defer context.AfterFunc(ctx, cancel)()
+	if err := l.client.Disconnect(end); err != nil && !errors.Is(err, mongo.ErrClientDisconnected) {
 		return fmt.Errorf("closing the MongoDB client: %w", err)
 	}
 	return nil
