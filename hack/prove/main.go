@@ -1,0 +1,68 @@
+//go:build linux
+
+// Command prove runs the whole proof (see internal/prove) and writes its page:
+//
+//	go run ./hack/prove [-loss 200] [-handover 100] [-fresh 20] [-skip 20] [-parallel 8] [-o docs/proof.md]
+//
+// It exits with code 0 only if every trial has passed.
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/mongogate/mongogate/internal/prove"
+)
+
+func main() {
+	plan := prove.Whole
+	flag.IntVar(&plan.Losses, "loss", plan.Losses, "trials of lost leases, all kinds in turn")
+	flag.IntVar(&plan.HandOvers, "handover", plan.HandOvers, "trials of hand-overs to one who waited")
+	flag.IntVar(&plan.Fresh, "fresh", plan.Fresh, "trials of hand-overs to one who came later")
+	flag.IntVar(&plan.Skips, "skip", plan.Skips, "trials of scheduled runs whose winner crashed")
+	flag.IntVar(&plan.Parallel, "parallel", plan.Parallel, "trials at once")
+	page := flag.String("o", "", "write the page with the table to this file")
+	flag.Parse()
+	if flag.NArg() > 0 || plan.Parallel < 1 {
+		flag.Usage()
+		os.Exit(64)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := run(ctx, plan, *page)
+	stop()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "prove:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, plan prove.Plan, page string) (err error) {
+	rig, err := prove.Open(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, rig.Close()) }()
+	fmt.Println(rig.Server.Banner())
+	began := time.Now()
+	results := rig.Run(ctx, plan, os.Stdout)
+	fmt.Print("\n", prove.Table(prove.Counts(results)), "\n", prove.Summary(results), "\n")
+	fmt.Println("in", time.Since(began).Round(time.Second))
+	if !prove.Passed(results) {
+		return errors.New("not every trial has passed")
+	}
+	if page == "" {
+		return nil
+	}
+	var text bytes.Buffer
+	if err := rig.Document(&text, results, time.Now()); err != nil {
+		return err
+	}
+	return os.WriteFile(page, text.Bytes(), 0o644) //nolint:gosec // for all to read
+}

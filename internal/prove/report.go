@@ -1,0 +1,125 @@
+//go:build linux
+
+package prove
+
+import (
+	"fmt"
+	"io"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Count is what came of the trials of one kind.
+type Count struct {
+	Kind           string
+	Trials, Passed int
+	Disturbed      int
+	Excused        int // trials in which two ran, on purpose
+	P50, Slowest   time.Duration
+	Within         time.Duration
+}
+
+// Counts adds results up by kind, in the order in which kinds first appear.
+func Counts(results []Result) []Count {
+	var counts []Count
+	took := map[string][]time.Duration{}
+	for _, r := range results {
+		i := slices.IndexFunc(counts, func(c Count) bool { return c.Kind == r.Kind })
+		if i < 0 {
+			i = len(counts)
+			counts = append(counts, Count{Kind: r.Kind})
+		}
+		c := &counts[i]
+		c.Trials++
+		c.Disturbed += r.Disturbed
+		if r.Excused > 0 {
+			c.Excused++
+		}
+		if r.Err != nil {
+			continue
+		}
+		c.Passed++
+		c.Within = r.Within
+		took[r.Kind] = append(took[r.Kind], r.Took)
+	}
+	for i := range counts {
+		if all := took[counts[i].Kind]; len(all) > 0 {
+			slices.Sort(all)
+			counts[i].P50, counts[i].Slowest = all[len(all)/2], all[len(all)-1]
+		}
+	}
+	return counts
+}
+
+// Passed says whether every trial has.
+func Passed(results []Result) bool {
+	return !slices.ContainsFunc(results, func(r Result) bool { return r.Err != nil })
+}
+
+// Table is counts as a table in Markdown.
+func Table(counts []Count) string {
+	var s strings.Builder
+	fmt.Fprintln(&s, "| kind | trials | passed | p50 | slowest | slowest, share of its bound | bound |")
+	fmt.Fprintln(&s, "|---|---:|---:|---:|---:|---:|---:|")
+	for _, c := range counts {
+		share := "-"
+		if c.Within > 0 {
+			share = fmt.Sprintf("%.0f %%", 100*float64(c.Slowest)/float64(c.Within))
+		}
+		fmt.Fprintf(&s, "| %s | %d | %d | %.2f s | %.2f s | %s | %v |\n", c.Kind, c.Trials, c.Passed, c.P50.Seconds(), c.Slowest.Seconds(), share, c.Within)
+	}
+	return s.String()
+}
+
+// Summary says in a few lines what was proved.
+func Summary(results []Result) string {
+	passed, disturbed, excused := 0, 0, 0
+	for _, c := range Counts(results) {
+		passed += c.Passed
+		disturbed += c.Disturbed
+		excused += c.Excused
+	}
+	return fmt.Sprintf("%d of %d trials passed. Two holders at once: 0 in those that passed, but for %d in which the promise was left on purpose. Disturbed and tried again: %d.",
+		passed, len(results), excused, disturbed)
+}
+
+// Document is the page docs/proof.md.
+func (r *Rig) Document(w io.Writer, results []Result, now time.Time) error {
+	_, err := fmt.Fprintf(w, `# What was proved, and how
+
+Written by `+"`make prove`"+` on %s: %s/%s, %d cores, %s.
+%s
+
+%s
+
+%s
+Every trial is real processes: `+"`mongogate run`"+` with its guard and a workload, a challenger with another state
+directory that waits for the same key, and between the holder and the database a proxy that breaks the connection. A witness that knows nothing of
+locks (internal/witness) reads what the workloads append to a log, and looks in the table of processes for every process that bears a workload's
+mark, whatever it has forked.
+
+**Lost leases** (the first ten rows): the time runs from the moment the last acknowledged renewal was sent, as the lease file says and the proxy
+confirms, to the moment the witness found nothing left of the workload. Its bound is the ttl. The challenger then runs, with a
+higher token, and never beside the holder; "forks twice" goes through five faults in turn (database cut and frozen, gate stopped and killed, guard killed).
+"Ends and leaves a daemon": the daemon ignores SIGTERM, is gone before the lock is free, and the time
+runs from the end of the command at the latest.
+
+**Hand-overs after kill -9** of gate, guard and workload: the time runs from the kill, or from the start of the one who came later, to
+the first line of the next workload. The bound is ttl + grace + one poll + one operation = %v. Nobody took over before ttl + grace of silence.
+
+**Scheduled runs** (`+"`--bucket`"+`): the winner is killed, two contenders in two clusters start; one takes over and runs, the other skips on the proof that it does, a
+third one skips on the record that it did. Nobody skips a run that nobody does.
+
+Timing: ttl %v, heartbeat %v, operation %v, kill budget %v, SIGKILL after %v, grace %v, poll %v: a tenth of what is used in earnest. The share of the bound depends
+on the kill budget more than on the machine: a workload that obeys SIGTERM is gone soon after (ttl − kill budget − drift) / ttl = %.0f %% of the ttl.
+`,
+		now.UTC().Format("2006-01-02"), runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), runtime.Version(),
+		r.Server.Banner(), Table(Counts(results)), Summary(results), handOver,
+		ttl, heartbeat, operation, budget, killAfter, grace, poll, 100*float64(timing().Deadline(0))/float64(ttl))
+	if err != nil {
+		return fmt.Errorf("writing the document: %w", err)
+	}
+	return nil
+}

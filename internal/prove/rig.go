@@ -1,0 +1,106 @@
+//go:build linux
+
+package prove
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+
+	"github.com/mongogate/mongogate/internal/devdb"
+	"github.com/mongogate/mongogate/internal/witness"
+	"github.com/mongogate/mongogate/pkg/gate"
+)
+
+// Binaries are the programs that are tried.
+type Binaries struct{ Mongogate, Witness string }
+
+// Build builds them from the module around the working directory into dir.
+func Build(ctx context.Context, dir string) (Binaries, error) {
+	b := Binaries{Mongogate: filepath.Join(dir, "mongogate"), Witness: filepath.Join(dir, "witness")}
+	for out, pkg := range map[string]string{b.Mongogate: "cmd/sidecar", b.Witness: "hack/witness"} {
+		cmd := exec.CommandContext(ctx, "go", "build", "-o", out, "github.com/mongogate/mongogate/"+pkg) //nolint:gosec // our own
+		if said, err := cmd.CombinedOutput(); err != nil {
+			return b, fmt.Errorf("building %s: %w\n%s", pkg, err, said)
+		}
+	}
+	return b, nil
+}
+
+// database is where the trials' locks are, and what is dropped at the end.
+const database = "mongogate_prove"
+
+// Rig is what the trials share: a server, the binaries, an observer, and a directory.
+type Rig struct {
+	Server *devdb.Server
+	Binaries
+	Dir string
+
+	observer *witness.Observer
+	clock    gate.Clock
+	client   *mongo.Client
+	run      string // makes keys differ from those of another proof on the same server
+}
+
+// Open starts a server and builds the binaries. Close it.
+func Open(ctx context.Context) (r *Rig, err error) {
+	r = &Rig{clock: gate.BootClock(), run: time.Now().UTC().Format("150405.000")}
+	if r.Dir, err = os.MkdirTemp("", "mongogate-prove-"); err != nil {
+		return nil, fmt.Errorf("prove: %w", err)
+	}
+	r.observer = witness.NewObserver()
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, r.Close())
+		}
+	}()
+	if r.Server, err = devdb.Start(ctx, 0); err != nil {
+		return nil, err
+	}
+	if r.Binaries, err = Build(ctx, r.Dir); err != nil {
+		return nil, err
+	}
+	r.client, err = mongo.Connect(options.Client().ApplyURI(r.Server.URI).SetServerSelectionTimeout(10 * time.Second).SetTimeout(10 * time.Second))
+	if err != nil {
+		return nil, fmt.Errorf("prove: connecting: %w", err)
+	}
+	return r, nil
+}
+
+// Close ends the server and removes the directory.
+func (r *Rig) Close() error {
+	var errs []error
+	r.observer.Close()
+	if r.client != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		errs = append(errs, r.client.Database(database).Drop(ctx), r.client.Disconnect(ctx))
+	}
+	if r.Server != nil {
+		errs = append(errs, r.Server.Close())
+	}
+	return errors.Join(append(errs, os.RemoveAll(r.Dir))...)
+}
+
+// locks is the collection of the trials' locks, past all proxies.
+func (r *Rig) locks() *mongo.Collection { return r.client.Database(database).Collection("lock") }
+
+// address is host and port of the server, or of the first that its URI names.
+func (r *Rig) address() string {
+	if a := r.Server.Addr(); a != "" {
+		return a
+	}
+	rest := strings.TrimPrefix(r.Server.URI, "mongodb://")
+	rest, _, _ = strings.Cut(rest, "/")
+	rest = rest[strings.LastIndex(rest, "@")+1:]
+	first, _, _ := strings.Cut(rest, ",")
+	return first
+}

@@ -1,0 +1,236 @@
+//go:build linux
+
+package prove
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+
+	"github.com/mongogate/mongogate/internal/faultproxy"
+	"github.com/mongogate/mongogate/internal/witness"
+	"github.com/mongogate/mongogate/pkg/gate"
+)
+
+// patience ends a trial in which something never happens.
+const patience = 60 * time.Second
+
+// errDisturbed: the lease was lost before the fault.
+var errDisturbed = errors.New("disturbed: the holder had lost its lease before the fault")
+
+// Trial is one history of a few gates around one key.
+type Trial struct {
+	rig    *Rig
+	n      int // which of its kind
+	key    string
+	dir    string
+	log    *witness.Log
+	reader *witness.Reader
+	seen   []witness.Entry
+	gates  []*Gate
+	proxy  *faultproxy.Proxy
+
+	mu      sync.Mutex
+	answers []answer
+}
+
+// answer is a findAndModify of the holder whose reply the proxy has delivered.
+type answer struct{ arrived, delivered time.Duration }
+
+// begin makes a trial with a proxy for its holder. End it.
+func (r *Rig) begin(name string, n int) (*Trial, error) {
+	t := &Trial{rig: r, n: n, key: fmt.Sprintf("%s-%s-%03d", strings.ReplaceAll(name, " ", "-"), r.run, n)}
+	t.dir = filepath.Join(r.Dir, t.key)
+	if err := os.Mkdir(t.dir, 0o700); err != nil {
+		return nil, fmt.Errorf("prove: %w", err)
+	}
+	var err error
+	if t.log, err = witness.Open(t.logPath()); err != nil {
+		return nil, err
+	}
+	t.reader = witness.NewReader(t.logPath())
+	if t.proxy, err = faultproxy.Listen(r.address()); err != nil {
+		return nil, errors.Join(err, t.log.Close())
+	}
+	clock := gate.BootClock()
+	t.proxy.OnAnswer(func(command string, arrived time.Time) {
+		if command != "findAndModify" {
+			return
+		}
+		now := clock.Now()
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		t.answers = append(t.answers, answer{now - time.Since(arrived), now})
+	})
+	return t, nil
+}
+
+func (t *Trial) logPath() string { return filepath.Join(t.dir, "witness") }
+
+// end clears up; the trial has failed if something was left to clear up.
+func (t *Trial) end() error {
+	for _, g := range t.gates {
+		g.Clear()
+	}
+	return errors.Join(t.proxy.Close(), t.log.Close())
+}
+
+// start starts a gate behind the proxy or, the others, past it.
+func (t *Trial) start(id string, behindProxy bool, work witness.Work, flags ...string) (*Gate, error) {
+	uri := t.rig.Server.URI
+	if behindProxy {
+		var err error
+		if uri, err = t.proxy.URI(uri); err != nil {
+			return nil, err
+		}
+	}
+	work.Log = t.logPath()
+	key := t.key
+	if slices.Contains(flags, "--bucket") {
+		key += "@{{.Bucket}}"
+	}
+	g, err := t.rig.StartGate(Order{
+		ID: t.key + "." + id, Key: key, URI: uri, State: filepath.Join(t.dir, "state-"+id), Work: work,
+		Flags: slices.Concat([]string{"--database", database}, timingFlags(), flags),
+	}, t.dir)
+	if err == nil {
+		t.gates = append(t.gates, g)
+	}
+	return g, err
+}
+
+// until waits for a condition.
+func until(ctx context.Context, what string, done func() (bool, error)) error {
+	for {
+		ok, err := done()
+		if ok || err != nil {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("waiting until %s: %w", what, context.Cause(ctx))
+		case <-time.After(15 * time.Millisecond):
+		}
+	}
+}
+
+// line waits for a line of the witness's log.
+func (t *Trial) line(ctx context.Context, what string, wanted func(witness.Entry) bool) (e witness.Entry, err error) {
+	err = until(ctx, what, func() (bool, error) {
+		added, err := t.reader.Next()
+		t.seen = append(t.seen, added...)
+		i := slices.IndexFunc(t.seen, wanted)
+		if i >= 0 {
+			e = t.seen[i]
+		}
+		return i >= 0, err
+	})
+	return e, err
+}
+
+// started waits for a workload's first line.
+func (t *Trial) started(ctx context.Context, g *Gate) (time.Duration, error) {
+	e, err := t.line(ctx, g.ID+" runs", func(e witness.Entry) bool { return e.ID == g.ID && e.Event == witness.Start })
+	return e.At, err
+}
+
+// waits waits until a gate says that it waits for the lock.
+func (t *Trial) waits(ctx context.Context, g *Gate) error {
+	return until(ctx, g.ID+" waits for the lock", func() (bool, error) { return strings.Contains(g.Said(), "waiting for the lock"), nil })
+}
+
+func (t *Trial) gone(ctx context.Context, g *Gate) (time.Duration, error) {
+	return t.rig.observer.AwaitGone(ctx, t.log, t.key, g.ID)
+}
+
+// ends waits for the end of a gate's own process, and for the right code; -1 is a death by signal.
+func (t *Trial) ends(ctx context.Context, g *Gate, code int) error {
+	select {
+	case <-g.Ended():
+	case <-ctx.Done():
+		return fmt.Errorf("waiting for the end of gate %s: %w", g.ID, context.Cause(ctx))
+	}
+	if g.Code() != code {
+		return fmt.Errorf("gate %s ended with code %d, want %d", g.ID, g.Code(), code)
+	}
+	return nil
+}
+
+// stop ends a gate as an operator does, and waits until all of it is gone.
+func (t *Trial) stop(ctx context.Context, g *Gate) error {
+	if err := g.Signal(syscall.SIGTERM); err != nil {
+		return fmt.Errorf("stopping gate %s: %w", g.ID, err)
+	}
+	if _, err := t.gone(ctx, g); err != nil {
+		return err
+	}
+	return t.ends(ctx, g, 128+int(syscall.SIGTERM))
+}
+
+// cleared waits until nothing is left of any gate: no guard that forgot to end.
+func (t *Trial) cleared(ctx context.Context) error {
+	var left []string
+	err := until(ctx, "nothing is left", func() (bool, error) {
+		left = nil
+		for _, g := range t.gates {
+			left = append(left, g.Left()...)
+		}
+		return len(left) == 0, nil
+	})
+	if err != nil {
+		return fmt.Errorf("%w: %s", err, strings.Join(left, ", "))
+	}
+	return nil
+}
+
+// judge is the witness's verdict on the whole trial.
+func (t *Trial) judge() (witness.Verdict, error) {
+	entries, err := witness.Read(t.logPath())
+	if err != nil {
+		return witness.Verdict{}, err
+	}
+	v := witness.Judge(entries)
+	if !v.Clean() {
+		return v, errors.New(strings.Join(v.Faults, "; "))
+	}
+	return v, nil
+}
+
+// story is all there is to know about a trial that failed.
+func (t *Trial) story() string {
+	var s strings.Builder
+	for _, g := range t.gates {
+		fmt.Fprintf(&s, "--- log of gate %s\n%s", g.ID, g.Said())
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	fmt.Fprintln(&s, "--- lock documents")
+	cursor, err := t.rig.locks().Find(ctx, bson.D{{Key: "_id", Value: bson.D{{Key: "$gte", Value: t.key}, {Key: "$lt", Value: t.key + "A"}}}})
+	for err == nil && cursor.Next(ctx) {
+		fmt.Fprintln(&s, cursor.Current)
+	}
+	if err != nil {
+		fmt.Fprintln(&s, err)
+	}
+	fmt.Fprintln(&s, "--- witness's log, beats left out between others")
+	entries, err := witness.Read(t.logPath())
+	if err != nil {
+		fmt.Fprintln(&s, err)
+	}
+	for i, e := range entries {
+		if i > 0 && i+1 < len(entries) && e.Event == witness.Beat && entries[i-1].Event == e.Event && entries[i+1].Event == e.Event {
+			continue
+		}
+		fmt.Fprintf(&s, "%v %s %s token %d pid %d %s %s\n", e.At, e.Event, e.ID, e.Token, e.PID, e.Beside, e.Note)
+	}
+	return s.String()
+}
