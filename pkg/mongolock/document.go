@@ -85,6 +85,11 @@ func (d *document) python() bool { return d.Locked && d.nonce == "" && d.State !
 // decode understands as much as it can of a stored document and lists what is wrong with it. It never fails.
 func decode(raw bson.Raw) *document {
 	d := &document{v: Format}
+	if err := raw.Validate(); err != nil {
+		// The driver's accessors panic on such bytes.
+		d.State, d.problems = "unreadable", []string{fmt.Sprintf("it is no BSON: %v", err)}
+		return d
+	}
 	p := parser{raw: raw, doc: d}
 	d.Key = p.str("_id")
 	d.Locked = p.boolean("locked")

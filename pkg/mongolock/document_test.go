@@ -126,24 +126,45 @@ func FuzzDecode(f *testing.F) {
 	f.Add([]byte(encode(f, oursWith(bson.M{"holder": "x", "history": bson.A{int32(1), "x"}}))))
 	f.Add([]byte{5, 0, 0, 0, 0})
 	f.Add([]byte{})
-	f.Fuzz(func(t *testing.T, raw []byte) {
-		d := decode(bson.Raw(raw))
-		if s := d.silence(); s < 0 || s > 2*maxSpan || s > 0 && (s < d.ttl || s < d.grace) {
-			t.Errorf("silence %v of ttl %v and grace %v", s, d.ttl, d.grace)
+	f.Fuzz(func(t *testing.T, raw []byte) { usable(t, decode(bson.Raw(raw))) })
+}
+
+// FuzzDecodeField puts any value of any type into one field of a document that is right otherwise.
+func FuzzDecodeField(f *testing.F) {
+	for i := range 19 {
+		f.Add(uint8(i), byte(bson.TypeString), []byte{2, 0, 0, 0, 'x', 0})
+		f.Add(uint8(i), byte(bson.TypeInt64), []byte{0, 0, 0, 0, 0, 0, 0, 0x80})
+		f.Add(uint8(i), byte(bson.TypeDateTime), []byte{255, 255, 255, 255, 255, 255, 255, 0x7f})
+		f.Add(uint8(i), byte(bson.TypeNull), []byte{})
+	}
+	f.Fuzz(func(t *testing.T, field uint8, kind byte, value []byte) {
+		doc := oursWith(bson.M{"done": bson.D{}, "revoked": "A", "purgeAt": bson.DateTime(0)})
+		doc[int(field)%len(doc)].Value = bson.RawValue{Type: bson.Type(kind), Value: value}
+		raw, err := bson.Marshal(doc)
+		if err != nil {
+			return // not to be stored
 		}
-		if d.State == "" {
-			t.Error("no state")
-		}
-		if d.ours() && d.python() {
-			t.Error("ours and Python's at once")
-		}
-		w, _ := newWatch()
-		w.saw("k", d)
-		w.ripe("k")
-		_ = d.heldLine()
-		_ = (&DoneError{Info: d.Info}).Error()
-		if _, err := json.Marshal(d.Info); err != nil && !strings.Contains(err.Error(), "year outside") {
-			t.Error(err)
-		}
+		usable(t, decode(raw))
 	})
+}
+
+func usable(t *testing.T, d *document) {
+	t.Helper()
+	if s := d.silence(); s < 0 || s > 2*maxSpan || s > 0 && (s < d.ttl || s < d.grace) {
+		t.Errorf("silence %v of ttl %v and grace %v", s, d.ttl, d.grace)
+	}
+	if d.State == "" {
+		t.Error("no state")
+	}
+	if d.ours() && d.python() {
+		t.Error("ours and Python's at once")
+	}
+	w, _ := newWatch()
+	w.saw("k", d)
+	w.ripe("k")
+	_ = d.heldLine()
+	_ = (&DoneError{Info: d.Info}).Error()
+	if _, err := json.Marshal(d.Info); err != nil && !strings.Contains(err.Error(), "year outside") {
+		t.Error(err)
+	}
 }
