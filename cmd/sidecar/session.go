@@ -18,6 +18,7 @@ import (
 	"github.com/mongogate/mongogate/internal/config"
 	"github.com/mongogate/mongogate/internal/holder"
 	"github.com/mongogate/mongogate/internal/observe"
+	"github.com/mongogate/mongogate/internal/proctree"
 	"github.com/mongogate/mongogate/internal/serve"
 	"github.com/mongogate/mongogate/internal/statedir"
 	"github.com/mongogate/mongogate/pkg/gate"
@@ -42,6 +43,10 @@ type session struct {
 func newSession(w world, s *config.Settings, needDir bool) (*session, error) {
 	log, err := logger(w, s)
 	if err != nil {
+		return nil, err
+	}
+	// The URI may be in our environment: /proc shows it to nobody from here on.
+	if err := proctree.HideMemory(); err != nil {
 		return nil, err
 	}
 	ses := &session{s: s, log: log, clock: gate.BootClock(), metrics: observe.NewMetrics(version())}
