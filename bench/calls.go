@@ -7,12 +7,14 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
 
 	"github.com/mongogate/mongogate/internal/devdb"
+	"github.com/mongogate/mongogate/internal/faultproxy"
 	"github.com/mongogate/mongogate/pkg/mongolock"
 )
 
@@ -51,11 +53,10 @@ func (b blocks) add(t timings) {
 
 // callResult is what was measured on one server.
 type callResult struct {
-	banner   string
-	goal     float64           // the largest ratio to a bare findAndModify
+	target
 	took     map[string]blocks // by contestant
 	commands map[string]timings
-	peers    []string
+	others   []string
 }
 
 const (
@@ -71,15 +72,52 @@ const callLimit = 100 * time.Second
 // cycles, in an order drawn anew for each; within a block ours and the bare one alternate call by call.
 func (b *bench) calls(ctx context.Context) error {
 	for _, s := range b.both() {
-		if err := b.callsOn(ctx, s); err != nil {
+		t := target{uri: s.URI, banner: s.Banner(), goal: 1.5, blocks: b.size.blocks, peers: true}
+		if s.Kind != devdb.Engine {
+			t.goal = 1.15 // a commit is durable or replicated there
+		}
+		if err := b.callsOn(ctx, t); err != nil {
 			return fmt.Errorf("%s: %w", s.Name, err)
 		}
+	}
+	if b.first.Kind == devdb.Engine {
+		return b.callsFar(ctx)
 	}
 	return nil
 }
 
-func (b *bench) callsOn(ctx context.Context, s *devdb.Server) (err error) {
-	client, err := connect(s.URI, nil)
+// target is a server that calls are measured on.
+type target struct {
+	uri, banner string
+	goal        float64 // the largest ratio to a bare findAndModify
+	blocks      int
+	peers       bool
+}
+
+// farTrip is how much longer a call takes to the far server: about what a majority's commit takes.
+const farTrip = 4 * time.Millisecond
+
+// callsFar measures on the engine once more, through a proxy that holds
+// everything back. A commit costs the engine nothing, and its distance nothing
+// either; no pod has such a database, and where a call takes some milliseconds anyway
+// the pipeline weighs less.
+func (b *bench) callsFar(ctx context.Context) (err error) {
+	proxy, err := faultproxy.Listen(b.first.Addr())
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, proxy.Close()) }()
+	proxy.Delay(farTrip / 2)
+	uri, err := proxy.URI(b.first.URI)
+	if err != nil {
+		return err
+	}
+	name, rest, _ := strings.Cut(b.first.Banner(), " (")
+	return b.callsOn(ctx, target{uri: uri, banner: fmt.Sprintf("%s, %v away (%s", name, farTrip, rest), goal: 1.15, blocks: (b.size.blocks + 3) / 4})
+}
+
+func (b *bench) callsOn(ctx context.Context, t target) (err error) {
+	client, err := connect(t.uri, nil)
 	if err != nil {
 		return err
 	}
@@ -89,11 +127,8 @@ func (b *bench) callsOn(ctx context.Context, s *devdb.Server) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, p.ours.close(context.WithoutCancel(ctx))) }()
-	r := &callResult{banner: s.Banner(), goal: 1.5, took: map[string]blocks{oursName: {}, bareName: {}}, commands: map[string]timings{}}
-	if s.Kind != devdb.Engine {
-		r.goal = 1.15 // a commit is durable or replicated there, and dwarfs the pipeline
-	}
-	if r.commands[oursName], err = countOurs(ctx, s.URI); err != nil {
+	r := &callResult{target: t, took: map[string]blocks{oursName: {}, bareName: {}}, commands: map[string]timings{}}
+	if r.commands[oursName], err = countOurs(ctx, t.uri); err != nil {
 		return err
 	}
 	turns := []func() error{func() error {
@@ -107,7 +142,11 @@ func (b *bench) callsOn(ctx context.Context, s *devdb.Server) (err error) {
 		r.took[bareName].add(its)
 		return nil
 	}}
-	for _, peer := range b.startPeers(ctx, s.URI) {
+	var peers []*peer
+	if t.peers {
+		peers = b.startPeers(ctx, t.uri)
+	}
+	for _, peer := range peers {
 		defer func() { err = errors.Join(err, peer.close()) }()
 		if _, err := peer.ask("run 5"); err != nil { // its connections and indexes are there after that
 			return err
@@ -115,7 +154,7 @@ func (b *bench) callsOn(ctx context.Context, s *devdb.Server) (err error) {
 		if r.commands[peer.name], err = peer.ask("count"); err != nil {
 			return err
 		}
-		r.peers = append(r.peers, peer.name)
+		r.others = append(r.others, peer.name)
 		r.took[peer.name] = blocks{}
 		turns = append(turns, func() error {
 			t, err := peer.ask(fmt.Sprintf("run %d", b.size.cycles))
@@ -124,7 +163,7 @@ func (b *bench) callsOn(ctx context.Context, s *devdb.Server) (err error) {
 		})
 	}
 	until := time.Now().Add(callLimit)
-	for i := 0; i < b.size.blocks && time.Now().Before(until); i++ {
+	for i := 0; i < t.blocks && time.Now().Before(until); i++ {
 		for _, turn := range rand.Perm(len(turns)) {
 			if err := turns[turn](); err != nil {
 				return err

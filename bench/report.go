@@ -87,13 +87,13 @@ func (c *callResult) write(p *page) {
 			fmt.Sprintf("%.2f", x.middle), fmt.Sprintf("%.2f–%.2f", x.p10, x.p90), fmt.Sprintf("%.2f–%.2f", x.low, x.high))
 	}
 	p.line("")
-	if len(c.peers) == 0 {
+	if len(c.others) == 0 {
 		return
 	}
 	p.line("The same by other libraries, in the same blocks. The ratio is theirs to ours: above 1 they take longer.\n")
 	p.table("call", "library", "commands", "p50 ms", "p99 ms", "ratio to ours", "p10–p90 of blocks")
 	for _, op := range []string{acquire, refused, renew, release} {
-		for _, peer := range c.peers {
+		for _, peer := range c.others {
 			x := compare(c.took[peer][op], took[op])
 			a := flat(c.took[peer][op])
 			p.row(names[op], peer, number(c.commands[peer][op]), decimal(median(a)), decimal(quantile(a, 0.99)),
