@@ -277,19 +277,32 @@ func TestTerminateReachesStoppedProcesses(t *testing.T) {
 	r.untilFile("asked")
 }
 
-// A chain of processes, each of which lives only to start the next in a new
-// session: a list of them is out of date when it is made.
+// Chains of processes, each of which lives only to start the next: a list of them is out of date when it is made.
 func TestKillCatchesAMovingTarget(t *testing.T) {
-	s := shell(`"$0" "$0" & echo up >"$DIR/up"; while :; do sleep 0.05; done`)
-	s.Args = append(s.Args, script(t, `echo >>"$DIR/hops"; setsid "$1" "$1" & exit 0`))
-	r := start(t, s)
-	r.next("start")
-	r.untilFile("up")
-	until(t, patience, "the chain is running", func() bool { return len(r.read("hops")) > 20 })
-	r.order("kill")
-	r.next("gone")
-	if left := r.left(); len(left) > 0 {
-		t.Errorf("left after the evidence: %v", left)
+	for name, end := range map[string]func(*rig){
+		"by gate and guard": func(r *rig) { r.order("kill"); r.next("gone") },
+		"by the guard":      func(r *rig) { r.signalGate(syscall.SIGKILL); r.untilGone(300*time.Millisecond + slack) },
+		"by the gate":       func(r *rig) { r.signal(r.guard(), syscall.SIGKILL); r.next("broken"); r.next("gone") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := shell(`"$0" "$0" & "$0" "$0" & "$0" "$0" & echo up >"$DIR/up"; while :; do sleep 0.05; done`)
+			s.Args = append(s.Args, script(t, `trap '' TERM
+			hop() {
+				echo >>"$DIR/hops"
+				n=$((n+1)); [ $n -lt 900 ] || exec "$1" "$1" # a shell recurses a thousand times at most
+				hop "$1" & exit 0
+			}
+			hop "$1"`))
+			r := start(t, s)
+			r.next("start")
+			r.untilFile("up")
+			until(t, patience, "the chains are running", func() bool { return len(r.read("hops")) > 50 })
+			end(r)
+			hops := len(r.read("hops"))
+			if left := r.left(); len(left) > 0 || len(r.read("hops")) != hops {
+				t.Errorf("left after the evidence: %v", left)
+			}
+		})
 	}
 }
 

@@ -55,6 +55,12 @@ func TestStuckPID1(t *testing.T) {
 	if err := unix.PtraceSeize(command); err != nil {
 		t.Fatal(err)
 	}
+	defer func() { // nobody else can end what a failed test leaves
+		if t.Failed() {
+			_ = r.gate.Process.Kill()
+			_, _ = unix.Wait4(command, nil, unix.WALL, nil)
+		}
+	}()
 	asked := now()
 	r.order("kill")
 	e := r.next("stuck")

@@ -55,7 +55,7 @@ func atTerminalWithOutput(_, terminal *os.File) func(*exec.Cmd) {
 // Of proc_pid_stat(5): 5 is the process group, 8 the foreground group of the terminal.
 const atKeyboard = `
 trap 'echo int >>"$DIR/int"' INT
-cat /proc/self/status >"$DIR/status" # a child shows it: the shell itself blocks signals while it forks
+while read -r line; do echo "$line"; done </proc/$$/status >"$DIR/status" # not by a child: the shell blocks signals while it forks
 set -- $(cat /proc/$$/stat)
 echo $5 $8 >>"$DIR/groups"
 echo $$ >"$DIR/up"

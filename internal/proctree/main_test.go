@@ -73,9 +73,20 @@ func subreaper(command []string) int {
 			return fail("reap", err)
 		}
 		if empty {
-			fmt.Println("seen", len(seen), "empty")
+			fmt.Println("seen", len(seen), "empty", childless())
 			return 0
 		}
 		time.Sleep(time.Millisecond)
 	}
+}
+
+// childless asks /proc, zombies included.
+func childless() bool {
+	all, err := Scan()
+	for _, p := range all {
+		if p.PPID == os.Getpid() {
+			return false
+		}
+	}
+	return err == nil
 }

@@ -107,11 +107,12 @@ func KillAll(ctx context.Context, root int, spare ...int) error {
 
 // Backoff is the pause between two scans for what has been killed already:
 // short at first, for a process is mostly gone within a millisecond, and then
-// longer, so that one that the kernel cannot end does not cost a core.
+// longer, so that one that the kernel cannot end does not cost a core. A tree
+// that moves on as fast as it is killed takes some passes, so it stays short.
 type Backoff struct{ last time.Duration }
 
-// Next is 1 ms, then doubles up to 64 ms.
+// Next is 1 ms, then doubles up to 16 ms.
 func (b *Backoff) Next() time.Duration {
-	b.last = min(max(2*b.last, time.Millisecond), 64*time.Millisecond)
+	b.last = min(max(2*b.last, time.Millisecond), 16*time.Millisecond)
 	return b.last
 }
