@@ -9,6 +9,7 @@ import (
 	"os/signal"
 	"runtime"
 	"strconv"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -100,7 +101,7 @@ func newWatch(s spec, command []string) (*watch, error) {
 		spec: s, command: command,
 		control: controlFD, status: statusFD, children: children,
 		clock: gate.BootClock(),
-		stop:  newStop(durationOf(s.KillAfter)),
+		stop:  newStop(time.Duration(s.KillAfter)),
 	}, nil
 }
 

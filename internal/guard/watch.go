@@ -214,5 +214,3 @@ func (w *watch) report(reason int64, why string) {
 	w.tell(record{Kind: kindStopping, Value: reason})
 	go fmt.Fprintf(os.Stderr, "mongogate guard %d: %s: the command and everything it has started is stopped\n", os.Getpid(), why)
 }
-
-func durationOf(nanoseconds int64) time.Duration { return time.Duration(nanoseconds) }

@@ -55,9 +55,6 @@ func (p Process) Alive() bool {
 	}
 }
 
-// Stopped says that the process was stopped, by a signal or a tracer.
-func (p Process) Stopped() bool { return p.State == 'T' || p.State == 't' }
-
 // Look reads one process. The error is an [fs.ErrNotExist] where there is none.
 func Look(pid int) (Process, error) {
 	stat, err := os.ReadFile(procPath(pid, "stat"))

@@ -74,7 +74,7 @@ func TestLook(t *testing.T) {
 	if err := p.Signal(syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}
-	until(t, "stopped", func() bool { now, err := Look(p.PID); return err == nil && now.Stopped() })
+	until(t, "stopped", func() bool { now, err := Look(p.PID); return err == nil && now.State == 'T' })
 	if _, err := Look(1 << 30); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("look at nobody: %v", err)
 	}
