@@ -15,6 +15,7 @@
 // Two holders at once are let pass only where the promise was left on purpose
 // (force-release --now, a deleted document), and are counted apart.
 //
-// A trial whose lease is lost before the fault (a machine so busy that a
-// renewal fails) says nothing about the fault: it is counted as disturbed and tried again.
+// A trial whose lease is lost before the fault, or whose challenger loses it
+// before its workload runs (a machine so busy that a renewal fails), says nothing about
+// the fault: it is counted as disturbed and tried again, three times at most.
 package prove

@@ -20,8 +20,8 @@ import (
 
 // Order says how a gate is started.
 type Order struct {
-	// ID names the workload for the witness, Key what is locked.
-	ID, Key string
+	// ID names the workload for the witness, Key what is locked, Owner who is shown as holder.
+	ID, Key, Owner string
 	// URI leads to the database, State is the state directory: gates with different ones are on different machines.
 	URI, State string
 	// Flags of mongogate run, besides key and state directory.
@@ -42,7 +42,7 @@ type Gate struct {
 // StartGate starts a gate, its log in dir. It is killed when the caller's process ends.
 func (b Binaries) StartGate(o Order, dir string) (*Gate, error) {
 	g := &Gate{Order: o, log: filepath.Join(dir, o.ID+".log"), ended: make(chan struct{})}
-	args := append([]string{"run", "--key", o.Key, "--state-dir", o.State, "--owner", o.ID}, o.Flags...)
+	args := append([]string{"run", "--key", o.Key, "--state-dir", o.State, "--owner", o.Owner}, o.Flags...)
 	key, _, _ := strings.Cut(o.Key, "@")
 	// The marks are set behind the gate, so that gate and guard do not bear them.
 	args = append(args, "--", "env", witness.EnvID+"="+o.ID, witness.EnvKey+"="+key, b.Witness)
@@ -78,10 +78,20 @@ func (g *Gate) PID() int { return g.cmd.Process.Pid }
 // Signal sends a signal to the gate's own process.
 func (g *Gate) Signal(sig syscall.Signal) error { return g.cmd.Process.Signal(sig) }
 
-// Ended is closed when the gate's own process has ended; Code is its exit code then, -1 after a signal.
+// Ended is closed when the gate's own process has ended.
 func (g *Gate) Ended() <-chan struct{} { return g.ended }
 
-// Code is the exit code of a gate that has ended.
+// HasEnded says so without waiting.
+func (g *Gate) HasEnded() bool {
+	select {
+	case <-g.ended:
+		return true
+	default:
+		return false
+	}
+}
+
+// Code is the exit code of a gate that has ended, -1 after a signal.
 func (g *Gate) Code() int { return g.cmd.ProcessState.ExitCode() }
 
 // Said is what it has logged so far.
@@ -142,9 +152,7 @@ func (g *Gate) Lease() (statedir.Lease, error) {
 // Left names what still lives of a gate that should be gone.
 func (g *Gate) Left() []string {
 	var left []string
-	select {
-	case <-g.ended:
-	default:
+	if !g.HasEnded() {
 		left = append(left, fmt.Sprintf("gate %s (process %d)", g.ID, g.PID()))
 	}
 	if p, err := proctree.Look(g.guard.PID); g.guard.PID != 0 && err == nil && p.Start == g.guard.Start && p.Alive() {
@@ -159,9 +167,7 @@ func (g *Gate) Left() []string {
 // Clear ends what is left, whatever state it is in.
 func (g *Gate) Clear() {
 	for {
-		select {
-		case <-g.ended:
-		default:
+		if !g.HasEnded() {
 			_ = g.Signal(syscall.SIGKILL)
 		}
 		if g.guard.PID != 0 {

@@ -42,10 +42,11 @@ func takeOver(waiting bool) func(context.Context, *Trial) (Measure, error) {
 				return m, err
 			}
 		}
-		runs, err := t.started(ctx, b)
+		first, err := t.started(ctx, b)
 		if err != nil {
 			return m, err
 		}
+		runs := first.At
 		m.Took, m.Within = runs-from, handOver
 		if silent := runs - t.lastArrival(killed); silent < ttl+grace {
 			return m, fmt.Errorf("taken over after %v of silence, sooner than ttl + grace", silent)

@@ -12,16 +12,16 @@ import (
 // long enough for two busy cores not to break what is not broken: between the
 // SIGKILL and the ttl there are 600 ms for the kernel to end the tree and for the
 // observer to see it (two looks, 20 ms apart), where the defaults (kill budget ttl/6,
-// SIGKILL at three quarters of it) would leave 155 ms of the same ttl. A renewal may take 600 ms, and
-// two in a row may fail.
+// SIGKILL at three quarters of it) would leave 200 ms of the same ttl. A call may take
+// 900 ms, and one renewal may fail; a guard has as long to start and to confirm.
 const (
-	ttl       = 3 * time.Second
-	heartbeat = 600 * time.Millisecond
-	operation = 600 * time.Millisecond
+	ttl       = 4 * time.Second
+	heartbeat = 900 * time.Millisecond
+	operation = 900 * time.Millisecond
 	budget    = time.Second
 	killAfter = 400 * time.Millisecond
-	grace     = 500 * time.Millisecond
-	poll      = 500 * time.Millisecond
+	grace     = 600 * time.Millisecond
+	poll      = 600 * time.Millisecond
 )
 
 // timing is the same for the arithmetic of deadlines.

@@ -25,7 +25,7 @@ import (
 const patience = 60 * time.Second
 
 // errDisturbed: the lease was lost before the fault.
-var errDisturbed = errors.New("disturbed: the holder had lost its lease before the fault")
+var errDisturbed = errors.New("disturbed: a lease was lost before the fault, or before the workload ran")
 
 // Trial is one history of a few gates around one key.
 type Trial struct {
@@ -99,7 +99,7 @@ func (t *Trial) start(id string, behindProxy bool, work witness.Work, flags ...s
 		key += "@{{.Bucket}}"
 	}
 	g, err := t.rig.StartGate(Order{
-		ID: t.key + "." + id, Key: key, URI: uri, State: filepath.Join(t.dir, "state-"+id), Work: work,
+		ID: t.key + "." + id, Owner: id, Key: key, URI: uri, State: filepath.Join(t.dir, "state-"+id), Work: work,
 		Flags: slices.Concat([]string{"--database", database}, timingFlags(), flags),
 	}, t.dir)
 	if err == nil {
@@ -123,24 +123,41 @@ func until(ctx context.Context, what string, done func() (bool, error)) error {
 	}
 }
 
+// find looks for a line of the witness's log.
+func (t *Trial) find(wanted func(witness.Entry) bool) (e witness.Entry, ok bool, err error) {
+	added, err := t.reader.Next()
+	t.seen = append(t.seen, added...)
+	i := slices.IndexFunc(t.seen, wanted)
+	if i >= 0 {
+		e = t.seen[i]
+	}
+	return e, i >= 0, err
+}
+
 // line waits for a line of the witness's log.
 func (t *Trial) line(ctx context.Context, what string, wanted func(witness.Entry) bool) (e witness.Entry, err error) {
-	err = until(ctx, what, func() (bool, error) {
-		added, err := t.reader.Next()
-		t.seen = append(t.seen, added...)
-		i := slices.IndexFunc(t.seen, wanted)
-		if i >= 0 {
-			e = t.seen[i]
-		}
-		return i >= 0, err
+	err = until(ctx, what, func() (ok bool, err error) {
+		e, ok, err = t.find(wanted)
+		return ok, err
 	})
 	return e, err
 }
 
-// started waits for a workload's first line.
-func (t *Trial) started(ctx context.Context, g *Gate) (time.Duration, error) {
-	e, err := t.line(ctx, g.ID+" runs", func(e witness.Entry) bool { return e.ID == g.ID && e.Event == witness.Start })
-	return e.At, err
+// started waits for a workload's first line. A gate that loses its lease
+// before that is one that the machine was too busy for, not what is tried.
+func (t *Trial) started(ctx context.Context, g *Gate) (e witness.Entry, err error) {
+	err = until(ctx, g.ID+" runs", func() (ok bool, err error) {
+		ended := g.HasEnded() // before the look: its last line counts
+		e, ok, err = t.find(func(e witness.Entry) bool { return e.ID == g.ID && e.Event == witness.Start })
+		if ended && !ok && err == nil {
+			err = fmt.Errorf("gate %s ended with code %d before its workload ran", g.ID, g.Code())
+			if g.Code() == lost {
+				err = fmt.Errorf("%w: %w", errDisturbed, err)
+			}
+		}
+		return ok, err
+	})
+	return e, err
 }
 
 // waits waits until a gate says that it waits for the lock.
