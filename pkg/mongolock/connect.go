@@ -4,9 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/url"
-	"slices"
-	"strings"
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/mongo"
@@ -14,7 +11,6 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/readconcern"
 	"go.mongodb.org/mongo-driver/v2/mongo/readpref"
 	"go.mongodb.org/mongo-driver/v2/mongo/writeconcern"
-	"go.mongodb.org/mongo-driver/v2/x/mongo/driver/connstring"
 )
 
 // The names that the Python library uses when nothing else is said.
@@ -43,13 +39,6 @@ func Connect(uri string, opts Options) (*Locker, error) {
 	return l, nil
 }
 
-// CheckURI reports what is wrong with a connection string, without connecting
-// and without repeating any secret of it.
-func CheckURI(uri string) error {
-	_, err := clientOptions(uri)
-	return err
-}
-
 func newClient(uri string, o Options) (*mongo.Client, error) {
 	c, err := clientOptions(uri)
 	if err != nil {
@@ -71,97 +60,9 @@ func newClient(uri string, o Options) (*mongo.Client, error) {
 	}
 	client, err := mongo.Connect(c)
 	if err != nil {
-		return nil, fmt.Errorf("%w: MongoDB client: %s", ErrConfig, redact(err, uri))
+		return nil, fmt.Errorf("%w: MongoDB client: %s", ErrConfig, withhold(err, uri))
 	}
 	return client, nil
-}
-
-func clientOptions(uri string) (*options.ClientOptions, error) {
-	bad := func(format string, args ...any) error {
-		return fmt.Errorf("%w: MongoDB URI: "+format, append([]any{ErrConfig}, args...)...)
-	}
-	if uri == "" {
-		return nil, bad("empty; want mongodb://HOST[:PORT][,HOST…]/?replicaSet=NAME or mongodb+srv://HOST/")
-	}
-	// An SRV name is looked up by the client when it connects; what can be checked now is checked as a plain string.
-	plain := uri
-	if rest, ok := strings.CutPrefix(uri, "mongodb+srv://"); ok {
-		plain = "mongodb://" + rest
-	}
-	cs, err := connstring.Parse(plain)
-	if err != nil {
-		return nil, bad("%s", redact(err, uri))
-	}
-	var errs []error
-	if cs.WNumberSet {
-		errs = append(errs, bad("w=%d: a lock needs w=majority; leave w out", cs.WNumber))
-	}
-	if cs.WString != "" && cs.WString != "majority" {
-		errs = append(errs, bad("w=%s: a lock needs w=majority; leave w out", cs.WString))
-	}
-	if cs.JSet && !cs.J {
-		errs = append(errs, bad("journal=false: a lock needs the journal; leave it out"))
-	}
-	if len(errs) > 0 {
-		return nil, errors.Join(errs...)
-	}
-	c := options.Client().ApplyURI(uri)
-	if err := c.Validate(); err != nil {
-		return nil, bad("%s", redact(err, uri))
-	}
-	return c, nil
-}
-
-// redact gives the error's text without anything that stands in the URI's user part or its query.
-func redact(err error, uri string) string {
-	s := err.Error()
-	if strings.Contains(s, "escape") {
-		// The driver quotes the bytes after a percent sign, which may be the password's.
-		return "a percent sign in it is not followed by two hexadecimal digits; write % in names and passwords as %25"
-	}
-	for _, secret := range secrets(uri) {
-		s = strings.ReplaceAll(s, secret, "xxxxx")
-	}
-	return strings.ReplaceAll(s, uri, "the URI")
-}
-
-// secrets are the parts of a URI that may be secret, also where it is cut
-// short or its parts are in the wrong place; longer ones first.
-func secrets(uri string) []string {
-	_, rest, _ := strings.Cut(uri, "://")
-	rest, query, _ := strings.Cut(rest, "?")
-	user, hosts := "", rest
-	if at := strings.LastIndex(rest, "@"); at >= 0 {
-		user, hosts = rest[:at], rest[at+1:]
-	}
-	name, password, _ := strings.Cut(user, ":")
-	found := []string{user, password, name}
-	for h := range strings.FieldsFuncSeq(hosts, func(r rune) bool { return r == ',' || r == '/' }) {
-		// What stands where a port should be may be the password of a URI without its host.
-		if _, port, ok := strings.Cut(h, ":"); ok && strings.Trim(port, "0123456789") != "" {
-			found = append(found, h, port)
-		}
-	}
-	for option := range strings.SplitSeq(query, "&") {
-		key, value, _ := strings.Cut(strings.ToLower(option), "=")
-		if value != "" && (strings.Contains(key, "password") || strings.Contains(key, "properties")) {
-			found = append(found, option[len(key)+1:])
-		}
-	}
-	for _, f := range found {
-		found = append(found, unescape(f))
-	}
-	found = slices.DeleteFunc(found, func(f string) bool { return f == "" })
-	slices.SortFunc(found, func(a, b string) int { return len(b) - len(a) })
-	return found
-}
-
-func unescape(s string) string {
-	u, err := url.QueryUnescape(s)
-	if err != nil {
-		return ""
-	}
-	return u
 }
 
 // decisive is the handle that decides: writes acknowledged by a majority that

@@ -18,7 +18,7 @@ import (
 // kills one, or wants sign-in, starts one of its own (see startServer).
 var shared struct {
 	mu      sync.Mutex
-	started map[devdb.Kind]*devdb.Server
+	started []*devdb.Server // the server of choice, and the other one once it was needed
 }
 
 func TestMain(m *testing.M) { os.Exit(run(m)) }
@@ -42,24 +42,32 @@ func SharedServer(need devdb.Need) (*devdb.Server, error) {
 	defer cancel()
 	shared.mu.Lock()
 	defer shared.mu.Unlock()
+	if len(shared.started) == 0 {
+		if err := start(ctx, 0); err != nil {
+			return nil, err
+		}
+	}
+	if missing := shared.started[0].Missing(need); len(missing) > 0 && len(shared.started) == 1 {
+		if err := start(ctx, need); err != nil {
+			return nil, err
+		}
+	}
 	for _, s := range shared.started {
 		if len(s.Missing(need)) == 0 {
 			return s, nil
 		}
 	}
+	return shared.started[len(shared.started)-1], nil
+}
+
+func start(ctx context.Context, need devdb.Need) error {
 	s, err := devdb.Start(ctx, need)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	fmt.Println(s.Banner())
-	if shared.started == nil {
-		shared.started = map[devdb.Kind]*devdb.Server{}
-	}
-	if old := shared.started[s.Kind]; old != nil {
-		return old, s.Close()
-	}
-	shared.started[s.Kind] = s
-	return s, nil
+	shared.started = append(shared.started, s)
+	return nil
 }
 
 // sharedServer skips the test by name where even the second server lacks something.

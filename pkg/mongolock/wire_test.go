@@ -359,7 +359,9 @@ func TestP6_ReleaseReplyDroppedOnTheWire(t *testing.T) {
 func TestP5_ServerKilledAndRestarted(t *testing.T) {
 	s := startServer(t, devdb.Restart)
 	w := newWire(t, s)
-	l := w.connect(t, s.URI, func(o *Options) { o.Timing = Timing{TTL: 20 * time.Second, Heartbeat: 500 * time.Millisecond, Operation: 2 * time.Second} })
+	l := w.connect(t, s.URI, func(o *Options) {
+		o.Timing = Timing{TTL: 20 * time.Second, Heartbeat: 500 * time.Millisecond, Operation: 2 * time.Second}
+	})
 	lease, err := l.Try(t.Context(), "key")
 	got(t, lease, err)
 	if err := s.Kill(); err != nil {

@@ -1,0 +1,156 @@
+package mongolock
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"strings"
+
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+	"go.mongodb.org/mongo-driver/v2/x/mongo/driver/connstring"
+)
+
+// CheckURI reports what is wrong with a connection string, without connecting
+// or looking anything up, and without repeating any secret of it.
+func CheckURI(uri string) error {
+	bad := func(format string, args ...any) error {
+		return fmt.Errorf("%w: MongoDB URI: "+format, append([]any{ErrConfig}, args...)...)
+	}
+	if uri == "" {
+		return bad("empty; want mongodb://HOST[:PORT][,HOST…]/?replicaSet=NAME or mongodb+srv://HOST/")
+	}
+	if err := syntax(uri); err != nil {
+		// The driver quotes what it does not understand, which may be a secret: let it complain of a string without any.
+		if err = syntax(harmless(uri)); err == nil {
+			return bad("its user name, password or a secret option is not written as a URI wants it: in them, write %% as %%25, @ as %%40, : as %%3A, / as %%2F")
+		}
+		return bad("%v", err)
+	}
+	cs, err := connstring.Parse(plain(uri))
+	if err != nil {
+		return bad("cannot be parsed") // syntax has found nothing wrong with it
+	}
+	var errs []error
+	if cs.WNumberSet {
+		errs = append(errs, bad("w=%d: a lock needs w=majority; leave w out", cs.WNumber))
+	}
+	if cs.WString != "" && cs.WString != "majority" {
+		errs = append(errs, bad("w=%s: a lock needs w=majority; leave w out", cs.WString))
+	}
+	if cs.JSet && !cs.J {
+		errs = append(errs, bad("journal=false: a lock needs the journal; leave it out"))
+	}
+	return errors.Join(errs...)
+}
+
+const srv = "mongodb+srv://"
+
+// plain is the string without the look-up of its hosts, so that the rest of it can be checked.
+func plain(uri string) string {
+	if rest, ok := strings.CutPrefix(uri, srv); ok {
+		return "mongodb://" + rest
+	}
+	return uri
+}
+
+// syntax is the driver's opinion of a string, before any look-up.
+func syntax(uri string) error {
+	cs, err := connstring.ParseAndValidate(plain(uri))
+	if err != nil {
+		return err
+	}
+	if strings.HasPrefix(uri, srv) {
+		_, port, _ := net.SplitHostPort(cs.Hosts[0])
+		if len(cs.Hosts) != 1 || port != "" {
+			return errors.New("mongodb+srv wants one host name without a port")
+		}
+	}
+	return options.Client().ApplyURI(plain(uri)).Validate()
+}
+
+// clientOptions are the driver's, for a string that has passed CheckURI. An SRV name is looked up here.
+func clientOptions(uri string) (*options.ClientOptions, error) {
+	c := options.Client().ApplyURI(uri)
+	err := c.Validate()
+	if dns := (*net.DNSError)(nil); errors.As(err, &dns) {
+		return nil, fmt.Errorf("%w: looking up the hosts of the MongoDB URI: %w", ErrUnknown, dns)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%w: MongoDB URI: %s", ErrConfig, withhold(err, uri))
+	}
+	return c, nil
+}
+
+// secretOptions are those whose values are, or may contain, secrets, in lower case.
+var secretOptions = map[string]bool{ //nolint:gochecknoglobals // a constant table
+	"authmechanismproperties": true, "tlscertificatekeyfilepassword": true, "sslclientcertificatekeypassword": true,
+	"proxyusername": true, "proxypassword": true,
+}
+
+// harmless is the string with everything replaced that may be a secret.
+func harmless(uri string) string {
+	scheme, rest, ok := strings.Cut(uri, "://")
+	if !ok {
+		return "no scheme"
+	}
+	hosts, query, asked := strings.Cut(rest, "?")
+	if at := strings.LastIndex(hosts, "@"); at >= 0 {
+		user := "user"
+		if strings.Contains(hosts[:at], ":") {
+			user = "user:password"
+		}
+		hosts = user + hosts[at:]
+	} else if at := strings.LastIndex(query, "@"); at >= 0 {
+		// A question mark in the password, more likely than an @ in an option.
+		hosts, query, asked = strings.Cut("user:password"+query[at:], "?")
+	} else if strings.Contains(hosts, ":") && !strings.Contains(hosts, "/") {
+		// Perhaps a user and a password whose host was forgotten.
+		hosts, _, _ = strings.Cut(hosts, ":")
+		hosts += ":port"
+	}
+	var options []string
+	for option := range strings.SplitSeq(query, "&") {
+		name, value, ok := strings.Cut(option, "=")
+		switch {
+		case !ok && option != "":
+			option = "option"
+		case secretOptions[strings.ToLower(name)] && strings.Contains(value, ":"):
+			option = name + "=NAME:value"
+		case secretOptions[strings.ToLower(name)]:
+			option = name + "=value"
+		}
+		options = append(options, option)
+	}
+	out := scheme + "://" + hosts
+	if asked {
+		out += "?" + strings.Join(options, "&")
+	}
+	return out
+}
+
+// withhold is an error's text, unless there is a secret of the string in it.
+func withhold(err error, uri string) string {
+	_, rest, _ := strings.Cut(uri, "://")
+	secrets := []string{uri}
+	if at := strings.LastIndex(rest, "@"); at >= 0 {
+		_, password, _ := strings.Cut(rest[:at], ":")
+		secrets = append(secrets, password)
+		if u, err := url.QueryUnescape(password); err == nil {
+			secrets = append(secrets, u)
+		}
+	}
+	for option := range strings.SplitSeq(rest[strings.Index(rest, "?")+1:], "&") {
+		name, value, _ := strings.Cut(option, "=")
+		if secretOptions[strings.ToLower(name)] {
+			_, property, _ := strings.Cut(value, ":")
+			secrets = append(secrets, value, property)
+		}
+	}
+	for _, s := range secrets {
+		if s != "" && strings.Contains(err.Error(), s) {
+			return "the driver refuses it, in words that contain a secret of the URI"
+		}
+	}
+	return err.Error()
+}
