@@ -74,7 +74,7 @@ func (r *run) guardEnded(exit proctree.Exit) (proved bool) {
 		return false // by our own hand, most likely: it was in the way
 	}
 	r.kill()
-	r.reportBroken(&GuardDiedError{Status: syscall.WaitStatus(exit.Status)})
+	r.reportBroken(&DiedError{Status: syscall.WaitStatus(exit.Status)})
 	return false
 }
 
@@ -87,10 +87,10 @@ func (r *run) adopted(exit proctree.Exit) {
 	}
 }
 
-// GuardDiedError is what Broken receives when the guard has ended before its time.
-type GuardDiedError struct{ Status syscall.WaitStatus }
+// DiedError is what Broken receives when the guard has ended before its time.
+type DiedError struct{ Status syscall.WaitStatus }
 
-func (e *GuardDiedError) Error() string {
+func (e *DiedError) Error() string {
 	if e.Status.Signaled() {
 		return "the guard was killed: " + e.Status.Signal().String()
 	}

@@ -121,7 +121,7 @@ func closeOnExec() error {
 }
 
 // wakeOnChild gives a descriptor that becomes readable when a child has ended.
-func wakeOnChild() (fd int, err error) {
+func wakeOnChild() (fd int32, err error) {
 	var ends [2]int
 	if err := unix.Pipe2(ends[:], unix.O_CLOEXEC|unix.O_NONBLOCK); err != nil {
 		return 0, fmt.Errorf("make the wake-up pipe: %w", err)
@@ -133,5 +133,5 @@ func wakeOnChild() (fd int, err error) {
 			_, _ = unix.Write(ends[1], []byte{0}) // a full pipe wakes as well
 		}
 	}()
-	return ends[0], nil
+	return int32(ends[0]), nil
 }

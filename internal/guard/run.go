@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"sync"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -69,6 +70,10 @@ func startRun(w *Workload, g gate.Grant) (*run, error) {
 		w: w, control: control[1],
 		status:    os.NewFile(uintptr(status[0]), "guard status"),
 		statusEnd: make(chan struct{}), evidence: make(chan struct{}),
+	}
+	if err := r.status.SetReadDeadline(time.Time{}); err != nil { // it is how silence is noticed
+		closeAll(control[0], control[1], status[1])
+		return nil, errors.Join(fmt.Errorf("watch the status pipe: %w", err), r.status.Close())
 	}
 	r.lapse = newLapse(w.command.Confirm, r.status.SetReadDeadline)
 	r.tell(kindDeadline, int64(g.Deadline))
@@ -179,6 +184,7 @@ func (r *run) hear(rec record) {
 		log.V(1).Info("command ended", "code", codeOf(syscall.WaitStatus(rec.Value)))
 	case kindStopping:
 		log.Info("the guard stops the command on its own", "deadlinePassed", rec.Value == reasonDeadline)
+	default:
 	}
 }
 
@@ -200,6 +206,7 @@ func (r *run) note(rec record) {
 	case kindEmpty:
 		h.empty = true
 		r.lapse.stop()
+	default: // no status
 	}
 }
 

@@ -32,10 +32,10 @@ func Signals() ([]os.Signal, error) {
 	for sig := syscall.Signal(1); sig <= lastSignal; sig++ {
 		switch sig {
 		case unix.SIGURG, unix.SIGCHLD, unix.SIGPIPE, unix.SIGTTIN, unix.SIGTTOU:
-			continue
-		}
-		if catchable(sig) && !ignored.Has(sig) {
-			all = append(all, sig)
+		default:
+			if catchable(sig) && !ignored.Has(sig) {
+				all = append(all, sig)
+			}
 		}
 	}
 	return all, nil

@@ -27,9 +27,10 @@ type watch struct {
 	spec    spec
 	command []string
 
-	control, status, children int
-	clock                     gate.Clock
-	stop                      *stop
+	control, children int32 // what poll(2) watches
+	status            int
+	clock             gate.Clock
+	stop              *stop
 
 	gateGone   bool
 	starting   bool // the command has been started, or could not be
@@ -64,7 +65,7 @@ func (w *watch) listen() {
 	if w.gateGone {
 		return
 	}
-	records, err := drain(w.control)
+	records, err := drain(int(w.control))
 	now := w.clock.Now()
 	deadline, newest := time.Duration(0), uint64(0)
 	for _, r := range records {
@@ -100,6 +101,7 @@ func (w *watch) obey(r record, now time.Duration) {
 		w.stop.by(now, now)
 	case kindForward:
 		w.forward(syscall.Signal(r.Value))
+	default: // deadlines are judged together
 	}
 }
 
@@ -178,9 +180,9 @@ func (w *watch) sleep(killing bool) {
 	} else if w.stop.at(now) == orderTerminate && !w.terminated {
 		return
 	}
-	fds := []unix.PollFd{{Fd: int32(w.children), Events: unix.POLLIN}}
+	fds := []unix.PollFd{{Fd: w.children, Events: unix.POLLIN}}
 	if !w.gateGone {
-		fds = append(fds, unix.PollFd{Fd: int32(w.control), Events: unix.POLLIN})
+		fds = append(fds, unix.PollFd{Fd: w.control, Events: unix.POLLIN})
 	}
 	millis := int((pause + time.Millisecond - 1) / time.Millisecond)
 	if _, err := unix.Poll(fds, millis); err != nil && !errors.Is(err, unix.EINTR) {
@@ -188,7 +190,7 @@ func (w *watch) sleep(killing bool) {
 	}
 	var buf [64]byte
 	for {
-		if n, err := unix.Read(w.children, buf[:]); n <= 0 && !errors.Is(err, unix.EINTR) {
+		if n, err := unix.Read(int(w.children), buf[:]); n <= 0 && !errors.Is(err, unix.EINTR) {
 			return
 		}
 	}

@@ -48,11 +48,8 @@ const (
 	reasonGateGone
 )
 
-func (r record) bytes() []byte {
-	b := make([]byte, 0, recordSize)
-	b = binary.NativeEndian.AppendUint64(b, uint64(r.Kind))
-	b = binary.NativeEndian.AppendUint64(b, r.Seq)
-	return binary.NativeEndian.AppendUint64(b, uint64(r.Value))
+func (r record) bytes() ([]byte, error) {
+	return binary.Append(make([]byte, 0, recordSize), binary.NativeEndian, r)
 }
 
 // decode cuts what one read brought into records.
@@ -60,13 +57,9 @@ func decode(b []byte) ([]record, error) {
 	if len(b)%recordSize != 0 {
 		return nil, fmt.Errorf("%d bytes are no whole number of records", len(b))
 	}
-	var records []record
-	for ; len(b) > 0; b = b[recordSize:] {
-		records = append(records, record{
-			Kind:  kind(binary.NativeEndian.Uint64(b)),
-			Seq:   binary.NativeEndian.Uint64(b[8:]),
-			Value: int64(binary.NativeEndian.Uint64(b[16:])),
-		})
+	records := make([]record, len(b)/recordSize)
+	if _, err := binary.Decode(b, binary.NativeEndian, records); err != nil {
+		return nil, err
 	}
 	return records, nil
 }
@@ -74,8 +67,12 @@ func decode(b []byte) ([]record, error) {
 // send writes to a non-blocking pipe. A full pipe (EAGAIN) takes nothing: the
 // missing confirmation will tell.
 func send(fd int, r record) error {
+	b, err := r.bytes()
+	if err != nil {
+		return err
+	}
 	for {
-		_, err := unix.Write(fd, r.bytes())
+		_, err := unix.Write(fd, b)
 		if !errors.Is(err, unix.EINTR) {
 			return err
 		}

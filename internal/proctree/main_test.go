@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-func init() {
+func init() { //nolint:gochecknoinits // only here are we sure to be on the main thread
 	if len(os.Args) > 1 && os.Args[1] == "__headless" {
 		runtime.LockOSThread() // in init this is the main thread, and stays so
 	}

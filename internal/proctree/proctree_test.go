@@ -244,9 +244,9 @@ func TestIgnored(t *testing.T) {
 
 func TestBackoff(t *testing.T) {
 	var b Backoff
-	for _, want := range []time.Duration{1, 2, 4, 8, 16, 16} {
-		if got := b.Next(); got != want*time.Millisecond {
-			t.Errorf("pause %v, want %v", got, want*time.Millisecond)
+	for _, want := range []time.Duration{1e6, 2e6, 4e6, 8e6, 16e6, 16e6} {
+		if got := b.Next(); got != want {
+			t.Errorf("pause %v, want %v", got, want)
 		}
 	}
 }
