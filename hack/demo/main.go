@@ -3,7 +3,7 @@
 // Command demo is the show: real processes compete for a real lock in a real
 // database, are killed and frozen, and a witness outside says at the end what it saw.
 //
-//	go run ./hack/demo
+//	go run ./hack/demo [-binary bin/mongogate]
 //
 // It exits with code 0 only if the witness's log proves every step, and leaves
 // no process behind, whatever becomes of it.
@@ -12,6 +12,7 @@ package main
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"os"
 	"os/signal"
@@ -27,8 +28,10 @@ import (
 )
 
 func main() {
+	binary := flag.String("binary", "", "the mongogate that is shown; empty builds one")
+	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
-	err := run(ctx, newPaper(os.Stdout))
+	err := run(ctx, newPaper(os.Stdout), *binary)
 	interrupted := ctx.Err() != nil
 	stop()
 	switch {
@@ -44,7 +47,7 @@ func main() {
 // database is where the show's locks are. It is dropped before and after.
 const database = "mongogate_demo"
 
-func run(ctx context.Context, p *paper) (err error) {
+func run(ctx context.Context, p *paper, binary string) (err error) {
 	p.title("Mongogate: one workload at a time, wherever it runs")
 	dir, err := os.MkdirTemp("", "mongogate-demo-")
 	if err != nil {
@@ -52,14 +55,14 @@ func run(ctx context.Context, p *paper) (err error) {
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 
-	p.text("Building, and starting a database (fetched first, if there is none) ...")
+	p.text("Starting a database (fetched first, if there is none) ...")
 	server, err := devdb.Start(ctx, 0)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, server.Close()) }()
 	p.text(server.Banner())
-	binaries, err := prove.Build(ctx, dir)
+	binaries, err := prove.Build(ctx, dir, binary)
 	if err != nil {
 		return err
 	}

@@ -2,7 +2,7 @@
 
 // Command prove runs the whole proof (see internal/prove) and writes its page:
 //
-//	go run ./hack/prove [-loss 200] [-handover 100] [-fresh 20] [-skip 20] [-parallel 8] [-o docs/proof.md]
+//	go run ./hack/prove [-loss 200] [-handover 100] [-fresh 20] [-skip 20] [-parallel 8] [-binary bin/mongogate] [-out docs/proof.md]
 //
 // It exits with code 0 only if every trial has passed.
 package main
@@ -28,14 +28,15 @@ func main() {
 	flag.IntVar(&plan.Fresh, "fresh", plan.Fresh, "trials of hand-overs to one who came later")
 	flag.IntVar(&plan.Skips, "skip", plan.Skips, "trials of scheduled runs whose winner crashed")
 	flag.IntVar(&plan.Parallel, "parallel", plan.Parallel, "trials at once")
-	page := flag.String("o", "", "write the page with the table to this file")
+	binary := flag.String("binary", "", "the mongogate that is tried; empty builds one")
+	page := flag.String("out", "", "write the page with the table to this file")
 	flag.Parse()
 	if flag.NArg() > 0 || plan.Parallel < 1 {
 		flag.Usage()
 		os.Exit(64)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx, plan, *page)
+	err := run(ctx, plan, *binary, *page)
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "prove:", err)
@@ -43,8 +44,8 @@ func main() {
 	}
 }
 
-func run(ctx context.Context, plan prove.Plan, page string) (err error) {
-	rig, err := prove.Open(ctx)
+func run(ctx context.Context, plan prove.Plan, binary, page string) (err error) {
+	rig, err := prove.Open(ctx, binary)
 	if err != nil {
 		return err
 	}

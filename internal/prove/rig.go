@@ -23,10 +23,20 @@ import (
 // Binaries are the programs that are tried.
 type Binaries struct{ Mongogate, Witness string }
 
-// Build builds them from the module around the working directory into dir.
-func Build(ctx context.Context, dir string) (Binaries, error) {
-	b := Binaries{Mongogate: filepath.Join(dir, "mongogate"), Witness: filepath.Join(dir, "witness")}
-	for out, pkg := range map[string]string{b.Mongogate: "cmd/sidecar", b.Witness: "hack/witness"} {
+// Build builds them from the module around the working directory into dir. A
+// mongogate that is there is taken as it is; "" builds one.
+func Build(ctx context.Context, dir, mongogate string) (Binaries, error) {
+	b := Binaries{Witness: filepath.Join(dir, "witness")}
+	build := map[string]string{b.Witness: "hack/witness"}
+	var err error
+	if b.Mongogate, err = filepath.Abs(mongogate); err != nil {
+		return b, fmt.Errorf("finding %s: %w", mongogate, err)
+	}
+	if mongogate == "" {
+		b.Mongogate = filepath.Join(dir, "mongogate")
+		build[b.Mongogate] = "cmd/sidecar"
+	}
+	for out, pkg := range build {
 		cmd := exec.CommandContext(ctx, "go", "build", "-o", out, "github.com/mongogate/mongogate/"+pkg) //nolint:gosec // our own
 		if said, err := cmd.CombinedOutput(); err != nil {
 			return b, fmt.Errorf("building %s: %w\n%s", pkg, err, said)
@@ -50,8 +60,8 @@ type Rig struct {
 	run      string // makes keys differ from those of another proof on the same server
 }
 
-// Open starts a server and builds the binaries. Close it.
-func Open(ctx context.Context) (r *Rig, err error) {
+// Open starts a server and builds the binaries, mongogate only if none is named. Close it.
+func Open(ctx context.Context, mongogate string) (r *Rig, err error) {
 	r = &Rig{clock: gate.BootClock(), run: time.Now().UTC().Format("150405.000")}
 	if r.Dir, err = os.MkdirTemp("", "mongogate-prove-"); err != nil {
 		return nil, fmt.Errorf("prove: %w", err)
@@ -65,7 +75,7 @@ func Open(ctx context.Context) (r *Rig, err error) {
 	if r.Server, err = devdb.Start(ctx, 0); err != nil {
 		return nil, err
 	}
-	if r.Binaries, err = Build(ctx, r.Dir); err != nil {
+	if r.Binaries, err = Build(ctx, r.Dir, mongogate); err != nil {
 		return nil, err
 	}
 	r.client, err = mongo.Connect(options.Client().ApplyURI(r.Server.URI).SetServerSelectionTimeout(10 * time.Second).SetTimeout(10 * time.Second))
