@@ -13,6 +13,7 @@ import (
 	"github.com/mongogate/mongogate/internal/config"
 	"github.com/mongogate/mongogate/internal/statedir"
 	"github.com/mongogate/mongogate/pkg/gate"
+	"github.com/mongogate/mongogate/pkg/mongolock"
 )
 
 func newInit(w world) *cobra.Command {
@@ -51,6 +52,9 @@ func (ses *session) leaveToSidecar(lease gate.Lease) error {
 	l := statedir.Lease{Key: lease.Key(), Holder: ses.s.Owner, Token: lease.Token(), Deadline: lease.Deadline(), KillBudget: budget(ses.s).Kill, Open: true}
 	if err := ses.dir.WriteLease(l); err != nil {
 		return &exit{exitFailed, fmt.Errorf("leaving the lease to the sidecar: %w", err)}
+	}
+	if held, ok := lease.(mongolock.Held); ok {
+		held.Leave()
 	}
 	return nil
 }

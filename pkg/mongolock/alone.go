@@ -14,6 +14,8 @@ type Held interface {
 	gate.Lease
 	// Held is true while the lease may be relied on, computed at the moment of asking.
 	Held() bool
+	// Leave stops renewing and gives nothing back: somebody else adopts the lease.
+	Leave()
 }
 
 // Pair is the lease of a bucket together with that of its job, so that no two

@@ -279,15 +279,7 @@ func (s *Lease) Release(ctx context.Context) error { return s.Finish(ctx, gate.R
 // FailedHold, leaves a done record. It asks until the store acknowledges or ctx ends;
 // [*LostError] says that the store no longer had the lease.
 func (s *Lease) Finish(ctx context.Context, outcome gate.Outcome) error {
-	s.mu.Lock()
-	s.finished = true
-	s.mu.Unlock()
-	s.end(ErrFinished)
-	if s.renewal != nil {
-		s.renewal()
-	}
-	s.loops.Wait()
-
+	s.Leave()
 	e := &ending{nonce: s.nonce, purge: s.locker.opts.Keep, done: s.locker.record(outcome)}
 	for tries := 0; ; tries++ {
 		// Counted over all calls of Finish: a number that has been written before would write nothing.
