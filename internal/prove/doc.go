@@ -16,6 +16,7 @@
 // (force-release --now, a deleted document), and are counted apart.
 //
 // A trial whose lease is lost before the fault, or whose challenger loses it
-// before its workload runs (a machine so busy that a renewal fails), says nothing about
-// the fault: it is counted as disturbed and tried again, three times at most.
+// (a machine so busy that renewals fail), says nothing about the fault, and neither does a
+// bound that was missed while the machine let nobody run, see [stalls]: these are counted as disturbed and
+// tried again, three times at most. No disturbance excuses an overlap or a token.
 package prove

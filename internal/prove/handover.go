@@ -47,7 +47,7 @@ func takeOver(waiting bool) func(context.Context, *Trial) (Measure, error) {
 			return m, err
 		}
 		runs := first.At
-		m.Took, m.Within = runs-from, handOver
+		m, late := t.took(from, runs, handOver, "the challenger's workload ran")
 		if silent := runs - t.lastArrival(killed); silent < ttl+grace {
 			return m, fmt.Errorf("taken over after %v of silence, sooner than ttl + grace", silent)
 		}
@@ -63,7 +63,7 @@ func takeOver(waiting bool) func(context.Context, *Trial) (Measure, error) {
 		if _, err := t.judge(); err != nil {
 			return m, err
 		}
-		return m, m.check("the challenger's workload ran")
+		return m, late
 	}
 }
 
@@ -143,7 +143,7 @@ func skip(ctx context.Context, t *Trial) (m Measure, err error) {
 	if err != nil {
 		return m, err
 	}
-	m.Took, m.Within = first.At-from, handOver
+	m, late := t.took(from, first.At, handOver, "somebody ran it")
 	runner, other := b, c
 	if first.ID == c.ID {
 		runner, other = c, b
@@ -173,7 +173,7 @@ func skip(ctx context.Context, t *Trial) (m Measure, err error) {
 	if len(v.Runs) != 2 || v.Of(runner.ID).Ended == 0 {
 		return m, fmt.Errorf("%d workloads ran, want the one that crashed and one that ended well", len(v.Runs))
 	}
-	return m, m.check("somebody ran it")
+	return m, late
 }
 
 func skipped(g *Gate) error {

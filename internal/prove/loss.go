@@ -128,7 +128,7 @@ func (l loss) try(ctx context.Context, t *Trial) (m Measure, err error) {
 	if l.strike == nil {
 		sent = min(sent, fault) // renewals go on while the daemon is stopped
 	}
-	m.Took, m.Within = gone-sent, ttl
+	m, late := t.took(sent, gone, ttl, "after the last acknowledged renewal had been sent, the workload was verified gone")
 	if err := t.handedOver(ctx, l, a, b); err != nil {
 		return m, err
 	}
@@ -140,7 +140,7 @@ func (l loss) try(ctx context.Context, t *Trial) (m Measure, err error) {
 	if v.Excused > 0 && !l.excused {
 		return m, fmt.Errorf("%d overlaps were excused, nothing was to be", v.Excused)
 	}
-	return m, m.check("the workload was verified gone, after the last acknowledged renewal had been sent,")
+	return m, late
 }
 
 // happens brings the fault about and returns the instant before it.
@@ -209,6 +209,9 @@ func (t *Trial) beatsOn(ctx context.Context, g *Gate) error {
 		return err
 	}
 	if err := until(ctx, g.ID+" renews", func() (bool, error) {
+		if g.HasEnded() {
+			return false, t.ends(ctx, g, 0)
+		}
 		now, err := g.Lease()
 		return now.Deadline > before.Deadline, err
 	}); err != nil {

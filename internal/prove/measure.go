@@ -23,9 +23,16 @@ func (m Measure) Share() float64 {
 	return float64(m.Took) / float64(m.Within)
 }
 
-func (m Measure) check(what string) error {
-	if m.Took > m.Within {
-		return fmt.Errorf("%s %v later, and must within %v", what, m.Took, m.Within)
+// took measures from one instant to another, and says whether that is within
+// the bound.
+func (t *Trial) took(from, to, within time.Duration, what string) (Measure, error) {
+	m := Measure{Took: to - from, Within: within}
+	if m.Took <= within {
+		return m, nil
 	}
-	return nil
+	err := fmt.Errorf("%s %v later, and must within %v", what, m.Took, within)
+	if t.rig.stalls.during(from, to) {
+		err = fmt.Errorf("%w: the machine stood still, and %w", errDisturbed, err)
+	}
+	return m, err
 }

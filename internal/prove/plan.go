@@ -34,8 +34,9 @@ type Result struct {
 	Kind string
 	Measure
 	Err error
-	// Disturbed is how often it had to be tried again.
+	// Disturbed is how often it had to be tried again, Why is the last reason.
 	Disturbed int
+	Why       error
 	// Story is all there is to know, of a failed one.
 	Story string
 }
@@ -115,6 +116,7 @@ func (r *Rig) try(ctx context.Context, t task) (res Result) {
 		if !errors.Is(res.Err, errDisturbed) {
 			return res
 		}
+		res.Why = res.Err
 	}
 	return res
 }
@@ -128,6 +130,11 @@ func (r *Rig) once(ctx context.Context, t task, attempt int) (m Measure, story s
 	ctx, cancel := context.WithTimeoutCause(ctx, patience, fmt.Errorf("not in %v", patience))
 	defer cancel()
 	m, err = t.try(ctx, trial)
+	if errors.Is(err, errDisturbed) {
+		if worse := trial.aftermath(ctx); worse != nil {
+			err = fmt.Errorf("%v; and then: %w", err, worse) //nolint:errorlint // no longer a disturbance
+		}
+	}
 	if err != nil {
 		story = trial.story() // before everything is cleared away
 	}
@@ -141,7 +148,7 @@ func (res Result) print(out io.Writer, done, all, n int) {
 	}
 	note := ""
 	if res.Disturbed > 0 {
-		note = fmt.Sprintf("  (disturbed %d times before)", res.Disturbed)
+		note = fmt.Sprintf("  (tried again %d times: %v)", res.Disturbed, res.Why)
 	}
 	if res.Excused > 0 {
 		note += "  (two ran, on purpose)"

@@ -56,6 +56,7 @@ type Rig struct {
 
 	observer *witness.Observer
 	clock    gate.Clock
+	stalls   *stalls
 	client   *mongo.Client
 	run      string // makes keys differ from those of another proof on the same server
 }
@@ -66,7 +67,7 @@ func Open(ctx context.Context, mongogate string) (r *Rig, err error) {
 	if r.Dir, err = os.MkdirTemp("", "mongogate-prove-"); err != nil {
 		return nil, fmt.Errorf("prove: %w", err)
 	}
-	r.observer = witness.NewObserver()
+	r.observer, r.stalls = witness.NewObserver(), watchStalls(r.clock)
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, r.Close())
@@ -89,6 +90,7 @@ func Open(ctx context.Context, mongogate string) (r *Rig, err error) {
 func (r *Rig) Close() error {
 	var errs []error
 	r.observer.Close()
+	r.stalls.close()
 	if r.client != nil {
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 		defer cancel()

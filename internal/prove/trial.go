@@ -24,8 +24,8 @@ import (
 // patience ends a trial in which something never happens.
 const patience = 60 * time.Second
 
-// errDisturbed: the lease was lost before the fault.
-var errDisturbed = errors.New("disturbed: a lease was lost before the fault, or before the workload ran")
+// errDisturbed is a trial that says nothing about its fault, see the package comment.
+var errDisturbed = errors.New("disturbed: a lease was lost without a fault of ours")
 
 // Trial is one history of a few gates around one key.
 type Trial struct {
@@ -150,9 +150,8 @@ func (t *Trial) started(ctx context.Context, g *Gate) (e witness.Entry, err erro
 		ended := g.HasEnded() // before the look: its last line counts
 		e, ok, err = t.find(func(e witness.Entry) bool { return e.ID == g.ID && e.Event == witness.Start })
 		if ended && !ok && err == nil {
-			err = fmt.Errorf("gate %s ended with code %d before its workload ran", g.ID, g.Code())
-			if g.Code() == lost {
-				err = fmt.Errorf("%w: %w", errDisturbed, err)
+			if err = t.ends(ctx, g, -1); err == nil {
+				err = fmt.Errorf("gate %s ended before its workload ran", g.ID)
 			}
 		}
 		return ok, err
@@ -170,16 +169,21 @@ func (t *Trial) gone(ctx context.Context, g *Gate) (time.Duration, error) {
 }
 
 // ends waits for the end of a gate's own process, and for the right code; -1 is a death by signal.
+// A lock lost by who should have kept it is a disturbance.
 func (t *Trial) ends(ctx context.Context, g *Gate, code int) error {
 	select {
 	case <-g.Ended():
 	case <-ctx.Done():
 		return fmt.Errorf("waiting for the end of gate %s: %w", g.ID, context.Cause(ctx))
 	}
-	if g.Code() != code {
-		return fmt.Errorf("gate %s ended with code %d, want %d", g.ID, g.Code(), code)
+	if g.Code() == code {
+		return nil
 	}
-	return nil
+	err := fmt.Errorf("gate %s ended with code %d, want %d", g.ID, g.Code(), code)
+	if g.Code() == lost {
+		err = fmt.Errorf("%w: %w", errDisturbed, err)
+	}
+	return err
 }
 
 // stop ends a gate as an operator does, and waits until all of it is gone.
@@ -220,6 +224,31 @@ func (t *Trial) judge() (witness.Verdict, error) {
 		return v, errors.New(strings.Join(v.Faults, "; "))
 	}
 	return v, nil
+}
+
+// aftermath clears a disturbed trial away and judges it all the same: no
+// disturbance excuses two holders.
+func (t *Trial) aftermath(ctx context.Context) error {
+	for _, g := range t.gates {
+		g.Clear()
+	}
+	entries, err := witness.Read(t.logPath())
+	if err != nil {
+		return err
+	}
+	for _, g := range t.gates {
+		of := func(event string) func(witness.Entry) bool {
+			return func(e witness.Entry) bool { return e.ID == g.ID && e.Event == event }
+		}
+		if !slices.ContainsFunc(entries, of(witness.Start)) || slices.ContainsFunc(entries, of(witness.Gone)) {
+			continue
+		}
+		if _, err := t.gone(ctx, g); err != nil {
+			return err
+		}
+	}
+	_, err = t.judge()
+	return err
 }
 
 // story is all there is to know about a trial that failed.
