@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 )
 
@@ -161,6 +162,7 @@ func (l *Locker) acquire(ctx context.Context, r *request) (*Lease, error) {
 		var (
 			d   *document
 			err error
+			cut = l.cutShort(ctx)
 		)
 		if try {
 			var lease *Lease
@@ -178,9 +180,13 @@ func (l *Locker) acquire(ctx context.Context, r *request) (*Lease, error) {
 		try = false
 
 		pause := l.jitter()
+		answered := store == nil && last != nil // by the call before
 		if store = err; err != nil {
 			if refused(err) || errors.Is(err, ErrConfig) || errors.Is(err, errNonce) {
 				return nil, err
+			}
+			if answered && cut && isTimeout(err) {
+				store = nil // the end of the waiting cut the call short, not the store
 			}
 		} else if last, err = l.judge(r, d); err != nil {
 			return nil, err
@@ -194,6 +200,16 @@ func (l *Locker) acquire(ctx context.Context, r *request) (*Lease, error) {
 			return nil, &WaitError{Key: r.key, Held: last, Store: store, Cause: cause}
 		}
 	}
+}
+
+// cutShort says whether ctx ends before a call that begins now has had its time.
+func (l *Locker) cutShort(ctx context.Context) bool {
+	end, ok := ctx.Deadline()
+	return ok && time.Until(end) < l.opts.Timing.Operation
+}
+
+func isTimeout(err error) bool {
+	return mongo.IsTimeout(err) || errors.Is(err, context.DeadlineExceeded)
 }
 
 // ended is why nothing more is to be asked for ctx, or nil.
