@@ -24,6 +24,7 @@ type Workload struct {
 	mu      sync.Mutex
 	current *run // nil before Start and after Gone
 	closed  bool
+	asked   syscall.Signal // a request to stop that came before there was anything to stop
 	runs    sync.WaitGroup
 }
 
@@ -59,6 +60,10 @@ func (w *Workload) Start(g gate.Grant) {
 		return
 	}
 	drainBroken(w.broken) // of the run before
+	if w.asked != 0 {
+		w.report(gate.Ended{Code: exitSignal + int(w.asked)})
+		return
+	}
 	if w.command.Clock.Now() >= g.Deadline {
 		w.report(gate.Ended{Code: exitNotExecutable, Err: errLate})
 		return
@@ -105,13 +110,19 @@ func (w *Workload) Kill() {
 // Forward gives a signal that the gate has received to the command's main
 // process. After SIGTERM, SIGINT, SIGHUP or SIGQUIT the command's end is no
 // longer unasked. When the main process has ended and its tree is waited for,
-// those four end the tree.
+// those four end the tree; before anything runs, they keep it from being started.
 func (w *Workload) Forward(sig os.Signal) {
 	number, ok := sig.(syscall.Signal)
 	if !ok || !catchable(number) {
 		return
 	}
-	if r := w.running(); r != nil {
+	w.mu.Lock()
+	r := w.current
+	if r == nil && asksToStop(number) {
+		w.asked = number
+	}
+	w.mu.Unlock()
+	if r != nil {
 		r.forward(number)
 	}
 }

@@ -115,6 +115,7 @@ func (g *Gate) Run(ctx context.Context) Result {
 			// Go's timers stand still while the machine is suspended: look at the clock at least once a second.
 			timer = time.After(min(max(wake-g.cfg.Clock.Now(), 0), time.Second))
 		}
+		var events []Event
 		var e Event
 		select {
 		case m := <-g.events:
@@ -125,17 +126,22 @@ func (g *Gate) Run(ctx context.Context) Result {
 		case err := <-g.cfg.Workload.Broken():
 			e = Event{Kind: Broken, Reason: err.Error()}
 		case ended := <-g.cfg.Workload.Gone():
+			// A workload that ended because its guard died was lost, whichever is heard first.
+			select {
+			case err := <-g.cfg.Workload.Broken():
+				events = append(events, Event{Kind: Broken, Reason: err.Error()})
+			default:
+			}
 			e = Event{Kind: Gone, Ended: ended}
 			g.result.Ended = ended
 		case <-stop:
 		case <-timer:
 		}
-		events := []Event{e}
 		if stop != nil && ctx.Err() != nil {
 			// Whoever asked comes first: a lease that arrives in the same moment starts nothing.
-			stop, events = nil, []Event{{Kind: Stop}, e}
+			stop, events = nil, append(events, Event{Kind: Stop})
 		}
-		for _, e := range events {
+		for _, e := range append(events, e) {
 			g.mu.Lock()
 			actions := g.machine.Step(g.cfg.Clock.Now(), e)
 			g.mu.Unlock()
@@ -157,8 +163,6 @@ func (g *Gate) do(ctx context.Context, acquire func(), actions []Action) (end bo
 		if a.Kind == Shut && state == Lost {
 			g.result.Lost = a.Reason
 		}
-		// Readiness first: it is the machine's state, and observers hear of it before anything else is done.
-		g.cfg.Observe(Change{State: state, Action: a.Kind, Grant: grant, Reason: a.Reason})
 		switch a.Kind {
 		case Open:
 			w.Start(grant)
@@ -176,10 +180,13 @@ func (g *Gate) do(ctx context.Context, acquire func(), actions []Action) (end bo
 		case Wait:
 			g.tasks.Go(acquire)
 		case Exit:
-			return true
+			end = true
 		}
+		// Readiness is the machine's state and needs no telling. Observers hear of
+		// what has been done: one whose log hangs does not hold up a signal.
+		g.cfg.Observe(Change{State: state, Action: a.Kind, Grant: grant, Reason: a.Reason})
 	}
-	return false
+	return end
 }
 
 // message is an event with what came with it.
