@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"sync"
 
 	"golang.org/x/sys/unix"
 )
@@ -17,11 +18,18 @@ import (
 // ErrBusy says that another process holds the flock.
 var ErrBusy = errors.New("another gate on this machine holds the state directory")
 
-// Dir is the directory of one key.
+// Dir is the directory of one key. It may be used by many goroutines.
 type Dir struct {
 	dir  string
+	key  string
 	boot string
+
+	mu   sync.Mutex
 	lock *os.File // gate.lock, while held
+
+	// A file system that hangs holds up writers, and not who asks for the lock.
+	writing sync.Mutex
+	shut    int64 // the highest token that was shut: its lease file never shows an open gate again
 }
 
 // Default is the base directory where none is named: /run/mongogate for root,
@@ -42,9 +50,8 @@ func Open(base, key string) (*Dir, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &Dir{dir: filepath.Join(base, name(key)), boot: boot}
-	// The group may be that of a follower in another container of the pod.
-	if err := os.MkdirAll(d.dir, 0o770); err != nil { //nolint:gosec // the group's
+	d := &Dir{dir: filepath.Join(base, name(key)), key: key, boot: boot}
+	if err := d.make(); err != nil {
 		return nil, fmt.Errorf("state directory: %w", err)
 	}
 	if err := local(d.dir); err != nil {
@@ -53,17 +60,46 @@ func Open(base, key string) (*Dir, error) {
 	return d, nil
 }
 
+// groups is the mode of a directory in which a follower of another container
+// of the pod, of another user and the same group, takes locks and leaves its word.
+const groups = 0o770
+
+// make makes the directory. Its mode does not depend on the umask.
+func (d *Dir) make() error {
+	if err := os.MkdirAll(filepath.Dir(d.dir), groups); err != nil {
+		return err
+	}
+	err := os.Mkdir(d.dir, groups)
+	if errors.Is(err, os.ErrExist) {
+		return os.MkdirAll(d.dir, groups) // which complains about what is no directory
+	}
+	if err == nil {
+		err = os.Chmod(d.dir, groups|setgid(filepath.Dir(d.dir))) //nolint:gosec // the group's
+	}
+	return err
+}
+
+// setgid is the bit by which a directory inherits its group, if its parent has it: a volume with an fsGroup does.
+func setgid(parent string) os.FileMode {
+	info, err := os.Stat(parent)
+	if err != nil {
+		return 0
+	}
+	return info.Mode() & os.ModeSetgid
+}
+
 // Path is where the directory is.
 func (d *Dir) Path() string { return d.dir }
 
-// name is the key as one file name that people can still read.
+// name is the key as one file name that people can still read. No escaped key
+// holds "%." so that a shortened name is never another key's.
 func name(key string) string {
 	n := url.PathEscape(key)
 	if len(n) <= 200 && n != "." && n != ".." {
 		return n
 	}
 	sum := sha256.Sum256([]byte(key))
-	return n[:min(len(n), 150)] + "-" + hex.EncodeToString(sum[:8])
+	return n[:min(len(n), 150)] + "%." + hex.EncodeToString(sum[:8])
 }
 
 // remote are the magic numbers of network file systems (statfs(2), linux/magic.h): a flock there may
@@ -75,6 +111,9 @@ var remote = map[int64]string{ //nolint:gochecknoglobals // a constant table
 	unix.CIFS_SUPER_MAGIC: "CIFS",
 	unix.CEPH_SUPER_MAGIC: "Ceph",
 	unix.AFS_SUPER_MAGIC:  "AFS",
+	unix.CODA_SUPER_MAGIC: "Coda",
+	0x0bd00bd0:            "Lustre", // lustre_user.h
+	0x47504653:            "GPFS",   // its four letters
 }
 
 func local(dir string) error {
@@ -82,7 +121,11 @@ func local(dir string) error {
 	if err := unix.Statfs(dir, &st); err != nil {
 		return fmt.Errorf("state directory %s: %w", dir, err)
 	}
-	if fs, ok := remote[int64(st.Type)]; ok { //nolint:unconvert // int32 on some machines
+	return refuse(dir, int64(st.Type)) //nolint:unconvert // int32 on some machines
+}
+
+func refuse(dir string, magic int64) error {
+	if fs, ok := remote[magic]; ok {
 		return fmt.Errorf("state directory %s is on %s: use a local file system, such as a memory-backed volume", dir, fs)
 	}
 	return nil
@@ -91,6 +134,8 @@ func local(dir string) error {
 // TryLock takes the gate's flock, or returns [ErrBusy]. The lock ends with [Dir.Close] and the end of
 // every process that inherited [Dir.LockFile].
 func (d *Dir) TryLock() error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	if d.lock != nil {
 		return nil
 	}
@@ -102,13 +147,19 @@ func (d *Dir) TryLock() error {
 }
 
 // Locked is true while this process holds the gate's flock.
-func (d *Dir) Locked() bool { return d.lock != nil }
+func (d *Dir) Locked() bool { return d.LockFile() != nil }
 
 // LockFile is what the guard inherits; nil while the flock is not held.
-func (d *Dir) LockFile() *os.File { return d.lock }
+func (d *Dir) LockFile() *os.File {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.lock
+}
 
 // Close gives the flock up, as far as this process has it.
 func (d *Dir) Close() error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	if d.lock == nil {
 		return nil
 	}
@@ -119,7 +170,13 @@ func (d *Dir) Close() error {
 
 // flock opens a file that is never renamed or removed and locks it without waiting.
 func flock(path string) (*os.File, error) {
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDONLY, 0o660) //nolint:gosec // the group's, see Open
+	const mode = 0o660
+	f, err := os.OpenFile(path, os.O_RDONLY, 0) //nolint:gosec // our own directory
+	if errors.Is(err, os.ErrNotExist) {
+		if f, err = os.OpenFile(path, os.O_CREATE|os.O_RDONLY, mode); err == nil { //nolint:gosec // the group's
+			_ = f.Chmod(mode) //nolint:errcheck // whatever the umask is; not ours if another was first
+		}
+	}
 	if err != nil {
 		return nil, fmt.Errorf("state directory: %w", err)
 	}

@@ -8,7 +8,7 @@
 //	nonce      the nonces by which a restarted gate may adopt its own lease (mode 0600)
 //	gate.lock  the flock of the gate; inherited by its guard, never by the command
 //	follower.lock  the flock of a follower; inherited by its guard
-//	stopped    the token under which no process of the follower is left
+//	stopped    the follower's word: the token under which it runs, or none of its processes is left
 //
 // Promised: without gate.lock nobody writes here, adopts, or starts a second
 // tree of processes; the lock is free only when the gate and its guard have

@@ -53,7 +53,7 @@ func (f *Follower) Acquire(ctx context.Context) (gate.Lease, error) {
 	}
 }
 
-// try locks, then reads, then clears, so that a gate that shuts, locks and reads cannot be missed.
+// try locks, then reads, then says that it runs, so that a gate that shuts, locks and reads cannot be missed.
 func (f *Follower) try() (gate.Lease, error) {
 	lock, err := flock(f.Dir.path(followerLock))
 	if errors.Is(err, ErrBusy) {
@@ -62,15 +62,12 @@ func (f *Follower) try() (gate.Lease, error) {
 	if err != nil {
 		return nil, err
 	}
-	l, err := f.Dir.ReadLease()
-	if err == nil {
-		err = l.Live(f.Dir.BootID(), f.Clock.Now())
-	}
+	l, err := f.read()
 	if err == nil && f.Budget.KillAfter > l.KillBudget*3/4 {
 		err = fmt.Errorf("%w: kill after %v > ¾ × kill budget %v of the gate that is followed", ErrBudget, f.Budget.KillAfter, l.KillBudget)
 	}
 	if err == nil {
-		err = f.Dir.clearStopped()
+		err = f.Dir.say(l.Token, true)
 	}
 	if err != nil {
 		_ = lock.Close() //nolint:errcheck // nothing was written
@@ -83,6 +80,18 @@ func (f *Follower) try() (gate.Lease, error) {
 	f.lock = lock
 	f.mu.Unlock()
 	return follow(f, l), nil
+}
+
+// read gives the lease that the file shows, if it is open.
+func (f *Follower) read() (Lease, error) {
+	l, err := f.Dir.ReadLease()
+	if err == nil {
+		err = l.Live(f.Dir.BootID(), f.Clock.Now())
+	}
+	if err == nil && l.Key != f.Dir.key {
+		err = fmt.Errorf("%w: the lease is that of key %q", ErrShut, l.Key)
+	}
+	return l, err
 }
 
 // followed is a lease as seen through its file.
@@ -116,10 +125,7 @@ func (s *followed) look() {
 			return
 		case <-t.C:
 		}
-		l, err := s.f.Dir.ReadLease()
-		if err == nil {
-			err = l.Live(s.f.Dir.BootID(), s.f.Clock.Now())
-		}
+		l, err := s.f.read()
 		if err == nil && l.Token != s.first.Token {
 			err = fmt.Errorf("%w: it was opened again, under token %d", ErrShut, l.Token)
 		}
@@ -156,7 +162,7 @@ func (s *followed) Deadline() time.Duration {
 func (s *followed) Finish(context.Context, gate.Outcome) error {
 	s.end(errors.New("the follower has ended"))
 	s.loop.Wait()
-	err := s.f.Dir.markStopped(s.first.Token)
+	err := s.f.Dir.say(s.first.Token, false)
 	s.f.mu.Lock()
 	lock := s.f.lock
 	s.f.lock = nil

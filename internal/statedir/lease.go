@@ -50,13 +50,41 @@ func (l Lease) Live(bootID string, now time.Duration) error {
 // BootID is that of the running kernel.
 func (d *Dir) BootID() string { return d.boot }
 
-// WriteLease rewrites the lease file. The caller holds the flock.
+// WriteLease rewrites the lease file. The caller holds the flock. A lease that was shut stays shut.
 func (d *Dir) WriteLease(l Lease) error {
+	d.writing.Lock()
+	defer d.writing.Unlock()
+	return d.writeLease(l)
+}
+
+func (d *Dir) writeLease(l Lease) error {
 	if !d.Locked() {
 		return fmt.Errorf("writing the lease file: %w", ErrBusy)
 	}
+	if l.Token <= d.shut {
+		l.Open = false
+	}
 	l.BootID = d.boot
 	return d.write(leaseFile, 0o640, l)
+}
+
+// ShutLease rewrites the lease file as shut, for good: no later WriteLease of
+// this token or an older one, such as a renewal that was under way, opens it again.
+func (d *Dir) ShutLease(token int64) error {
+	d.writing.Lock()
+	defer d.writing.Unlock()
+	d.shut = max(d.shut, token)
+	l, err := d.ReadLease()
+	switch {
+	case errors.Is(err, ErrNoLease):
+		return nil
+	case err != nil:
+		l = Lease{Token: token} // what cannot be read is replaced
+	case !l.Open:
+		return nil
+	}
+	l.Open = false
+	return d.writeLease(l)
 }
 
 // ReadLease reads the lease file; [ErrNoLease] where there is none.

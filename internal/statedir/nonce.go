@@ -23,12 +23,19 @@ func (d *Dir) Nonces() ([]string, error) {
 	if !d.Locked() {
 		return nil, nil
 	}
-	var n nonces
+	var (
+		n    nonces
+		path *os.PathError
+	)
 	err := read(d.path(nonceFile), &n)
-	if errors.Is(err, os.ErrNotExist) || n.BootID != d.boot {
+	switch {
+	case errors.As(err, &path) && !errors.Is(err, os.ErrNotExist):
+		return nil, err
+	case err != nil || n.BootID != d.boot:
+		// What is no list of nonces costs an adoption, as if it were not there; it must not keep the gate from its lock.
 		return nil, nil
 	}
-	return n.Nonces, err
+	return n.Nonces, nil
 }
 
 // AddNonce keeps a nonce beside those that are there: it is called before the acquire with it is sent.

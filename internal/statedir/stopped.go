@@ -7,18 +7,33 @@ import (
 	"os"
 )
 
-// stopped is the evidence that no process of the follower is left that was started under Token.
+// stopped is the follower's word. While Running, its processes that were
+// started under Token may live, even where its flock is free: it may have
+// crashed. Otherwise it is the evidence that none of them is left.
 type stopped struct {
-	Token int64 `json:"token"`
+	Token   int64  `json:"token"`
+	BootID  string `json:"bootID"`
+	Running bool   `json:"running,omitempty"`
 }
 
-// markStopped says that nothing runs under the token. The caller has the follower's flock.
-func (d *Dir) markStopped(token int64) error {
-	return d.write(stoppedFile, 0o660, stopped{Token: token})
+// say writes a word. The caller has the follower's flock.
+func (d *Dir) say(token int64, running bool) error {
+	return d.write(stoppedFile, 0o660, stopped{Token: token, BootID: d.boot, Running: running})
 }
 
-// MarkIdle says of a lease that has just been acquired that nothing runs under
-// it yet. Where a follower of the lease before is still at work it says nothing: then there is no evidence.
+// word reads it. One of another boot, whose processes have all ended, is none.
+func (d *Dir) word() (stopped, error) {
+	var s stopped
+	err := read(d.path(stoppedFile), &s)
+	if errors.Is(err, os.ErrNotExist) || err == nil && s.BootID != d.boot {
+		return stopped{}, nil
+	}
+	return s, err
+}
+
+// MarkIdle says of a lease that nothing runs under it yet. It says nothing
+// where a follower is at work, or was and did not live to say that it has
+// ended: then there is no evidence. It may be repeated while the lease is held.
 func (d *Dir) MarkIdle(token int64) error {
 	f, err := flock(d.path(followerLock))
 	if errors.Is(err, ErrBusy) {
@@ -27,21 +42,16 @@ func (d *Dir) MarkIdle(token int64) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(d.markStopped(token), f.Close())
-}
-
-// clearStopped is the follower's first act before it starts anything.
-func (d *Dir) clearStopped() error {
-	err := os.Remove(d.path(stoppedFile))
-	if errors.Is(err, os.ErrNotExist) {
-		return nil
+	s, err := d.word()
+	if err == nil && !s.Running && s.Token != token {
+		err = d.say(token, false)
 	}
-	return err
+	return errors.Join(err, f.Close())
 }
 
 // Stopped takes the follower's flock and tells whether nothing runs under the
-// token. While the file that it returns is open no follower starts; the caller, who has rewritten the
-// lease file as shut before, closes it when the lease is given back. nil: there is no evidence.
+// token. While the file that it returns is open no follower starts; the caller shuts the lease file, gives
+// the lease back and only then closes it. nil: there is no evidence.
 func (d *Dir) Stopped(token int64) (*os.File, error) {
 	f, err := flock(d.path(followerLock))
 	if errors.Is(err, ErrBusy) {
@@ -50,12 +60,8 @@ func (d *Dir) Stopped(token int64) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	var s stopped
-	if err := read(d.path(stoppedFile), &s); err != nil || s.Token != token {
+	if s, err := d.word(); err != nil || s.Running || s.Token != token {
 		_ = f.Close() //nolint:errcheck // nothing was written
-		if errors.Is(err, os.ErrNotExist) {
-			err = nil
-		}
 		return nil, err
 	}
 	return f, nil
