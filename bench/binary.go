@@ -10,7 +10,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strconv"
 	"syscall"
@@ -72,7 +71,7 @@ func (b *bench) built(ctx context.Context) (string, error) {
 }
 
 func (b *bench) gated(ctx context.Context, program string, command ...string) (*exec.Cmd, *bytes.Buffer) {
-	cmd := exec.CommandContext(ctx, program, slices.Concat([]string{"run", "--key", "bench", "--state-dir", filepath.Join(b.dir, "state"), "--"}, command)...)
+	cmd := exec.CommandContext(ctx, program, slices.Concat([]string{"run", "--key", "bench", "--database", database, "--state-dir", filepath.Join(b.dir, "state"), "--"}, command)...)
 	cmd.Env = append(os.Environ(), "MONGOGATE_URI="+b.first.URI)
 	// Told to end, it ends its command first.
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
@@ -110,7 +109,7 @@ func (b *bench) idle(ctx context.Context, program string, r *binaryResult) (err 
 	}
 	defer func() {
 		cancel()
-		_ = cmd.Wait() //nolint:errcheck // it was told to end
+		_ = cmd.Wait() // it was told to end
 	}()
 	var guard int
 	if err := until(ctx, func() bool {
@@ -157,9 +156,4 @@ func (b *bench) idle(ctx context.Context, program string, r *binaryResult) (err 
 		w.to.rss, w.to.private, w.to.threads = rss*1024/1e6, anonymous*1024/1e6, threads
 	}
 	return nil
-}
-
-// machine is what the figures were measured on.
-func machine() string {
-	return fmt.Sprintf("%d cores, %s/%s, %s", runtime.NumCPU(), runtime.GOOS, runtime.GOARCH, runtime.Version())
 }

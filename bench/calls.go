@@ -10,12 +10,11 @@ import (
 	"strings"
 	"time"
 
-	"go.mongodb.org/mongo-driver/v2/bson"
-	"go.mongodb.org/mongo-driver/v2/mongo"
-
 	"github.com/mongogate/mongogate/internal/devdb"
 	"github.com/mongogate/mongogate/internal/faultproxy"
 	"github.com/mongogate/mongogate/pkg/mongolock"
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
 )
 
 // The calls of a cycle, in their order. A cycle is the life of a lock: it is
@@ -235,12 +234,16 @@ func (p *pair) cycle(ctx context.Context, mine, its timings) error {
 		op         string
 		ours, bare func() error
 	}{
-		{first, func() (err error) { lease, err = o.holder.Try(ctx, oursNew); return err },
-			func() error { return b.modify(ctx, byID(bareNew), b.new, true) }},
+		{
+			first, func() (err error) { lease, err = o.holder.Try(ctx, oursNew); return err },
+			func() error { return b.modify(ctx, byID(bareNew), b.new, true) },
+		},
 		{"", func() error { return lease.Release(ctx) }, func() error { return nil }},
 		{"", func() error { return remove(ctx, p.coll, oursNew) }, func() error { return remove(ctx, p.coll, bareNew) }},
-		{acquire, func() (err error) { lease, err = o.holder.Try(ctx, oursKey); return err },
-			func() error { return b.modify(ctx, byID(bareKey), b.held, true) }},
+		{
+			acquire, func() (err error) { lease, err = o.holder.Try(ctx, oursKey); return err },
+			func() error { return b.modify(ctx, byID(bareKey), b.held, true) },
+		},
 		{refused, func() error { return o.refuse(ctx) }, func() error { return b.refuse(ctx) }},
 		{renew, func() error { return lease.Renew(ctx) }, func() error { return b.modify(ctx, b.mine, b.beat, false) }},
 		{release, func() error { return lease.Release(ctx) }, func() error { return b.modify(ctx, b.mine, b.free, false) }},

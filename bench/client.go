@@ -31,10 +31,13 @@ func (c *counter) monitor() *event.CommandMonitor {
 	return &event.CommandMonitor{Started: func(context.Context, *event.CommandStartedEvent) { c.sent.Add(1) }}
 }
 
+// database is where everything is written, here and in the other processes.
+const database = "mongogate_bench"
+
 // locks is a collection whose writes wait for what those of pkg/mongolock wait for.
 func locks(client *mongo.Client, name string) *mongo.Collection {
 	concern := writeconcern.Majority()
 	journal := true
 	concern.Journal = &journal
-	return client.Database("bench").Collection(name, options.Collection().SetWriteConcern(concern).SetReadConcern(readconcern.Majority()))
+	return client.Database(database).Collection(name, options.Collection().SetWriteConcern(concern).SetReadConcern(readconcern.Majority()))
 }

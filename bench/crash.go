@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -36,12 +37,12 @@ func (r *crashResult) bound() time.Duration {
 const holderCommand = "holder"
 
 // holdUntilKilled acquires a key, says so, and renews it for ever.
-func holdUntilKilled(keys []string) int {
+func holdUntilKilled(keys []string, stdout, stderr io.Writer) int {
 	fail := func(err error) int {
-		fmt.Fprintln(os.Stderr, "bench holder:", err)
+		fmt.Fprintln(stderr, "bench holder:", err)
 		return 1
 	}
-	locker, err := mongolock.Connect(os.Getenv("BENCH_URI"), mongolock.Options{Database: "bench", Collection: "crash", Owner: "holder", Holder: as, Timing: crashTiming})
+	locker, err := mongolock.Connect(os.Getenv("BENCH_URI"), mongolock.Options{Database: database, Collection: "crash", Owner: "holder", Holder: as, Timing: crashTiming})
 	if err != nil {
 		return fail(err)
 	}
@@ -49,7 +50,7 @@ func holdUntilKilled(keys []string) int {
 	if err != nil {
 		return fail(err)
 	}
-	fmt.Println("held")
+	fmt.Fprintln(stdout, "held")
 	<-lease.Done()
 	return fail(lease.Err())
 }
@@ -118,7 +119,7 @@ func crash(ctx context.Context, uri string, waiter *mongolock.Locker, key string
 		return 0, err
 	}
 	w := <-got
-	_ = holder.Wait() //nolint:errcheck // it was killed, and says so
+	_ = holder.Wait() // it was killed, and says so
 	if w.err != nil {
 		return 0, w.err
 	}

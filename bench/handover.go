@@ -10,10 +10,9 @@ import (
 	"sync"
 	"time"
 
+	"github.com/mongogate/mongogate/pkg/mongolock"
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/event"
-
-	"github.com/mongogate/mongogate/pkg/mongolock"
 )
 
 // streamResult is hand-over after a clean release, to one who has a change
@@ -131,7 +130,7 @@ func (b *bench) streamHandovers(ctx context.Context) (err error) {
 	var idle sync.WaitGroup
 	defer idle.Wait()
 	defer leave()
-	idle.Go(func() { _, _ = waiter.Acquire(alive, "never") })
+	idle.Go(func() { _, _ = waiter.Acquire(alive, "never") }) // ends with alive
 	if err := until(ctx, func() bool { seen.mu.Lock(); defer seen.mu.Unlock(); return seen.opened }); err != nil {
 		return fmt.Errorf("waiting for the change stream: %w", err)
 	}

@@ -37,7 +37,7 @@ const limit = 10 * time.Minute
 
 func main() {
 	if len(os.Args) > 1 && os.Args[1] == holderCommand {
-		os.Exit(holdUntilKilled(os.Args[2:]))
+		os.Exit(holdUntilKilled(os.Args[2:], os.Stdout, os.Stderr))
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	ctx, cancel := context.WithTimeout(ctx, limit)
@@ -59,7 +59,7 @@ func run(ctx context.Context, args []string, stdout, progress io.Writer) (err er
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	b := &bench{size: full, only: *only, program: *binary, progress: progress, result: &result{start: time.Now()}}
+	b := &bench{size: full, only: *only, program: *binary, progress: progress, result: &result{start: time.Now(), load: load()}}
 	if *quick {
 		b.size = tenth
 	}
@@ -102,7 +102,7 @@ type size struct {
 }
 
 var (
-	full  = size{blocks: 60, cycles: 20, handovers: 60, crashes: 40, window: 15 * time.Second, idle: 30 * time.Second, starts: 40}
+	full  = size{blocks: 60, cycles: 20, handovers: 60, crashes: 40, window: 12 * time.Second, idle: 30 * time.Second, starts: 40}
 	tenth = size{blocks: 6, cycles: 20, handovers: 8, crashes: 5, window: 5 * time.Second, idle: 5 * time.Second, starts: 5}
 )
 
@@ -130,6 +130,9 @@ func (b *bench) servers(ctx context.Context) (err error) {
 		}
 	}
 	for _, s := range b.both() {
+		if err := b.clear(ctx, s); err != nil {
+			return errors.Join(err, b.close())
+		}
 		b.result.banners = append(b.result.banners, s.Banner())
 		fmt.Fprintln(b.progress, s.Banner())
 	}
@@ -144,11 +147,25 @@ func (b *bench) both() []*devdb.Server {
 	return []*devdb.Server{b.first, b.streams}
 }
 
+// clear removes what a run leaves on a server of the user's own, which outlives it. Nothing else is touched there.
+func (b *bench) clear(ctx context.Context, s *devdb.Server) error {
+	if s.Kind != devdb.External {
+		return nil
+	}
+	client, err := connect(s.URI, nil)
+	if err != nil {
+		return err
+	}
+	return errors.Join(client.Database(database).Drop(ctx), client.Disconnect(ctx))
+}
+
 func (b *bench) close() error {
 	var errs []error
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
 	for _, s := range b.both() {
 		if s != nil {
-			errs = append(errs, s.Close())
+			errs = append(errs, b.clear(ctx, s), s.Close())
 		}
 	}
 	return errors.Join(errs...)

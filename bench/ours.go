@@ -7,9 +7,8 @@ import (
 	"errors"
 	"fmt"
 
-	"go.mongodb.org/mongo-driver/v2/mongo"
-
 	"github.com/mongogate/mongogate/pkg/mongolock"
+	"go.mongodb.org/mongo-driver/v2/mongo"
 )
 
 // ours is pkg/mongolock: one who acquires, and one who is refused, as two processes would.

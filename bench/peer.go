@@ -5,6 +5,7 @@ package main
 import (
 	"bufio"
 	"context"
+	_ "embed"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -12,8 +13,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-
-	_ "embed"
 
 	"github.com/mongogate/mongogate/internal/devdb"
 )

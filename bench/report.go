@@ -13,6 +13,7 @@ import (
 // result is all that a run has measured.
 type result struct {
 	start   time.Time
+	load    string // of the machine, before
 	banners []string
 	calls   []*callResult
 	stream  *streamResult
@@ -57,7 +58,7 @@ func (p *page) row(cells ...string) { p.line("| %s |", strings.Join(cells, " | "
 
 func (r *result) markdown() string {
 	var p page
-	p.line("Measured %s on %s.", r.start.UTC().Format("2006-01-02 15:04 MST"), machine())
+	p.line("Measured %s on %s; load average before it began: %s.", r.start.UTC().Format("2006-01-02 15:04 MST"), machine(), r.load)
 	for _, b := range r.banners {
 		p.line("- %s", b)
 	}

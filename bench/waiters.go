@@ -9,11 +9,10 @@ import (
 	"sync"
 	"time"
 
-	"go.mongodb.org/mongo-driver/v2/event"
-	"go.mongodb.org/mongo-driver/v2/mongo"
-
 	"github.com/mongogate/mongogate/internal/devdb"
 	"github.com/mongogate/mongogate/pkg/mongolock"
+	"go.mongodb.org/mongo-driver/v2/event"
+	"go.mongodb.org/mongo-driver/v2/mongo"
 )
 
 // waitersResult is what some waiters of one key cost the server, each with a
@@ -108,7 +107,7 @@ func (b *bench) wait(ctx context.Context, s *devdb.Server, n int, stream bool) (
 			select {
 			case <-alive.Done():
 			case <-time.After(poll * time.Duration(i) / time.Duration(n)):
-				_, _ = l.Acquire(alive, "waited-for") //nolint:errcheck // ends with alive
+				_, _ = l.Acquire(alive, "waited-for") // ends with alive
 			}
 		})
 	}

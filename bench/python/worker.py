@@ -40,7 +40,7 @@ def connect(*listeners):
     client = MongoClient(
         os.environ["BENCH_URI"], w="majority", journal=True, retryWrites=False, event_listeners=listeners
     )
-    return MongoLock(client=client, db="bench", collection="python")
+    return MongoLock(client=client, db="mongogate_bench", collection="python")
 
 
 def cycle(locks, measure):

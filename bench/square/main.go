@@ -92,7 +92,7 @@ func connect(ctx context.Context, monitor *event.CommandMonitor) (*lock.Client, 
 	if err != nil {
 		return nil, fmt.Errorf("connect: %w", err)
 	}
-	return lock.NewClient(client.Database("bench").Collection("square")), nil
+	return lock.NewClient(client.Database("mongogate_bench").Collection("square")), nil
 }
 
 // cycle is one life of a lock, each call of it through measure.
