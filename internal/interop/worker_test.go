@@ -3,6 +3,7 @@ package interop
 import (
 	"bufio"
 	"context"
+	"crypto/rand"
 	_ "embed"
 	"encoding/json"
 	"errors"
@@ -41,7 +42,7 @@ func run(m *testing.M) (code int) {
 		code = m.Run()
 	}
 	for _, s := range servers {
-		err = errors.Join(err, s.Close())
+		err = errors.Join(err, drop(s), s.Close())
 	}
 	if err = errors.Join(err, goleak.Find()); err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -68,14 +69,25 @@ func prepare(ctx context.Context) (err error) {
 	return nil
 }
 
+// database is this run's: a server of the user's own may have been used before.
+var database = "mongogate_interop_" + strings.ToLower(rand.Text()[:8]) //nolint:gochecknoglobals // a constant
+
+func drop(s *devdb.Server) error {
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	client, err := mongo.Connect(options.Client().ApplyURI(s.URI))
+	if err != nil {
+		return err
+	}
+	return errors.Join(client.Database(database).Drop(ctx), client.Disconnect(ctx))
+}
+
 // meeting is one collection that both sides use.
 type meeting struct {
 	server *devdb.Server
 	name   string
 	coll   *mongo.Collection
 }
-
-const database = "interop"
 
 // onEach runs a test on every server.
 func onEach(t *testing.T, test func(t *testing.T, m *meeting)) {

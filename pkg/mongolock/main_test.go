@@ -2,13 +2,17 @@ package mongolock
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
 	"go.uber.org/goleak"
 
 	"github.com/mongogate/mongogate/internal/devdb"
@@ -27,13 +31,26 @@ func run(m *testing.M) int {
 	code := m.Run()
 	var err error
 	for _, s := range shared.started {
-		err = errors.Join(err, s.Close())
+		err = errors.Join(err, drop(s), s.Close())
 	}
 	if err = errors.Join(err, goleak.Find()); err != nil && code == 0 {
 		fmt.Fprintln(os.Stderr, err)
 		code = 1
 	}
 	return code
+}
+
+// TestDatabase is this run's: a server of the user's own may have been used before.
+var TestDatabase = "mongogate_test_" + strings.ToLower(rand.Text()[:8])
+
+func drop(s *devdb.Server) error {
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	client, err := mongo.Connect(options.Client().ApplyURI(s.URI))
+	if err != nil {
+		return err
+	}
+	return errors.Join(client.Database(TestDatabase).Drop(ctx), client.Disconnect(ctx))
 }
 
 // SharedServer is the server of choice, or SecantusDB where that one lacks something of need.
@@ -65,7 +82,7 @@ func start(ctx context.Context, need devdb.Need) error {
 	if err != nil {
 		return err
 	}
-	fmt.Println(s.Banner())
+	fmt.Fprintln(os.Stderr, s.Banner()) // standard output is the examples'
 	shared.started = append(shared.started, s)
 	return nil
 }

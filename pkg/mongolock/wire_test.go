@@ -65,7 +65,7 @@ func newWire(t *testing.T, s *devdb.Server) *wire {
 func (w *wire) connect(t *testing.T, uri string, change ...func(*Options)) *Locker {
 	t.Helper()
 	o := Options{
-		Database: "mongogate_wire", Collection: w.name, Owner: "a", Timing: quick(), Poll: 50 * time.Millisecond,
+		Database: TestDatabase, Collection: w.name, Owner: "a", Timing: quick(), Poll: 50 * time.Millisecond,
 		Observe: func(e Event) { w.mu.Lock(); defer w.mu.Unlock(); w.events = append(w.events, e) },
 	}
 	for _, c := range change {

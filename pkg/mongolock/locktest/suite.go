@@ -122,7 +122,7 @@ var tests = []test{ //nolint:gochecknoglobals // a constant table
 
 // short is a timing for tests: long enough for a busy machine, short enough to wait for.
 func short() mongolock.Timing {
-	return mongolock.Timing{TTL: 1500 * time.Millisecond, AllowShort: true}.WithDefaults()
+	return mongolock.Timing{TTL: 2 * time.Second, Heartbeat: 300 * time.Millisecond, Operation: 650 * time.Millisecond, AllowShort: true}.WithDefaults()
 }
 
 // locker is a Locker of its own client, closed at the end of the test.
