@@ -186,7 +186,7 @@ func (s *show) when(at time.Duration) time.Duration {
 
 // mongogate runs a subcommand for people and gives the rows that it prints of these names.
 func (s *show) mongogate(ctx context.Context, rows []string, args ...string) ([]string, error) {
-	cmd := exec.CommandContext(ctx, s.binaries.Mongogate, append(args, "--database", database)...) //nolint:gosec // our own
+	cmd := exec.CommandContext(ctx, s.binaries.Mongogate, append(args, "--database", database)...)
 	cmd.Env = []string{"MONGOGATE_URI=" + s.uri}
 	said, err := cmd.Output()
 	if err != nil {

@@ -65,5 +65,5 @@ func run(ctx context.Context, plan prove.Plan, binary, page string) (err error) 
 	if err := rig.Document(&text, results, time.Now()); err != nil {
 		return err
 	}
-	return os.WriteFile(page, text.Bytes(), 0o644) //nolint:gosec // for all to read
+	return os.WriteFile(page, text.Bytes(), 0o644)
 }

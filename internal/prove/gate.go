@@ -46,7 +46,7 @@ func (b Binaries) StartGate(o Order, dir string) (*Gate, error) {
 	key, _, _ := strings.Cut(o.Key, "@")
 	// The marks are set behind the gate, so that gate and guard do not bear them.
 	args = append(args, "--", "env", witness.EnvID+"="+o.ID, witness.EnvKey+"="+key, b.Witness)
-	g.cmd = exec.Command(b.Mongogate, append(args, o.Work.Args()...)...) //nolint:gosec,noctx // ended by Clear
+	g.cmd = exec.Command(b.Mongogate, append(args, o.Work.Args()...)...) // ended by Clear
 	g.cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), "MONGOGATE_URI=" + o.URI}
 	// A group of its own: ^C is for us. The kernel kills it with the thread that has started it.
 	g.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
@@ -116,6 +116,15 @@ func (g *Gate) FindGuard() (proctree.Process, error) {
 		}
 	}
 	return proctree.Process{}, fmt.Errorf("gate %s (process %d) has no guard", g.ID, g.PID())
+}
+
+// Lives is nil while something of its workload is in the table of processes.
+func (g *Gate) Lives() error {
+	work, err := witness.Processes(g.ID)
+	if err == nil && len(work) == 0 {
+		err = fmt.Errorf("%w: nothing is left of %s", errDisturbed, g.ID)
+	}
+	return err
 }
 
 // KillEverything is kill -9 of gate, guard and workload at once.

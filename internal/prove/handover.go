@@ -82,9 +82,9 @@ func (t *Trial) holder(ctx context.Context, w witness.Work, flags ...string) (*G
 
 // kill is kill -9 of everything at any moment between two renewals. It returns the instant before.
 func (t *Trial) kill(ctx context.Context, a *Gate) (time.Duration, error) {
-	time.Sleep(rand.N(heartbeat)) //nolint:gosec // at any moment
-	if there, err := witness.Processes(a.ID); err != nil || len(there) == 0 {
-		return 0, fmt.Errorf("%w: %v", errDisturbed, err)
+	time.Sleep(rand.N(heartbeat)) // at any moment
+	if err := a.Lives(); err != nil {
+		return 0, err
 	}
 	killed := t.rig.clock.Now()
 	if err := a.KillEverything(); err != nil {

@@ -51,7 +51,7 @@ func killGuard(_ context.Context, _ *Trial, g *Gate) error { return g.guard.Sign
 
 // steal is what an operator does who does not wait: the waiting challenger takes the lock at once.
 func steal(ctx context.Context, t *Trial, _ *Gate) error {
-	cmd := exec.CommandContext(ctx, t.rig.Mongogate, "force-release", "--now", "--yes", "--database", database, t.key) //nolint:gosec // our own
+	cmd := exec.CommandContext(ctx, t.rig.Mongogate, "force-release", "--now", "--yes", "--database", database, t.key)
 	cmd.Env = []string{"MONGOGATE_URI=" + t.rig.Server.URI}
 	if said, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("force-release --now: %w\n%s", err, said)
@@ -95,7 +95,7 @@ func losses(n int) []loss {
 
 // try is the trial of one loss.
 func (l loss) try(ctx context.Context, t *Trial) (m Measure, err error) {
-	phase := rand.N(heartbeat) //nolint:gosec // at any moment between two renewals
+	phase := rand.N(heartbeat) // at any moment between two renewals
 	if l.strike == nil {
 		l.work.For = 1500*time.Millisecond + phase
 	}
@@ -156,8 +156,8 @@ func (l loss) happens(ctx context.Context, t *Trial, a, b *Gate, phase time.Dura
 		return 0, err
 	}
 	time.Sleep(phase)
-	if there, err := witness.Processes(a.ID); err != nil || len(there) == 0 {
-		return 0, fmt.Errorf("%w: %v", errDisturbed, err)
+	if err := a.Lives(); err != nil {
+		return 0, err
 	}
 	if l.excused {
 		if err := t.log.Write(witness.Entry{Event: witness.Excuse, Key: t.key, Note: l.name}); err != nil {

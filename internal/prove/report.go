@@ -90,11 +90,12 @@ func (r *Rig) Document(w io.Writer, results []Result, now time.Time) error {
 	_, err := fmt.Fprintf(w, `# What was proved, and how
 
 Written by `+"`make prove`"+` on %s: %s/%s, %d cores, %s.
-%s
 
 %s
 
 %s
+%s
+
 Every trial is real processes: `+"`mongogate run`"+` with its guard and a workload, a challenger with another state
 directory that waits for the same key, and between the holder and the database a proxy that breaks the connection. A witness that knows nothing of
 locks (internal/witness) reads what the workloads append to a log, and looks in the table of processes for every process that bears a workload's
@@ -112,7 +113,7 @@ the first line of the next workload. The bound is ttl + grace + one poll + one o
 **Scheduled runs** (`+"`--bucket`"+`): the winner is killed, two contenders in two clusters start; one takes over and runs, the other skips on the proof that it does, a
 third one skips on the record that it did. Nobody skips a run that nobody does.
 
-Timing: ttl %v, heartbeat %v, operation %v, kill budget %v, SIGKILL after %v, grace %v, poll %v: a tenth of what is used in earnest. The share of the bound depends
+Timing: ttl %v, heartbeat %v, operation %v, kill budget %v, SIGKILL after %v, grace %v, poll %v (the default ttl is 30s). The share of the bound depends
 on the kill budget more than on the machine: a workload that obeys SIGTERM is gone soon after (ttl − kill budget − drift) / ttl = %.0f %% of the ttl.
 `,
 		now.UTC().Format("2006-01-02"), runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), runtime.Version(),

@@ -37,7 +37,7 @@ func Build(ctx context.Context, dir, mongogate string) (Binaries, error) {
 		build[b.Mongogate] = "cmd/sidecar"
 	}
 	for out, pkg := range build {
-		cmd := exec.CommandContext(ctx, "go", "build", "-o", out, "github.com/mongogate/mongogate/"+pkg) //nolint:gosec // our own
+		cmd := exec.CommandContext(ctx, "go", "build", "-o", out, "github.com/mongogate/mongogate/"+pkg)
 		if said, err := cmd.CombinedOutput(); err != nil {
 			return b, fmt.Errorf("building %s: %w\n%s", pkg, err, said)
 		}

@@ -268,7 +268,7 @@ func (t *Trial) story() string {
 		fmt.Fprintln(&s, err)
 	}
 	fmt.Fprintln(&s, "--- witness's log, beats left out between others")
-	entries, err := witness.Read(t.logPath())
+	entries, err := witness.NewReader(t.logPath()).Next()
 	if err != nil {
 		fmt.Fprintln(&s, err)
 	}

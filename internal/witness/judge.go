@@ -46,10 +46,10 @@ type Verdict struct {
 }
 
 // Clean is true if nothing is held against anybody.
-func (v Verdict) Clean() bool { return len(v.Faults) == 0 }
+func (v *Verdict) Clean() bool { return len(v.Faults) == 0 }
 
 // Of is the verdict's part on one workload, nil if it never started.
-func (v Verdict) Of(id string) *Run {
+func (v *Verdict) Of(id string) *Run {
 	for i := range v.Runs {
 		if v.Runs[i].ID == id {
 			return &v.Runs[i]

@@ -46,7 +46,7 @@ type Log struct{ file *os.File }
 
 // Open opens a log for writing, and makes it if it is not there.
 func Open(path string) (*Log, error) {
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644) //nolint:gosec // read by whoever judges
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	if err != nil {
 		return nil, fmt.Errorf("witness's log: %w", err)
 	}
@@ -77,6 +77,7 @@ type Reader struct {
 	path   string
 	offset int64
 	line   int
+	rest   int // bytes of a line that is not finished yet
 }
 
 // NewReader begins at the beginning. It keeps no file open.
@@ -90,7 +91,7 @@ func (r *Reader) Next() ([]Entry, error) {
 		return nil, fmt.Errorf("witness's log: %w", err)
 	}
 	end := bytes.LastIndexByte(b, '\n') + 1
-	r.offset += int64(end)
+	r.offset, r.rest = r.offset+int64(end), len(b)-end
 	var all []Entry
 	for line := range bytes.Lines(b[:end]) {
 		r.line++
@@ -111,21 +112,21 @@ func (r *Reader) added() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close() //nolint:errcheck // read-only
+	defer f.Close()
 	if _, err := f.Seek(r.offset, io.SeekStart); err != nil {
 		return nil, err
 	}
 	return io.ReadAll(f)
 }
 
-// Read reads a whole log.
+// Read reads a whole log to which nobody writes any more.
 func Read(path string) ([]Entry, error) {
 	r := NewReader(path)
 	all, err := r.Next()
 	if err != nil {
 		return nil, err
 	}
-	if s, err := os.Stat(path); err != nil || s.Size() != r.offset {
+	if r.rest > 0 {
 		return nil, fmt.Errorf("witness's log %s: the last line is not whole", path)
 	}
 	return all, nil

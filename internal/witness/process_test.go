@@ -79,7 +79,7 @@ func (b *bench) start(id string, token int, w Work) *exec.Cmd {
 
 func (b *bench) entries() []Entry {
 	b.Helper()
-	all, err := Read(b.path)
+	all, err := NewReader(b.path).Next()
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -165,7 +165,7 @@ type started struct {
 // startDaemon executes this program again, in a session of its own, and does
 // not wait for it. What is started in between has standard output for the daemon.
 func (w Work) startDaemon(role string) started {
-	cmd := exec.Command("/proc/self/exe", append(w.Args(), "-role", role)...) //nolint:gosec,noctx // this program, and it shall live on
+	cmd := exec.Command("/proc/self/exe", append(w.Args(), "-role", role)...) // it shall live on
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
 	if role == roleDaemon {
