@@ -1,0 +1,112 @@
+package mongolock
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+
+	"github.com/mongogate/mongogate/internal/fakemongo"
+)
+
+// What is read for a decision is read of the primary; what is read for people goes where the URI says.
+func TestP1_DecisionsReadThePrimary(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *world) {
+		client := func(c *options.ClientOptions) { c.SetDialer(w.cluster.Dialer(1)).SetServerMonitoringMode("poll") }
+		l, err := Connect("mongodb://fakemongo:27017/?replicaSet=rs&readPreference=secondaryPreferred", Options{Owner: "b", Clock: w, testOnlyClient: client})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() {
+			if err := l.Close(context.Background()); err != nil {
+				t.Error(err)
+			}
+		}()
+		lease, err := w.locker(t, 0).Try(t.Context(), "k")
+		w.must(t, lease, err)
+
+		wait, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		if _, err := l.Acquire(wait, "k"); !errors.Is(err, context.DeadlineExceeded) {
+			t.Fatalf("acquired with %v", err)
+		}
+		decisions := len(w.sent(1))
+		if _, err := l.Info(t.Context(), "k"); err != nil {
+			t.Fatal(err)
+		}
+		reads, elsewhere := 0, 0
+		for i, c := range w.sent(1) {
+			if c.Command != "find" {
+				continue
+			}
+			mode := find(c.Body, "mode")
+			if i < decisions {
+				reads++
+				if mode != "" && mode != "primary" {
+					t.Errorf("a decision reads with %s", mode)
+				}
+			} else if mode == "secondaryPreferred" {
+				elsewhere++
+			}
+		}
+		if reads < 5 || elsewhere != 1 {
+			t.Errorf("%d reads for decisions, %d for people with the URI's preference; want several and 1", reads, elsewhere)
+		}
+	})
+}
+
+// A watch may be old when it is used: a process that looked once, and comes
+// again after the holder's silence, has seen nothing stand still. The server decides by the beat.
+func TestP3_WatchThatNobodyFedTakesNothing(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *world) {
+		lease, err := w.locker(t, 0).Try(t.Context(), "k")
+		w.must(t, lease, err)
+		challenger := w.locker(t, 1)
+		for range 3 {
+			var held *HeldError
+			if lease, err := challenger.Try(t.Context(), "k"); !errors.As(err, &held) {
+				t.Fatalf("a living holder was robbed: %v, %v", lease, err)
+			}
+			time.Sleep(lease.timing.Silence() + time.Minute)
+		}
+		if !lease.Held() {
+			t.Error("lost")
+		}
+	})
+}
+
+// Requests may be under way for long: what a reply shows was seen when it
+// arrived, and a holder may have renewed while the read was on its way.
+func TestP3_WatchCountsFromTheReply(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *world) {
+		const way = 5 * time.Second
+		held, err := w.locker(t, 0).Try(t.Context(), "k")
+		w.must(t, held, err)
+		w.on(func(c sentCall) fakemongo.Verdict {
+			if c.Process == 1 && c.Command == "find" && c.At < 2*held.timing.Heartbeat {
+				return fakemongo.Verdict{RequestDelay: way}
+			}
+			return fakemongo.Verdict{}
+		})
+		renewed := held.timing.Heartbeat
+		time.AfterFunc(renewed+time.Second, func() { w.cluster.Cut(0, true) })
+		lease, err := w.locker(t, 1).Acquire(t.Context(), "k")
+		w.must(t, lease, err)
+		w.cluster.Cut(0, false)
+
+		var shown, taken time.Duration
+		for _, c := range w.sent(1) {
+			if reply := c.At + way; c.Command == "find" && shown == 0 && reply >= renewed {
+				shown = reply
+			}
+			if c.Upsert {
+				taken = c.At
+			}
+		}
+		if shown == 0 || taken < shown+held.timing.Silence() {
+			t.Errorf("taken at %v, want %v after %v, when the holder's last renewal was shown", taken, held.timing.Silence(), shown)
+		}
+	})
+}
