@@ -58,6 +58,7 @@ func Run(seed uint64) (Counts, []string, error) {
 	h.cluster = fakemongo.New(fakemongo.Options{ReplicaSet: "rs", Now: h.wall(0), Decide: h.network.decide})
 	defer h.cluster.Close()
 	r := rand.New(rand.NewPCG(seed, 1))
+	h.network.often = pick(r, 0.04, 0.04, 0.25)
 	for i := range machines {
 		m := &machine{
 			number: i, start: h.epoch, rate: 1 + (r.Float64()*2-1)*0.005, witness: h.witness,

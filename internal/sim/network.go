@@ -16,6 +16,7 @@ import (
 // number of the call.
 type network struct {
 	seed  uint64
+	often float64     // how often a request or a reply is late
 	quiet atomic.Bool // from now on everything arrives
 }
 
@@ -29,7 +30,7 @@ func (n *network) decide(c fakemongo.Call) fakemongo.Verdict {
 		return v
 	}
 	late := func() time.Duration {
-		if r.Float64() >= 0.04 {
+		if r.Float64() >= n.often {
 			return 0
 		}
 		return upTo(r, pick(r, 6*time.Second, time.Minute))

@@ -1,0 +1,180 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+)
+
+// mutant is one protection and what is left when it is taken away.
+type mutant struct {
+	name string
+	// protects says which promise, and which point of the design's protocol (P1 to P12) or of the gate.
+	protects string
+	edits    []edit
+	// tests are arguments of go test; each of them must fail.
+	tests []string
+	// equivalent says why no test can tell this mutant from the real thing. Its tests must then pass.
+	equivalent string
+}
+
+// edit replaces old, which must occur in the file exactly once.
+type edit struct{ file, old, new string }
+
+// result is what became of a mutant.
+type result struct {
+	mutant
+	failed   []string // the first test that failed, per command
+	survived []string // commands that did not fail
+	err      error
+	took     time.Duration
+}
+
+func (r result) good() bool {
+	if r.equivalent != "" {
+		return r.err == nil && len(r.failed) == 0
+	}
+	return r.err == nil && len(r.survived) == 0 && len(r.failed) > 0
+}
+
+func (r result) String() string {
+	switch {
+	case r.err != nil:
+		return fmt.Sprintf("BROKEN    %s: %v", r.name, r.err)
+	case r.equivalent != "" && r.good():
+		return fmt.Sprintf("equivalent %s: %s", r.name, r.equivalent)
+	case r.equivalent != "":
+		return fmt.Sprintf("KILLED    %s, which is said to be equivalent, by %s", r.name, strings.Join(r.failed, ", "))
+	case !r.good():
+		return fmt.Sprintf("SURVIVED  %s: go test %s", r.name, strings.Join(r.survived, "; go test "))
+	default:
+		return fmt.Sprintf("killed    %s by %s (%v)", r.name, strings.Join(r.failed, ", "), r.took.Round(100*time.Millisecond))
+	}
+}
+
+// try compiles the mutant over the files of the tree and runs its tests.
+func try(ctx context.Context, root string, m mutant) result {
+	r, began := result{mutant: m}, time.Now()
+	dir, err := os.MkdirTemp("", "mutant")
+	if err != nil {
+		r.err = err
+		return r
+	}
+	defer os.RemoveAll(dir)
+	overlay, err := m.overlay(root, dir)
+	if err != nil {
+		r.err = err
+		return r
+	}
+	for _, test := range m.tests {
+		out, err := goTest(ctx, root, test, "-overlay="+overlay)
+		switch failed := firstFailure(out); {
+		case err == nil:
+			r.survived = append(r.survived, test)
+		case strings.Contains(out, "[build failed]") || strings.Contains(out, "[setup failed]"):
+			r.err = fmt.Errorf("does not compile:\n%s", out)
+			return r
+		case failed == "":
+			r.err = fmt.Errorf("go test %s: %w, and no test failed:\n%s", test, err, out)
+			return r
+		default:
+			r.failed = append(r.failed, failed)
+		}
+	}
+	r.took = time.Since(began)
+	return r
+}
+
+// overlay writes the mutated files and the JSON that puts them in place of the real ones (go help build).
+func (m mutant) overlay(root, dir string) (string, error) {
+	changed := map[string]string{}
+	for _, e := range m.edits {
+		path := filepath.Join(root, e.file)
+		text, ok := changed[path]
+		if !ok {
+			b, err := os.ReadFile(path)
+			if err != nil {
+				return "", err
+			}
+			text = string(b)
+		}
+		if n := strings.Count(text, e.old); n != 1 {
+			return "", fmt.Errorf("%s has this %d times, want once: %q", e.file, n, e.old)
+		}
+		changed[path] = strings.Replace(text, e.old, e.new, 1)
+	}
+	replace := map[string]string{}
+	for path, text := range changed {
+		mutated := filepath.Join(dir, fmt.Sprintf("%d.go", len(replace)))
+		if err := os.WriteFile(mutated, []byte(text), 0o600); err != nil {
+			return "", err
+		}
+		replace[path] = mutated
+	}
+	b, err := json.Marshal(map[string]any{"Replace": replace})
+	if err != nil {
+		return "", err
+	}
+	overlay := filepath.Join(dir, "overlay.json")
+	return overlay, os.WriteFile(overlay, b, 0o600)
+}
+
+// healthy runs every test once without a mutant: one that fails anyway kills nothing.
+func healthy(ctx context.Context, root string, chosen []mutant) error {
+	var tests []string
+	for _, m := range chosen {
+		tests = append(tests, m.tests...)
+	}
+	slices.Sort(tests)
+	for _, test := range slices.Compact(tests) {
+		if out, err := goTest(ctx, root, test); err != nil {
+			return fmt.Errorf("without any mutant, go test %s: %w\n%s", test, err, out)
+		} else if strings.Contains(out, "no tests to run") {
+			return fmt.Errorf("go test %s runs no test", test)
+		}
+	}
+	return nil
+}
+
+func goTest(ctx context.Context, root, test string, flags ...string) (string, error) {
+	args := slices.Concat([]string{"test", "-count=1", "-failfast", "-timeout=5m"}, flags, strings.Fields(test))
+	cmd := exec.CommandContext(ctx, "go", args...)
+	cmd.Dir = root
+	out, err := cmd.CombinedOutput()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		return string(out), fmt.Errorf("go: %w", err)
+	}
+	return string(out), err
+}
+
+var failure = regexp.MustCompile(`(?m)^(?:--- FAIL: (\S+)|panic: (.*))`)
+
+// firstFailure names the first test that failed, or the panic of one.
+func firstFailure(out string) string {
+	m := failure.FindStringSubmatch(out)
+	switch {
+	case m == nil:
+		return ""
+	case m[1] != "":
+		return m[1]
+	default:
+		return "panic: " + m[2]
+	}
+}
+
+func moduleRoot(ctx context.Context) (string, error) {
+	out, err := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}").Output()
+	if err != nil {
+		return "", fmt.Errorf("finding the module: %w", err)
+	}
+	return strings.TrimSpace(string(out)), nil
+}

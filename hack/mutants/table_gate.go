@@ -1,0 +1,116 @@
+package main
+
+const (
+	gateUnit = "./pkg/gate -run=^Test[^BI]"
+	machGo   = "pkg/gate/machine.go"
+	gateGo   = "pkg/gate/gate.go"
+)
+
+// gateMutants are of the gate and its loop.
+func gateMutants() []mutant {
+	return []mutant{
+		{
+			name: "gate-open-is-a-flag", protects: "gate: open is computed at the moment of asking",
+			edits: []edit{{machGo, "return m.state == Held && now < m.deadline", "return m.state == Held"}},
+			tests: []string{gateUnit},
+		},
+		{
+			name: "gate-no-deadline", protects: "gate: the deadline shuts it",
+			edits: []edit{{machGo, "if m.state == Held && now >= m.deadline {", "if false {"}},
+			tests: []string{gateUnit},
+		},
+		{
+			name: "gate-no-deadline-anywhere", protects: "gate and lease: without either deadline two workloads run",
+			edits: []edit{
+				{machGo, "if m.state == Held && now >= m.deadline {", "if false {"},
+				{leaseGo, "\ts.loops.Go(s.watchdog)\n", ""},
+			},
+			tests: []string{sim},
+		},
+		{
+			name: "gate-reopens", protects: "gate: a lost lease never opens it again",
+			edits: []edit{{machGo, "if m.state == Held && e.Deadline > m.deadline {", "if m.state = Held; e.Deadline > m.deadline {"}},
+			tests: []string{gateUnit},
+		},
+		{
+			name: "gate-moves-back", protects: "gate: a deadline never moves backwards",
+			edits: []edit{{machGo, "if m.state == Held && e.Deadline > m.deadline {", "if m.state == Held {"}},
+			tests: []string{gateUnit},
+		},
+		{
+			name: "gate-warns-last", protects: "gate: readiness is false before anything else",
+			edits: []edit{{machGo, "return []Action{{Kind: Shut, Reason: reason}, {Kind: Warn, Reason: reason}}", "return []Action{{Kind: Warn, Reason: reason}, {Kind: Shut, Reason: reason}}"}},
+			tests: []string{gateUnit},
+		},
+		{
+			name: "gate-kill-counts-from-waking", protects: "gate: SIGKILL has an absolute time, counted from the deadline",
+			edits: []edit{{machGo, "from := min(now, m.deadline)", "from := now"}},
+			tests: []string{gateUnit},
+		},
+		{
+			name: "gate-sleeper-terminates", protects: "gate: who wakes late goes straight to SIGKILL",
+			edits: []edit{{machGo, "case now >= m.killAt:", "case m.step == Kill && now >= m.killAt:"}},
+			tests: []string{gateUnit},
+		},
+		{
+			name: "gate-waits-for-the-sentinel", protects: "gate: SIGTERM does not wait for a sentinel that hangs",
+			edits: []edit{{machGo, "from+m.budget.KillAfter/4, from+m.budget.KillAfter", "from+m.budget.KillAfter, from+m.budget.KillAfter"}},
+			tests: []string{gateUnit},
+		},
+		{
+			name: "gate-releases-early", protects: "gate: no release before the workload is gone",
+			edits: []edit{{machGo, "return []Action{{Kind: Shut, Reason: reason}, {Kind: Warn, Reason: reason}}", "return []Action{{Kind: Shut, Reason: reason}, {Kind: Warn, Reason: reason}, {Kind: Finish, Outcome: Failed}}"}},
+			tests: []string{gateUnit, sim},
+		},
+		{
+			name: "gate-waits-early", protects: "gate: the lock is not waited for before the workload is gone",
+			edits: []edit{{machGo, "case m.running || m.state == Waiting && !m.again:", "case m.state == Waiting && !m.again:"}},
+			tests: []string{gateUnit},
+		},
+		{
+			name: "gate-uses-what-came-too-late", protects: "gate: a lease whose deadline has passed starts nothing",
+			edits: []edit{{machGo, "case now >= e.Deadline:", "case false:"}},
+			tests: []string{gateUnit},
+		},
+		{
+			name: "gate-starts-although-stopped", protects: "gate: asked to stop, it starts nothing",
+			edits: []edit{{machGo, "\tcase m.stopping:\n\t\tm.state = Released", "\tcase false:\n\t\tm.state = Released"}},
+			tests: []string{gateUnit},
+		},
+		{
+			name: "gate-stop-comes-second", protects: "gate: a request to stop comes before a lease that is ready in the same moment",
+			edits: []edit{{gateGo, "stop, events = nil, []Event{{Kind: Stop}, e}", "stop, events = nil, []Event{e, {Kind: Stop}}"}},
+			tests: []string{gateUnit},
+		},
+		{
+			name: "gate-told-to-stop-succeeds", protects: "P9: a run that was told to stop has not succeeded",
+			edits: []edit{{machGo, "e.Ended.Code == 0 && e.Ended.Unasked", "e.Ended.Code == 0"}},
+			tests: []string{gateUnit},
+		},
+		{
+			name: "gate-refusal-ends-anything", protects: "gate: it does not end while a workload runs",
+			edits: []edit{{machGo, "if m.state == Waiting && !m.again {", "if true {"}},
+			tests: []string{gateUnit},
+		},
+		{
+			name: "gate-believes-an-old-lease", protects: "gate: what a replaced lease says is not the present one's",
+			edits: []edit{{gateGo, "m.lease != g.lease", "false"}},
+			tests: []string{gateUnit},
+		},
+		{
+			name: "gate-trusts-its-timer", protects: "gate: the clock is looked at once a second, for timers stand still in suspend",
+			edits: []edit{{gateGo, "min(max(wake-g.cfg.Clock.Now(), 0), time.Second)", "max(wake-g.cfg.Clock.Now(), 0)"}},
+			tests: []string{gateUnit},
+		},
+		{
+			name: "gate-broken-is-fine", protects: "gate: a guard that has died is a loss",
+			edits: []edit{{machGo, "case LeaseLost, Broken:", "case LeaseLost:"}},
+			tests: []string{gateUnit},
+		},
+		{
+			name: "gate-any-budget", protects: "gate: SIGKILL comes by three quarters of the kill budget",
+			edits: []edit{{"pkg/gate/budget.go", "if b.KillAfter > b.Kill*3/4 {", "if false {"}},
+			tests: []string{gateUnit},
+		},
+	}
+}
