@@ -17,12 +17,27 @@ import (
 
 // diagnosis is what doctor says.
 type diagnosis struct {
-	Settings   []config.Source     `json:"settings"`
+	Settings   []setting           `json:"settings"`
 	Key        string              `json:"key,omitempty"`
 	Arithmetic []string            `json:"arithmetic"`
 	Protection []string            `json:"protection"`
 	Store      *mongolock.Store    `json:"store,omitempty"`
 	Findings   []mongolock.Finding `json:"findings,omitempty"`
+}
+
+// setting is a [config.Source] with the names that it has in JSON and YAML.
+type setting struct {
+	Name  string `json:"name"`
+	Value string `json:"value,omitempty"`
+	From  string `json:"from"`
+}
+
+func settings(s *config.Settings) []setting {
+	var all []setting
+	for _, v := range s.Sources() {
+		all = append(all, setting(v))
+	}
+	return all
 }
 
 func newDoctor(w world) *cobra.Command {
@@ -36,11 +51,11 @@ force and what it does not cover, and what in the store can make a lock unsafe. 
 }
 
 func doctor(ctx context.Context, w world, s *config.Settings, index bool) error {
-	d := diagnosis{Settings: s.Sources(), Arithmetic: arithmetic(s), Protection: protection(s)}
+	d := diagnosis{Settings: settings(s), Arithmetic: arithmetic(s), Protection: protection(s)}
 	if r, err := s.ResolveKey(); err == nil {
 		d.Key = r.Key
 	} else {
-		d.Findings = append(d.Findings, mongolock.Finding{Text: "no key: " + err.Error(), Remedy: "set --key, or --namespace with --name or --job"})
+		d.Findings = noKey(err)
 	}
 	l, done, err := viewer(s)
 	if err != nil {
@@ -72,6 +87,21 @@ func doctor(ctx context.Context, w world, s *config.Settings, index bool) error 
 		}
 	}
 	return nil
+}
+
+// noKey is a finding for each reason why the settings make no key.
+func noKey(err error) []mongolock.Finding {
+	var e *config.Error
+	if !errors.As(err, &e) {
+		return []mongolock.Finding{{Text: "no key: " + err.Error(), Remedy: "give a whole key with --key"}}
+	}
+	var all []mongolock.Finding
+	for _, p := range e.Problems {
+		remedy := p.Remedy
+		p.Remedy = ""
+		all = append(all, mongolock.Finding{Text: "no key: " + p.String(), Remedy: remedy})
+	}
+	return all
 }
 
 func (d diagnosis) table(t io.Writer) {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -64,7 +65,10 @@ func render(w io.Writer, format string, v any, rows func(*tabwriter.Writer)) err
 // keyOf is the key named in the arguments, or that of the settings.
 func keyOf(s *config.Settings, args []string) (string, error) {
 	if len(args) > 0 {
-		return args[0], mongolock.CheckKey(args[0])
+		if err := mongolock.CheckKey(args[0]); err != nil {
+			return "", usage("key", strings.TrimPrefix(err.Error(), mongolock.ErrConfig.Error()+": "), "name one that mongogate list shows")
+		}
+		return args[0], nil
 	}
 	r, err := s.ResolveKey()
 	return r.Key, err
@@ -74,7 +78,7 @@ func atMostOneKey(c *cobra.Command, args []string) error {
 	if len(args) <= 1 {
 		return nil
 	}
-	return usage("arguments", fmt.Sprintf("%d given, want one key at most", len(args)), c.UseLine())
+	return usage("arguments", fmt.Sprintf("%d given, want one key at most", len(args)), "write "+c.UseLine())
 }
 
 func newList(w world) *cobra.Command {

@@ -34,7 +34,7 @@ that of the command or the URL: the workload's own probe.`,
 			if len(own) == 1 && path(own[0]) != "" {
 				return nil
 			}
-			return usage("arguments", "no question, or not one of startup, ready, live", c.UseLine())
+			return usage("arguments", "no question, or not one of startup, ready, live", "write "+c.UseLine())
 		},
 		func(c *cobra.Command, s *config.Settings, args []string) error { return probe(c.Context(), w, s, args) })
 }

@@ -5,6 +5,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 
 	"github.com/spf13/cobra"
@@ -33,16 +34,49 @@ Every setting is a flag, a MONGOGATE_* variable, or a line of a YAML file
 		newRun(w), newSidecar(w), newInit(w), newInstall(w), newProbe(w),
 		newStatus(w), newList(w), newShow(w), newHistory(w), newForceRelease(w), newDoctor(w), newVersion(w),
 	)
-	root.CompletionOptions.DisableDefaultCmd = false
+	refuseArguments(root)
 	return root
 }
+
+// refuseArguments makes cobra's own commands say in our words what is wrong with their arguments.
+func refuseArguments(root *cobra.Command) {
+	root.InitDefaultHelpCmd()
+	root.InitDefaultCompletionCmd()
+	for _, c := range root.Commands() {
+		switch c.Name() {
+		case "help":
+			c.Args = func(_ *cobra.Command, args []string) error {
+				if found, _, err := root.Find(args); len(args) > 0 && (err != nil || found == root) {
+					return noCommand(root, args)
+				}
+				return nil
+			}
+		case "completion":
+			c.Args = func(_ *cobra.Command, args []string) error {
+				if len(args) == 0 {
+					return nil
+				}
+				return usage("arguments", "no such shell", "write mongogate completion bash, zsh, fish or powershell")
+			}
+			c.RunE = func(c *cobra.Command, _ []string) error { return c.Help() }
+			for _, shell := range c.Commands() {
+				shell.Args = exactly(0)
+			}
+		}
+	}
+}
+
+var plainWord = regexp.MustCompile(`^[a-z-]{1,40}$`)
 
 // noCommand refuses what is no subcommand.
 func noCommand(c *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
 	}
-	p := config.Problem{Source: "command line", Message: fmt.Sprintf("there is no command %.40q", args[0]), Remedy: "see mongogate --help"}
+	p := config.Problem{Source: "command line", Message: "there is no such command", Remedy: "see mongogate --help"}
+	if plainWord.MatchString(args[0]) { // anything else may be a connection string
+		p.Message = "there is no command " + args[0]
+	}
 	if near := c.SuggestionsFor(args[0]); len(near) > 0 {
 		p.Remedy = "did you mean " + near[0] + "?"
 	}
@@ -55,7 +89,7 @@ func exactly(n int) cobra.PositionalArgs {
 		if len(args) == n {
 			return nil
 		}
-		return usage("arguments", fmt.Sprintf("%d given, want %d", len(args), n), c.UseLine())
+		return usage("arguments", fmt.Sprintf("%d given, want %d", len(args), n), "write "+c.UseLine())
 	}
 }
 

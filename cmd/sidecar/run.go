@@ -9,6 +9,8 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
+	"strings"
 	"syscall"
 	"time"
 
@@ -141,16 +143,20 @@ func (ses *session) runLock() (gate.Lock, func() *os.File, error) {
 // childEnv is the command's environment before the lease's part is added. Settings are taken out by the guard.
 func childEnv(environ []string, ses *session) []string {
 	s := ses.s
-	env := append([]string{}, environ...)
 	held := []string{s.Lock.Key}
 	if s.NoOverlap {
 		held = append(held, s.Lock.BaseKey)
 	}
-	env = append(env, config.Held(environ, held...), "MONGOGATE_HOLDER="+s.Owner)
+	told := []string{config.Held(environ, held...), "MONGOGATE_HOLDER=" + s.Owner}
 	if ses.dir != nil {
-		env = append(env, "MONGOGATE_LEASE_FILE="+filepath.Join(ses.dir.Path(), "lease"))
+		told = append(told, "MONGOGATE_LEASE_FILE="+filepath.Join(ses.dir.Path(), "lease"))
 	}
-	return env
+	// What a gate around this one has told it goes: of two variables of one name the first would count.
+	env := slices.DeleteFunc(slices.Clone(environ), func(v string) bool {
+		name, _, _ := strings.Cut(v, "=")
+		return name == "MONGOGATE_HELD" || name == "MONGOGATE_HOLDER" || name == "MONGOGATE_LEASE_FILE"
+	})
+	return append(env, told...)
 }
 
 // runProbes: a command that the wrapper runs is ready or not by its own probe; ours says who holds the lock.

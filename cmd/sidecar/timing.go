@@ -4,6 +4,7 @@ package main
 
 import (
 	"errors"
+	"strings"
 
 	"github.com/mongogate/mongogate/internal/config"
 	"github.com/mongogate/mongogate/pkg/gate"
@@ -32,4 +33,15 @@ func checkTiming(s *config.Settings) error {
 	return errors.Join(timing(s).Validate(), budget(s).Validate())
 }
 
-func checkURI(uri string) error { return mongolock.CheckURI(uri) }
+// checkURI leaves out of each error what the name of the setting says already.
+func checkURI(uri string) error {
+	var errs []error
+	all := mongolock.CheckURI(uri)
+	if all == nil {
+		return nil
+	}
+	for line := range strings.SplitSeq(all.Error(), "\n") {
+		errs = append(errs, errors.New(strings.TrimPrefix(line, mongolock.ErrConfig.Error()+": MongoDB URI: ")))
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,90 @@
+//go:build linux
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+	"go.uber.org/goleak"
+
+	"github.com/mongogate/mongogate/internal/devdb"
+)
+
+// rig is what all tests of this package share. Each has a database of its own in it.
+var rig struct {
+	binary string // built as a release is
+	server *devdb.Server
+	client *mongo.Client
+}
+
+func TestMain(m *testing.M) { os.Exit(withRig(m)) }
+
+// withRig is TestMain but for the end of the process.
+func withRig(m *testing.M) int {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
+	defer cancel()
+	code := 1
+	closeRig, err := openRig(ctx)
+	if err == nil {
+		fmt.Println(rig.server.Banner())
+		code = m.Run()
+	}
+	if err = errors.Join(err, closeRig()); err == nil {
+		err = goleak.Find()
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return code
+}
+
+// openRig starts the server while the binary is built.
+func openRig(ctx context.Context) (closeRig func() error, err error) {
+	dir, err := os.MkdirTemp("", "mongogate-cli-")
+	if err != nil {
+		return func() error { return nil }, err
+	}
+	closeRig = func() error {
+		errs := []error{os.RemoveAll(dir)}
+		if rig.client != nil {
+			errs = append(errs, rig.client.Disconnect(context.Background()))
+		}
+		if rig.server != nil {
+			errs = append(errs, rig.server.Close())
+		}
+		return errors.Join(errs...)
+	}
+	// Others may execute it: there is a test of what another user can see.
+	if err := os.Chmod(dir, 0o755); err != nil { //nolint:gosec // as said
+		return closeRig, err
+	}
+	rig.binary = filepath.Join(dir, "mongogate")
+	built := make(chan error, 1)
+	go func() { built <- build(ctx, rig.binary) }()
+	rig.server, err = devdb.Start(ctx, 0)
+	if err = errors.Join(err, <-built); err != nil {
+		return closeRig, err
+	}
+	rig.client, err = mongo.Connect(options.Client().ApplyURI(rig.server.URI).SetServerSelectionTimeout(10 * time.Second).SetTimeout(10 * time.Second))
+	return closeRig, err
+}
+
+// build makes the binary with the flags of the Makefile.
+func build(ctx context.Context, to string) error {
+	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", to, ".")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("building the binary: %w\n%s", err, out)
+	}
+	return nil
+}
