@@ -153,8 +153,9 @@ func (l *Locker) acquire(ctx context.Context, r *request) (*Lease, error) {
 	wake, unsubscribe := l.hint.subscribe(r.key)
 	defer unsubscribe()
 	var (
-		last  *HeldError
-		store error
+		last     *HeldError
+		store    error
+		answered bool // by the store, in the round before
 	)
 	// The first look is a try: uncontended, one call is all there is.
 	try := r.may()
@@ -180,7 +181,6 @@ func (l *Locker) acquire(ctx context.Context, r *request) (*Lease, error) {
 		try = false
 
 		pause := l.jitter()
-		answered := store == nil && last != nil // by the call before
 		if store = err; err != nil {
 			if refused(err) || errors.Is(err, ErrConfig) || errors.Is(err, errNonce) {
 				return nil, err
@@ -188,8 +188,11 @@ func (l *Locker) acquire(ctx context.Context, r *request) (*Lease, error) {
 			if answered && cut && isTimeout(err) {
 				store = nil // the end of the waiting cut the call short, not the store
 			}
+			answered = false
 		} else if last, err = l.judge(r, d); err != nil {
 			return nil, err
+		} else {
+			answered = true
 		}
 		if _, in, ever := l.watch.ripe(r.key); ever && r.may() {
 			// The try is made the moment the watch is ripe.
@@ -276,7 +279,7 @@ func (l *Locker) look(ctx context.Context, key string) (*document, error) {
 
 func (l *Locker) jitter() time.Duration {
 	p := float64(l.opts.Poll)
-	return time.Duration(p * (0.8 + 0.4*rand.Float64())) //nolint:gosec // spreads polls, guards nothing
+	return time.Duration(p * (0.75 + 0.2*rand.Float64())) //nolint:gosec // spreads polls, guards nothing
 }
 
 var errNonce = errors.New("keeping the nonce")
