@@ -109,7 +109,7 @@ func (h *hints) follow(ctx context.Context) {
 
 func (h *hints) read(ctx context.Context) (opened bool, err error) {
 	open, cancel := context.WithTimeout(ctx, h.locker.opts.Timing.Operation)
-	stream, err := h.locker.coll.Watch(open, freed(), options.ChangeStream().SetMaxAwaitTime(time.Second))
+	stream, err := h.locker.coll.Watch(open, freed(), options.ChangeStream().SetMaxAwaitTime(h.locker.opts.Poll))
 	cancel()
 	if err != nil {
 		return false, err
@@ -117,7 +117,7 @@ func (h *hints) read(ctx context.Context) (opened bool, err error) {
 	defer func() { _ = stream.Close(context.WithoutCancel(ctx)) }() //nolint:errcheck // a hint has nothing to lose
 	for ctx.Err() == nil {
 		// Each look has a deadline of its own, so that a stream that never pauses is not taken for one that hangs.
-		turn, cancel := context.WithTimeout(ctx, time.Second+h.locker.opts.Timing.Operation)
+		turn, cancel := context.WithTimeout(ctx, h.locker.opts.Poll+h.locker.opts.Timing.Operation)
 		if stream.TryNext(turn) {
 			var event struct {
 				DocumentKey struct {

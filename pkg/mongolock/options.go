@@ -21,7 +21,8 @@ type Options struct {
 	Holder Holder
 	// Timing is the arithmetic of the leases.
 	Timing Timing
-	// Poll is the time between two looks while waiting; TTL/6, at most 5 s. Each is drawn within a fifth of it.
+	// Poll is the time between two looks while waiting; TTL/6, at most 5 s. Each is drawn from 75 to 95 % of it,
+	// so that waiters spread and a hand-over still comes within it.
 	Poll time.Duration
 	// ChangeStream uses one change stream of the collection as a hint, so
 	// that a clean release is seen at once. Polling goes on beneath it, and

@@ -45,67 +45,61 @@ type beatOf struct {
 	beat  int64
 }
 
-// take is the condition under which an acquisition takes the key, and how it does.
-func (a *attempt) take() (cond, how bson.D) {
-	free := op("$ne", op("$ifNull", "$locked", false), true)
-	adopted := bson.D(nil)
-	if len(a.adopt) > 0 {
-		// What an operator revoked is not taken up again.
-		adopted = op("$and",
-			op("$eq", "$state", stateHeld),
-			op("$in", op("$ifNull", "$nonce", ""), literal(a.adopt)),
-			op("$ne", op("$ifNull", "$revoked", ""), "$nonce"))
-	}
-	python := op("$and",
-		op("$eq", op("$type", "$nonce"), "missing"),
-		op("$eq", op("$type", "$expire"), "date"),
-		op("$lt", op("$add", op("$toLong", "$expire"), a.timing.Grace.Milliseconds()), op("$toLong", "$$NOW")))
-	again := bson.D(nil)
-	if a.holder.JobUID != "" {
-		again = op("$and",
-			op("$eq", "$state", stateDone),
-			op("$eq", "$done.outcome", "failed"),
-			op("$eq", "$done.jobUID", literal(a.holder.JobUID)))
-	}
-	watched := bson.D(nil)
-	if a.watched != nil {
-		watched = op("$and",
-			op("$eq", "$nonce", literal(a.watched.nonce)),
-			op("$eq", "$beat", a.watched.beat),
-			op("$in", op("$type", "$beat"), bson.A{"int", "long"}))
-	}
-
-	// The order is that of the names in the history; at most one holds of any document but free.
-	ways := bson.A{}
-	branches := bson.A{}
-	for _, w := range []struct {
+// way names, by the word that the history keeps, by which right the
+// acquisition may take the document: "" where there is none.
+func (a *attempt) way() bson.D {
+	type right struct {
 		name string
 		cond bson.D
-		done bool
-	}{{"free", free, false}, {"adopted", adopted, false}, {"taken-over", watched, false}, {"expired", python, false}, {"again", again, true}} {
-		if w.cond == nil {
-			continue
-		}
-		if !w.done {
-			w.cond = op("$and", op("$ne", op("$ifNull", "$state", ""), stateDone), w.cond)
-		}
-		ways = append(ways, w.cond)
-		branches = append(branches, bson.D{{Key: "case", Value: w.cond}, {Key: "then", Value: w.name}})
 	}
-	cond = op("$and",
-		op("$eq", op("$ifNull", "$v", Format), Format),
-		op("$ne", op("$ifNull", "$nonce", ""), literal(a.nonce)),
-		// A late request of an acquisition that has been finished.
-		op("$ne", op("$ifNull", "$lastNonce", ""), literal(a.nonce)),
-		bson.D{{Key: "$or", Value: ways}})
-	how = op("$switch", bson.D{{Key: "branches", Value: branches}, {Key: "default", Value: "free"}})
-	return cond, how
+	// The order is that of the names in the history; at most one holds of any document but free.
+	rights := []right{{"free", op("$ne", op("$ifNull", "$locked", false), true)}}
+	if len(a.adopt) > 0 {
+		// What an operator revoked is not taken up again.
+		rights = append(rights, right{"adopted", op("$and",
+			op("$eq", "$state", stateHeld),
+			op("$in", op("$ifNull", "$nonce", ""), literal(a.adopt)),
+			op("$ne", op("$ifNull", "$revoked", ""), "$nonce"))})
+	}
+	if a.watched != nil {
+		rights = append(rights, right{"taken-over", op("$and",
+			op("$eq", "$nonce", literal(a.watched.nonce)),
+			op("$eq", "$beat", a.watched.beat),
+			op("$in", op("$type", "$beat"), bson.A{"int", "long"}))})
+	}
+	// The Python library's.
+	rights = append(rights, right{"expired", op("$and",
+		op("$eq", op("$type", "$nonce"), "missing"),
+		op("$eq", op("$type", "$expire"), "date"),
+		op("$lt", op("$add", op("$toLong", "$expire"), a.timing.Grace.Milliseconds()), op("$toLong", "$$NOW")))})
+	branches := bson.A{}
+	for _, r := range rights {
+		branches = append(branches, bson.D{{Key: "case", Value: r.cond}, {Key: "then", Value: r.name}})
+	}
+	way := op("$switch", bson.D{{Key: "branches", Value: branches}, {Key: "default", Value: ""}})
+
+	// None of these takes a done record, whatever else it says.
+	var again any = ""
+	if a.holder.JobUID != "" {
+		again = op("$cond", op("$and",
+			op("$eq", "$done.outcome", "failed"),
+			op("$eq", "$done.jobUID", literal(a.holder.JobUID))), "again", "")
+	}
+	return op("$cond", op("$eq", op("$ifNull", "$state", ""), stateDone), again, way)
 }
 
 // pipeline replaces the whole document where the acquisition takes it, and
 // leaves it byte for byte equal where it does not: the server then writes nothing.
+//
+// The way and the token are variables because each is used twice: written out
+// twice they made the request half as long again, and the server parsed and evaluated all of it.
 func (a *attempt) pipeline() bson.A {
-	cond, how := a.take()
+	take := op("$and",
+		op("$ne", "$$way", ""),
+		op("$eq", op("$ifNull", "$v", Format), Format),
+		op("$ne", op("$ifNull", "$nonce", ""), literal(a.nonce)),
+		// A late request of an acquisition that has been finished.
+		op("$ne", op("$ifNull", "$lastNonce", ""), literal(a.nonce)))
 	token := op("$max",
 		op("$add", number("$token", 0), int64(1)),
 		op("$toLong", "$$NOW"),
@@ -113,8 +107,8 @@ func (a *attempt) pipeline() bson.A {
 	entry := bson.D{
 		{Key: "at", Value: "$$NOW"},
 		{Key: "owner", Value: literal(a.owner)},
-		{Key: "token", Value: token},
-		{Key: "how", Value: how},
+		{Key: "token", Value: "$$token"},
+		{Key: "how", Value: "$$way"},
 	}
 	if a.holder.Cluster != "" {
 		entry = append(entry, bson.E{Key: "cluster", Value: literal(a.holder.Cluster)})
@@ -134,7 +128,7 @@ func (a *attempt) pipeline() bson.A {
 		{Key: "state", Value: stateHeld},
 		{Key: "nonce", Value: literal(a.nonce)},
 		{Key: "beat", Value: int64(0)},
-		{Key: "token", Value: token},
+		{Key: "token", Value: "$$token"},
 		{Key: "ttlMs", Value: a.timing.TTL.Milliseconds()},
 		{Key: "graceMs", Value: a.timing.Grace.Milliseconds()},
 		{Key: "touched", Value: "$$NOW"},
@@ -142,7 +136,10 @@ func (a *attempt) pipeline() bson.A {
 		{Key: "lastNonce", Value: op("$ifNull", "$lastNonce", "$$REMOVE")},
 		{Key: "history", Value: history},
 	}
-	return bson.A{op("$replaceWith", op("$cond", cond, taken, "$$ROOT"))}
+	return bson.A{op("$replaceWith", op("$let", bson.D{
+		{Key: "vars", Value: bson.D{{Key: "way", Value: a.way()}, {Key: "token", Value: token}}},
+		{Key: "in", Value: op("$cond", take, taken, "$$ROOT")},
+	}))}
 }
 
 // renewal says that the nonce is alive. The beat is the number of the request
