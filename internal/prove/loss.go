@@ -28,6 +28,8 @@ type loss struct {
 	code int
 	// dead: the gate does not act any more, its lease file may be older than its last renewal.
 	dead bool
+	// atOnce: whoever is left knows of the loss at once, and does not wait for the deadline.
+	atOnce bool
 }
 
 // The exit code of a lost lock.
@@ -72,8 +74,8 @@ var (
 	cutOff    = loss{name: "database cut", strike: cut, code: lost}
 	frozenOff = loss{name: "database frozen", strike: freeze, code: lost}
 	gateStop  = loss{name: "gate SIGSTOP", strike: signalGate(syscall.SIGSTOP), code: lost, dead: true}
-	gateKill  = loss{name: "gate SIGKILL", strike: signalGate(syscall.SIGKILL), code: -1, dead: true}
-	guardKill = loss{name: "guard SIGKILL", strike: killGuard, code: lost}
+	gateKill  = loss{name: "gate SIGKILL", strike: signalGate(syscall.SIGKILL), code: -1, dead: true, atOnce: true}
+	guardKill = loss{name: "guard SIGKILL", strike: killGuard, code: lost, atOnce: true}
 )
 
 // losses are all kinds; n varies those that go with several faults.
@@ -129,6 +131,9 @@ func (l loss) try(ctx context.Context, t *Trial) (m Measure, err error) {
 		sent = min(sent, fault) // renewals go on while the daemon is stopped
 	}
 	m, late := t.took(sent, gone, ttl, "after the last acknowledged renewal had been sent, the workload was verified gone")
+	if late == nil && l.atOnce {
+		_, late = t.took(fault, gone, budget, "after the fault, which is seen at once, the workload was verified gone")
+	}
 	if err := t.handedOver(ctx, l, a, b); err != nil {
 		return m, err
 	}

@@ -104,6 +104,7 @@ mark, whatever it has forked.
 **Lost leases** (the first ten rows): the time runs from the moment the last acknowledged renewal was sent, as the lease file says and the proxy
 confirms, to the moment the witness found nothing left of the workload. Its bound is the ttl. The challenger then runs, with a
 higher token, and never beside the holder; "forks twice" goes through five faults in turn (database cut and frozen, gate stopped and killed, guard killed).
+Where the gate or the guard is killed, the other one stops the workload at once: within the kill budget of the kill.
 "Ends and leaves a daemon": the daemon ignores SIGTERM, is gone before the lock is free, and the time
 runs from the end of the command at the latest.
 
