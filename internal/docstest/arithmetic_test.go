@@ -1,0 +1,83 @@
+//go:build linux
+
+package docstest
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/mongogate/mongogate/pkg/gate"
+	"github.com/mongogate/mongogate/pkg/mongolock"
+)
+
+func killed(t mongolock.Timing) time.Duration { return t.Deadline(0) + t.KillBudget*3/4 }
+
+// TestArithmeticTable computes every number of the table in docs/safety.md anew.
+func TestArithmeticTable(t *testing.T) {
+	for _, p := range pages(t) {
+		if p.name != "docs/safety.md" {
+			continue
+		}
+		table := rows(t, p.text, "All of it follows from the ttl")
+		if len(table) < 4 {
+			t.Errorf("only %d rows", len(table))
+		}
+		for _, row := range table {
+			var got [8]time.Duration
+			for i, cell := range row {
+				d, err := time.ParseDuration(cell)
+				if err != nil {
+					t.Fatalf("%v: %v", row, err)
+				}
+				got[i] = d
+			}
+			tm := mongolock.Timing{TTL: got[0]}.WithDefaults()
+			want := [8]time.Duration{tm.TTL, tm.Heartbeat, tm.Operation, tm.KillBudget, tm.Drift(), tm.Deadline(0), killed(tm), tm.Silence()}
+			if got != want {
+				t.Errorf("the row of %s: %v, want %v", row[0], got, want)
+			}
+			if err := tm.Validate(); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+}
+
+// TestDefaultTimes: the README's numbers and the picture's are those of the default ttl.
+func TestDefaultTimes(t *testing.T) {
+	tm := mongolock.Timing{}.WithDefaults()
+	if err := (gate.Budget{Kill: tm.KillBudget, KillAfter: tm.KillBudget * 3 / 4}).Validate(); err != nil {
+		t.Error(err)
+	}
+	seconds := func(d time.Duration) string { return strings.TrimSuffix(d.String(), "s") + " s" }
+	numbers := []string{
+		seconds(tm.Deadline(0)), seconds(killed(tm)), seconds(tm.Deadline(0) + tm.KillBudget), seconds(tm.Silence()), "ttl", seconds(tm.TTL),
+	}
+	for _, name := range []string{"README.md", "docs/lease.svg"} {
+		text, err := os.ReadFile(filepath.Join(root, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, n := range numbers {
+			if !strings.Contains(string(text), n) {
+				t.Errorf("%s does not say %q", name, n)
+			}
+		}
+	}
+}
+
+// TestThePromiseIsTheSameEverywhere: it is quoted, not told anew.
+func TestThePromiseIsTheSameEverywhere(t *testing.T) {
+	const promise = `> At most one holder of a key runs at any moment, as long as clock *rates* differ by less than the
+> drift margin, the workload can be stopped within its kill budget, and the store keeps what a
+> majority acknowledged. What happens outside the pod is protected only if it checks the fencing token.
+`
+	for _, p := range pages(t) {
+		if (p.name == "README.md" || p.name == "docs/safety.md") && !strings.Contains(p.text, promise) {
+			t.Errorf("%s does not have the promise, word for word", p.name)
+		}
+	}
+}
