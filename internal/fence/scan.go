@@ -27,26 +27,32 @@ func (w *Workload) run(ctx context.Context) {
 
 func (w *Workload) look() {
 	w.mu.Lock()
-	p, stopping, fenceAt := w.phase, w.stopping, w.fenceAt
+	p, stopping, fenceAt, killAt := w.phase, w.stopping, w.fenceAt, w.killAt
 	w.mu.Unlock()
+	now := w.cfg.Clock.Now()
 	switch p {
 	case beside:
-		if w.cfg.Clock.Now() >= fenceAt {
+		if now >= fenceAt {
 			w.fenceBeside()
+		}
+	case leaving:
+		if now >= killAt {
+			w.change(leaving, shut)
+			w.poke()
 		}
 	case shut, killing:
 		// A follower that waits obeys by itself.
-		if w.cfg.Kill && (w.cfg.Dir == nil || p == killing) {
-			w.signal(syscall.SIGKILL)
+		if w.cfg.Dir == nil || p == killing {
+			w.signal(syscall.SIGKILL, p)
 		}
 		if p == killing {
-			w.evidence()
+			w.evidence(p)
 		}
 	case asked:
-		w.evidence()
+		w.evidence(p)
 	case open:
 		if stopping {
-			w.evidence()
+			w.evidence(p)
 		} else {
 			w.idling()
 		}
@@ -54,72 +60,92 @@ func (w *Workload) look() {
 	}
 }
 
+// change goes from one phase to another, unless the gate has gone elsewhere meanwhile.
+func (w *Workload) change(from, to phase) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.phase != from {
+		return false
+	}
+	w.phase = to
+	return true
+}
+
 // fenceBeside stops what ran before this gate began and has no lease any more.
 func (w *Workload) fenceBeside() {
-	w.set(shut)
-	w.cfg.Log.Info("the lease of the gate before this one is over: the workload is fenced")
-	if w.cfg.Sentinel != "" {
-		if err := writeSentinel(w.cfg.Sentinel, "the gate was started anew and does not hold the lock"); err != nil {
-			w.cfg.Log.Error(err, "the sentinel could not be written")
-		}
+	write := w.sentinel.writer("the gate was started anew and does not hold the lock")
+	if !w.change(beside, leaving) {
+		return // the lock was won
 	}
+	w.cfg.Log.Info("the lease of the gate before this one is over: the workload is fenced")
+	w.complain("the sentinel could not be written", write())
+	w.signal(syscall.SIGTERM, leaving)
 }
 
 // evidence tells the gate, once, that nothing of the workload is left.
-func (w *Workload) evidence() {
+func (w *Workload) evidence(in phase) {
 	switch {
 	case w.cfg.Dir != nil:
-		if !w.followerGone() {
+		if !w.followerGone(in) {
 			return
 		}
 	case w.targets != nil:
 		w.mu.Lock()
-		list, err := w.targets.find()
+		err := w.targets.none()
 		w.mu.Unlock()
-		if err != nil || len(list) > 0 {
+		if err != nil {
 			return
 		}
 	default:
 		return
 	}
 	w.mu.Lock()
-	w.phase = shut
-	w.mu.Unlock()
+	defer w.mu.Unlock()
+	if w.told || w.phase == shut {
+		return
+	}
+	w.phase, w.told = shut, true
 	select {
 	case w.gone <- gate.Ended{}:
-	default: // it has been told
+	default: // the gate did not ask for the evidence of the lease before
 	}
 }
 
 // followerGone has the follower's word that nothing runs under this lease, and keeps its flock until the gate opens again.
-func (w *Workload) followerGone() bool {
+func (w *Workload) followerGone(in phase) bool {
 	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.word != nil {
-		return true
+	token, word := w.token, w.word
+	w.mu.Unlock()
+	if in != open {
+		// The follower reads it. Whoever was only asked to end lets it run on.
+		w.complain("the lease file could not be shut", w.cfg.Dir.ShutLease(token))
 	}
-	// Shut before the flock is asked for: a follower that comes now sees that.
-	if l, err := w.cfg.Dir.ReadLease(); err == nil && l.Open {
-		l.Open = false
-		if err := w.cfg.Dir.WriteLease(l); err != nil {
-			w.cfg.Log.Error(err, "the lease file could not be shut")
+	if word == nil {
+		w.complain("there will be no evidence of a follower's end", w.cfg.Dir.MarkIdle(token))
+		f, err := w.cfg.Dir.Stopped(token)
+		w.complain("the follower's word could not be read", err)
+		if f == nil {
 			return false
 		}
+		w.mu.Lock()
+		w.word = f
+		w.mu.Unlock()
 	}
-	f, err := w.cfg.Dir.Stopped(w.token)
-	if err != nil {
-		w.cfg.Log.Error(err, "the follower's word could not be read")
+	// No follower gets its flock from here on, and who gets it after us, if only because we die, finds the lease shut.
+	if err := w.cfg.Dir.ShutLease(token); err != nil {
+		w.complain("the lease file could not be shut", err)
 		return false
 	}
-	w.word = f
-	return f != nil
+	return true
 }
 
 // idling breaks off a lease whose follower does not run.
 func (w *Workload) idling() {
-	if w.cfg.Dir == nil || w.cfg.Idle <= 0 {
+	if w.cfg.Dir == nil {
 		return
 	}
+	// As often as it takes: a follower that looks in that moment has the flock.
+	w.complain("there will be no evidence of a follower's end", w.cfg.Dir.MarkIdle(w.currentToken()))
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	now := w.cfg.Clock.Now()
@@ -129,11 +155,18 @@ func (w *Workload) idling() {
 		return
 	}
 	_ = f.Close() //nolint:errcheck // nothing was written
-	if now-w.idle < w.cfg.Idle {
+	if w.cfg.Idle <= 0 || now-w.idle < w.cfg.Idle || w.phase != open {
 		return
 	}
 	select {
 	case w.broken <- ErrIdle:
+		w.idled = true
 	default: // it has been told
 	}
+}
+
+func (w *Workload) currentToken() int64 {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.token
 }

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"sync"
 	"syscall"
 	"time"
@@ -24,9 +23,9 @@ type Config struct {
 	Sentinel string
 	// Kill signals every process of the workload in a shared process namespace.
 	Kill bool
-	// Leave ends the gate's own process; it is called once, on loss. With
-	// LeaveAtOnce that is the fence; otherwise it is what remains when there
-	// is no evidence to wait for, after the kill budget.
+	// Leave ends the gate's own process; it is called on loss, once or more. With
+	// LeaveAtOnce that is the fence, after the SIGKILL of Kill if there is one;
+	// otherwise it is what remains when there is no evidence to wait for.
 	Leave       func()
 	LeaveAtOnce bool
 	// Scan is the time between looks at the processes.
@@ -42,8 +41,9 @@ type Config struct {
 
 // Workload implements [gate.Workload] for what other containers run.
 type Workload struct {
-	cfg     Config
-	targets *targets // nil where no other container's processes are seen
+	cfg      Config
+	targets  *targets // nil where no other container's processes are seen
+	sentinel sentinel
 
 	broken chan error
 	gone   chan gate.Ended
@@ -53,12 +53,15 @@ type Workload struct {
 
 	mu    sync.Mutex
 	phase phase
-	// fenceAt ends the phase beside.
-	fenceAt  time.Duration
-	stopping bool
-	token    int64
-	idle     time.Duration // since when no follower runs
-	word     *os.File      // the follower's flock, once it has given its word
+	told  bool // the gate has been told that nothing is left
+	// fenceAt ends the phase beside, killAt the phase leaving.
+	fenceAt, killAt time.Duration
+	stopping        bool
+	token           int64
+	idle            time.Duration // since when no follower runs
+	idled           bool          // a lease was broken off for that
+	word            *os.File      // the follower's flock, once it has given its word
+	complaint       string
 }
 
 // phase is what is done at each scan.
@@ -67,6 +70,7 @@ type phase int
 const (
 	shut    phase = iota // nothing of the workload may run
 	beside               // something ran before this gate began: it may until fenceAt
+	leaving              // it has been sent SIGTERM, and has until killAt
 	open                 // the workload runs
 	warned               // lost; the sentinel is being written
 	asked                // SIGTERM has been sent
@@ -88,12 +92,22 @@ func New(cfg Config, lease *statedir.Lease) (*Workload, error) {
 	case cfg.Kill || !errors.Is(err, ErrNotShared):
 		return nil, fmt.Errorf("fence kill: %w", err)
 	}
+	w.sentinel.path = cfg.Sentinel
+	var first func()
 	if lease != nil && lease.Open {
-		w.phase, w.fenceAt = beside, lease.Deadline
+		w.phase, w.fenceAt, w.killAt = beside, lease.Deadline, lease.Deadline+lease.KillBudget/2
+	} else {
+		write := w.sentinel.writer("the gate was started anew and does not hold the lock")
+		first = func() { w.complain("the sentinel could not be written", write()) }
 	}
 	ctx, quit := context.WithCancel(context.Background())
 	w.quit = quit
-	w.loop.Go(func() { w.run(ctx) })
+	w.loop.Go(func() {
+		if first != nil {
+			first()
+		}
+		w.run(ctx)
+	})
 	return w, nil
 }
 
@@ -126,19 +140,15 @@ func (w *Workload) Stop() {
 // Start removes the sentinel and lets the workload be.
 func (w *Workload) Start(g gate.Grant) {
 	w.forget()
-	if w.cfg.Sentinel != "" {
-		if err := os.Remove(w.cfg.Sentinel); err != nil && !errors.Is(err, os.ErrNotExist) {
-			w.cfg.Log.Error(err, "the sentinel of an earlier loss could not be removed")
-		}
-	}
-	if w.cfg.Dir != nil {
-		if err := w.cfg.Dir.MarkIdle(g.Token); err != nil {
-			w.cfg.Log.Error(err, "there will be no evidence of a follower's end")
-		}
-	}
 	w.mu.Lock()
-	w.phase, w.token, w.idle = open, g.Token, w.cfg.Clock.Now()
+	select {
+	case <-w.broken: // of a lease that was lost in the same moment
+	default:
+	}
+	w.phase, w.told, w.token, w.idle = open, false, g.Token, w.cfg.Clock.Now()
 	w.mu.Unlock()
+	// After the phase: a fence that was about to write finds that it is late.
+	w.complain("the sentinel of an earlier loss could not be removed", w.sentinel.remove())
 	w.poke()
 }
 
@@ -147,6 +157,7 @@ func (w *Workload) Extend(time.Duration) {}
 
 // Warn writes the sentinel.
 func (w *Workload) Warn(reason string) <-chan struct{} {
+	write := w.sentinel.writer(reason)
 	w.set(warned)
 	if w.cfg.Sentinel == "" {
 		return nil
@@ -154,47 +165,38 @@ func (w *Workload) Warn(reason string) <-chan struct{} {
 	done := make(chan struct{})
 	w.loop.Go(func() {
 		defer close(done)
-		if err := writeSentinel(w.cfg.Sentinel, reason); err != nil {
-			w.cfg.Log.Error(err, "the sentinel could not be written")
-		}
+		w.complain("the sentinel could not be written", write())
 	})
 	return done
 }
 
-// writeSentinel writes the file in one step, with the reason as its text.
-func writeSentinel(path, reason string) error {
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil { //nolint:gosec // for the workload to read
-		return err
-	}
-	tmp := path + ".new"
-	if err := os.WriteFile(tmp, []byte(reason+"\n"), 0o644); err != nil { //nolint:gosec // for the workload to read
-		return err
-	}
-	return os.Rename(tmp, path)
-}
-
 // Terminate sends SIGTERM once, or ends the gate where that is the fence.
 func (w *Workload) Terminate() {
-	if w.cfg.LeaveAtOnce {
+	if w.cfg.LeaveAtOnce && !w.cfg.Kill {
 		w.cfg.Leave()
 		return
 	}
 	w.set(asked)
-	if w.cfg.Kill {
-		w.signal(syscall.SIGTERM)
-	}
+	w.signal(syscall.SIGTERM, asked)
 }
 
 // Kill sends SIGKILL, now and at each scan until the gate opens again.
 func (w *Workload) Kill() {
 	w.set(killing)
-	if w.cfg.Kill {
-		w.signal(syscall.SIGKILL)
-	}
-	if w.Evidence() == "" {
-		// Nothing will ever prove that the workload is gone. The lease runs out; the container begins anew.
+	w.signal(syscall.SIGKILL, killing)
+	if w.Evidence() == "" || w.cfg.LeaveAtOnce {
+		// Either that is the fence, or nothing will ever prove that the workload is gone: the lease runs out.
 		w.cfg.Leave()
 	}
+}
+
+// Idled says whether a lease was broken off since it was asked last, because its workload did not run.
+func (w *Workload) Idled() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	idled := w.idled
+	w.idled = false
+	return idled
 }
 
 // Broken receives when the lease is held for nobody.
@@ -203,11 +205,28 @@ func (w *Workload) Broken() <-chan error { return w.broken }
 // Gone receives when nothing of the workload is left.
 func (w *Workload) Gone() <-chan gate.Ended { return w.gone }
 
+// set goes on to a phase of stopping, unless nothing is left to be stopped.
 func (w *Workload) set(p phase) {
 	w.mu.Lock()
-	w.phase = p
+	if !w.told {
+		w.phase = p
+	}
 	w.mu.Unlock()
 	w.poke()
+}
+
+// complain logs an error, once until it is another.
+func (w *Workload) complain(what string, err error) {
+	if err == nil {
+		return
+	}
+	w.mu.Lock()
+	again := w.complaint == what+err.Error()
+	w.complaint = what + err.Error()
+	w.mu.Unlock()
+	if !again {
+		w.cfg.Log.Error(err, what)
+	}
 }
 
 func (w *Workload) poke() {
@@ -227,25 +246,31 @@ func (w *Workload) forget() {
 	}
 }
 
-// signal signals what is seen.
-func (w *Workload) signal(sig syscall.Signal) {
-	if w.targets == nil {
+// signal signals what is seen, as long as the phase is the one in which that was decided.
+func (w *Workload) signal(sig syscall.Signal, in phase) {
+	if w.targets == nil || !w.cfg.Kill {
 		return
 	}
 	w.mu.Lock()
-	defer w.mu.Unlock()
-	list, err := w.targets.find()
-	if err != nil {
-		w.cfg.Log.Error(err, "the workload could not be seen")
-		return
+	var err error
+	if w.phase == in {
+		err = w.signalAll(sig)
 	}
+	w.mu.Unlock()
+	w.complain("a process of the workload could not be signalled; it needs the gate's user id", err)
+}
+
+func (w *Workload) signalAll(sig syscall.Signal) error {
+	list, err := w.targets.find()
+	errs := []error{err}
 	for _, p := range list {
 		err := p.Signal(sig)
 		if err == nil && sig == syscall.SIGTERM {
 			err = p.Signal(syscall.SIGCONT) // what is stopped does not hear SIGTERM
 		}
-		if err != nil && !errors.Is(err, os.ErrProcessDone) && !errors.Is(err, syscall.ESRCH) {
-			w.cfg.Log.Error(err, "a process of the workload could not be signalled; it needs the gate's user id", "pid", p.PID, "signal", sig.String())
+		if err != nil && !gone(err) {
+			errs = append(errs, fmt.Errorf("%v to process %d: %w", sig, p.PID, err))
 		}
 	}
+	return errors.Join(errs...)
 }
