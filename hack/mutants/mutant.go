@@ -145,7 +145,7 @@ func healthy(ctx context.Context, root string, chosen []mutant) error {
 }
 
 func goTest(ctx context.Context, root, test string, flags ...string) (string, error) {
-	args := slices.Concat([]string{"test", "-count=1", "-failfast", "-timeout=5m"}, flags, strings.Fields(test))
+	args := slices.Concat([]string{"test", "-count=1", "-failfast", "-timeout=2m"}, flags, strings.Fields(test))
 	cmd := exec.CommandContext(ctx, "go", args...)
 	cmd.Dir = root
 	out, err := cmd.CombinedOutput()
@@ -156,19 +156,23 @@ func goTest(ctx context.Context, root, test string, flags ...string) (string, er
 	return string(out), err
 }
 
-var failure = regexp.MustCompile(`(?m)^(?:--- FAIL: (\S+)|panic: (.*))`)
+var failure = regexp.MustCompile(`(?m)^\s*--- FAIL: (\S+)`)
 
-// firstFailure names the first test that failed, or the panic of one.
+// firstFailure names the test that failed first, or its subtest that did; the seeds of a simulation are no names.
 func firstFailure(out string) string {
-	m := failure.FindStringSubmatch(out)
-	switch {
-	case m == nil:
-		return ""
-	case m[1] != "":
-		return m[1]
-	default:
-		return "panic: " + m[2]
+	first := ""
+	for _, m := range failure.FindAllStringSubmatch(out, -1) {
+		switch {
+		case first == "":
+			first = m[1]
+		case strings.HasPrefix(m[1], first+"/") && !strings.Contains(m[1], "seed="):
+			return m[1]
+		}
 	}
+	if first == "" && strings.Contains(out, "\npanic: ") {
+		return "a panic"
+	}
+	return first
 }
 
 func moduleRoot(ctx context.Context) (string, error) {

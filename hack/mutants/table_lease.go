@@ -6,7 +6,7 @@ func leaseMutants() []mutant {
 		{
 			name: "repeat-believed", protects: "P4: the answer to a repeated acquire does not open the gate",
 			edits: []edit{{acquireGo, "\tif repeat {\n", "\tif false {\n"}},
-			tests: []string{unit, sim},
+			tests: []string{unit("TestP4_LostReplyIsAskedAgainAndOpensByARenewal"), sim},
 		},
 		{
 			name: "repeat-counts-from-the-first", protects: "P4: not even counted from the first try",
@@ -14,42 +14,42 @@ func leaseMutants() []mutant {
 				{acquireGo, "\tif repeat {\n", "\tif false {\n"},
 				{acquireGo, "return l.won(ctx, r, a, d, sent, unknown)", "return l.won(ctx, r, a, d, first, unknown)"},
 			},
-			tests: []string{unit, sim},
+			tests: []string{unit("TestP4_LostReplyIsAskedAgainAndOpensByARenewal"), sim},
 		},
 		{
 			name: "no-giving-up", protects: "P4: who gives an acquisition up sends a release",
 			edits: []edit{{acquireGo, "\t\tl.giveUp(ctx, r.key, a.nonce)\n\t\treturn nil, nil, err\n\t}\n}", "\t\treturn nil, nil, err\n\t}\n}"}},
-			tests: []string{unit},
+			tests: []string{unit("TestP4_EveryReplyLostIsGivenUpWithARelease")},
 		},
 		{
 			name: "write-concern-error-believed", protects: "P4: a write concern error is unknown, though a document comes with it",
 			edits: []edit{{lockerGo, "\tif err != nil {\n\t\treturn nil, err\n\t}\n\treturn decode(raw), nil", "\tif err != nil && len(raw) == 0 {\n\t\treturn nil, err\n\t}\n\treturn decode(raw), nil"}},
-			tests: []string{unit},
+			tests: []string{unit("TestP4_WriteConcernErrorIsUnknown")},
 		},
 		{
 			name: "calls-without-deadline", protects: "P4: every call has its own short deadline",
 			edits: []edit{{lockerGo, "ctx, cancel := context.WithTimeout(ctx, l.opts.Timing.Operation)\n\tdefer cancel()\n\treturn f(ctx)", "return f(ctx)"}},
-			tests: []string{unit},
+			tests: []string{unit("TestP5_LostAtTheDeadlineWhileCallsHang")},
 		},
 		{
 			name: "unknown-renewal-counts", protects: "P5: a renewal that was not acknowledged extends nothing",
 			edits: []edit{{leaseGo, "\tcase err != nil:\n\t\terr = fmt.Errorf(\"renewing", "\tcase err != nil:\n\t\ts.acknowledged(sent)\n\t\terr = fmt.Errorf(\"renewing"}},
-			tests: []string{unit, sim},
+			tests: []string{unit("TestP5_LostReplyOfARenewalIsAskedAgain"), sim},
 		},
 		{
 			name: "deadline-from-the-answer", protects: "P5: a lease counts from before its request was sent",
 			edits: []edit{{leaseGo, "if !s.acknowledged(sent) {", "if !s.acknowledged(clock.Now()) {"}},
-			tests: []string{unit, longSim},
+			tests: []string{unit("TestP5_DeadlineCountsFromTheSending"), longSim},
 		},
 		{
 			name: "late-answer-reopens", protects: "P5: a lease whose deadline has passed is never held again",
 			edits: []edit{{leaseGo, "if s.counts && s.locker.opts.Clock.Now() >= s.deadline {", "if false {"}},
-			tests: []string{unit},
+			tests: []string{unit("TestP5_LateAnswerDoesNotReopen")},
 		},
 		{
 			name: "no-watchdog", protects: "P5: the deadline ends the lease although calls hang",
 			edits: []edit{{leaseGo, "\ts.loops.Go(s.watchdog)\n", ""}},
-			tests: []string{unit},
+			tests: []string{unit("TestP5_LostAtTheDeadlineWhileCallsHang")},
 		},
 		{
 			name: "lost-is-unknown", protects: "P5: no document means lost",
@@ -86,22 +86,22 @@ func leaseMutants() []mutant {
 		{
 			name: "repeated-release-writes-nothing", protects: "P6: the acknowledgement of a repeated release is a majority's",
 			edits: []edit{{leaseGo, "e.try = s.endings", "e.try = 1"}},
-			tests: []string{unit},
+			tests: []string{unit("TestP6_EveryReleaseIsAWrite")},
 		},
 		{
 			name: "no-kill-budget", protects: "P12: the kill budget is kept back from the lease",
 			edits: []edit{{timingGo, "return sent + t.TTL - t.KillBudget - t.Drift()", "return sent + t.TTL - t.Drift()"}},
-			tests: []string{unit, longSim},
+			tests: []string{unit("TestP12_DefaultsFollowFromTheTTL"), longSim},
 		},
 		{
 			name: "no-drift", protects: "P12: the drift margin is kept back from the lease",
 			edits: []edit{{timingGo, "return sent + t.TTL - t.KillBudget - t.Drift()", "return sent + t.TTL - t.KillBudget"}},
-			tests: []string{unit},
+			tests: []string{unit("TestP12_DefaultsFollowFromTheTTL")},
 		},
 		{
 			name: "no-arithmetic", protects: "P12: timing that one failed renewal would break is refused",
 			edits: []edit{{timingGo, "need > have {", "false {\n\t\t_, _ = need, have"}},
-			tests: []string{unit},
+			tests: []string{unit("TestP12_ArithmeticIsRefusedWithItsSum")},
 		},
 	}
 }
@@ -125,7 +125,7 @@ func runMutants() []mutant {
 				{acquireGo, "if err == nil && d.State == stateDone {", "if false {"},
 				{acquireGo, "\tif d.State == stateDone {\n\t\tif d, err", "\tif false {\n\t\tif d, err"},
 			},
-			tests: []string{unit},
+			tests: []string{unit("TestP9_DoneOnAnOldPrimaryIsNoProof")},
 		},
 		{
 			name: "pair-later-deadline", protects: "P9: a pair is held until the earlier deadline",

@@ -2,11 +2,13 @@ package main
 
 // The commands that kill.
 const (
-	unit    = "./pkg/mongolock -run=^TestP[0-9]|^TestDecode|^TestBad|^TestWith"
 	suite   = "./internal/sim -run=^TestConformance$"
 	sim     = "./internal/sim -run=^TestHistories$ -sim.histories=150"
-	longSim = "./internal/sim -run=^TestHistories$ -sim.histories=1500"
+	longSim = "./internal/sim -run=^TestHistories$ -sim.histories=600"
 )
+
+// unit is one test of the lock.
+func unit(test string) string { return "./pkg/mongolock -run=^" + test + "$" }
 
 const (
 	acquireGo  = "pkg/mongolock/acquire.go"
@@ -17,6 +19,7 @@ const (
 	leaseGo    = "pkg/mongolock/lease.go"
 	lockerGo   = "pkg/mongolock/locker.go"
 	pipelineGo = "pkg/mongolock/pipeline.go"
+	uriGo      = "pkg/mongolock/uri.go"
 	timingGo   = "pkg/mongolock/timing.go"
 	watchGo    = "pkg/mongolock/watch.go"
 )
@@ -27,31 +30,31 @@ func storeMutants() []mutant {
 		{
 			name: "any-write-concern", protects: "P1: every write is acknowledged by a majority, whatever the collection handed in says",
 			edits: []edit{{connectGo, "\t\tSetWriteConcern(wc).\n", "\t\t"}},
-			tests: []string{unit},
+			tests: []string{unit("TestP1_EveryCallAsksForAMajority")},
 		},
 		{
 			name: "write-concern-1", protects: "P1: the majority, not one member",
 			edits: []edit{{connectGo, "wc := writeconcern.Majority()", "wc := writeconcern.W1()"}},
-			tests: []string{unit, sim},
+			tests: []string{unit("TestP6_ReleaseOnAnOldPrimaryIsNotBelieved"), sim},
 		},
 		{
 			name: "no-journal", protects: "P1: what is acknowledged is in the journal",
 			edits: []edit{{connectGo, "journal := true", "journal := false"}},
-			tests: []string{unit},
+			tests: []string{unit("TestP1_EveryCallAsksForAMajority")},
 		},
 		{
 			name: "local-reads", protects: "P1: reads show what a majority has",
 			edits: []edit{{connectGo, "readconcern.Majority()", "readconcern.Local()"}},
-			tests: []string{unit},
+			tests: []string{unit("TestP9_DoneOnAnOldPrimaryIsNoProof")},
 		},
 		{
 			name: "secondary-reads", protects: "P1: nothing is decided by a secondary",
 			edits: []edit{{connectGo, "readpref.Primary()", "readpref.SecondaryPreferred()"}},
-			tests: []string{unit},
+			tests: []string{unit("TestP1_DecisionsReadThePrimary")},
 		},
 		{
 			name: "uri-with-w1", protects: "P1: a URI with another write concern is refused",
-			edits: []edit{{connectGo, "if cs.WNumberSet {", "if false {"}},
+			edits: []edit{{uriGo, "if cs.WNumberSet {", "if false {"}},
 			tests: []string{suite},
 		},
 		{
@@ -72,7 +75,7 @@ func storeMutants() []mutant {
 		{
 			name: "steal-by-server-clock", protects: "P3: no wall clock decides about a holder of ours",
 			edits: []edit{{pipelineGo, `op("$eq", op("$type", "$nonce"), "missing")`, `op("$ne", "$state", stateDone)`}},
-			tests: []string{unit, suite, sim},
+			tests: []string{unit("TestP3_FailOverToAClockThatIsAhead"), suite, sim},
 		},
 		{
 			name: "steal-blind", protects: "P3: the server takes the key only if nonce and beat are still those that were watched",
@@ -83,17 +86,17 @@ func storeMutants() []mutant {
 		{
 			name: "steal-without-beat", protects: "P3: the beat must still be the one that was watched",
 			edits: []edit{{pipelineGo, "\t\t\top(\"$eq\", \"$beat\", a.watched.beat),\n", ""}},
-			tests: []string{unit},
+			tests: []string{unit("TestP3_WatchThatNobodyFedTakesNothing")},
 		},
 		{
 			name: "watch-too-short", protects: "P3: a holder must stand still for its ttl + grace (here: one and a half heartbeats)",
 			edits: []edit{{documentGo, "return d.ttl + d.grace", "return d.ttl / 2"}},
-			tests: []string{unit, sim},
+			tests: []string{unit("TestP3_WatchTakesTheOwnersNumbers"), sim},
 		},
 		{
 			name: "watch-without-grace", protects: "P3: challengers wait for the grace",
 			edits: []edit{{documentGo, "return d.ttl + d.grace", "return d.ttl"}},
-			tests: []string{unit, longSim},
+			tests: []string{unit("TestP3_WatchTakesTheOwnersNumbers")},
 		},
 		{
 			name: "watch-from-sending", protects: "P3: the watch counts from when the reply arrived",
@@ -102,7 +105,7 @@ func storeMutants() []mutant {
 				{acquireGo, "d, err := l.read(ctx, l.coll, key, options.FindOne()", "sent := l.opts.Clock.Now()\n\td, err := l.read(ctx, l.coll, key, options.FindOne()"},
 				{acquireGo, "l.watch.saw(key, d)", "l.watch.saw(key, d, sent)"},
 			},
-			tests: []string{longSim},
+			tests: []string{unit("TestP3_WatchCountsFromTheReply")},
 		},
 		{
 			name: "watch-nonce-only", protects: "P3: a renewal restarts the watch",
@@ -110,17 +113,17 @@ func storeMutants() []mutant {
 				{watchGo, "if e.beat != seen {", "if e.beat.nonce != seen.nonce {"},
 				{pipelineGo, "\t\t\top(\"$eq\", \"$beat\", a.watched.beat),\n", ""},
 			},
-			tests: []string{unit, sim},
+			tests: []string{unit("TestP3_WatchBeginsAnew"), sim},
 		},
 		{
 			name: "watch-without-numbers", protects: "P3: a document without ttl, grace or beat is never taken over",
 			edits: []edit{{watchGo, `e.beat.nonce == "" || e.silence <= 0`, `e.beat.nonce == ""`}},
-			tests: []string{unit},
+			tests: []string{unit("TestP3_WatchTakesTheOwnersNumbers")},
 		},
 		{
 			name: "watch-forgets", protects: "P3: the watch is kept per key in the process, so that tries add up",
 			edits: []edit{{watchGo, "e := w.keys[key]\n\tif e == nil {\n\t\tfor", "e := w.keys[key]\n\te = nil\n\tif e == nil {\n\t\tfor"}},
-			tests: []string{unit, suite},
+			tests: []string{suite},
 		},
 		{
 			name: "beat-plus-one", protects: "P5: a beat is the number of the request and never born twice",
@@ -135,7 +138,7 @@ func storeMutants() []mutant {
 		{
 			name: "late-acquire-of-a-finished-nonce", protects: "P6: an acquisition that arrives after its own release takes nothing",
 			edits: []edit{{pipelineGo, "\t\top(\"$ne\", op(\"$ifNull\", \"$lastNonce\", \"\"), literal(a.nonce)),\n", ""}},
-			tests: []string{unit},
+			tests: []string{unit("TestP6_AcquireThatArrivesAfterItsRelease")},
 		},
 		{
 			name: "token-forgets-old", protects: "P7: the token grows although the server's clock steps back",
@@ -145,7 +148,7 @@ func storeMutants() []mutant {
 		{
 			name: "token-forgets-seen", protects: "P7: the token grows although the document was deleted",
 			edits: []edit{{pipelineGo, "a.seen+1)", "int64(0))"}},
-			tests: []string{unit},
+			tests: []string{unit("TestP7_TokenOutlivesADeletionAndAClockThatStepsBack")},
 		},
 		{
 			name: "adopt-anyone", protects: "P8: only the nonce adopts",
@@ -159,7 +162,7 @@ func storeMutants() []mutant {
 		},
 		{
 			name: "done-is-free", protects: "P9: a done record is not taken",
-			edits: []edit{{pipelineGo, `if !w.done {`, `if false {`}},
+			edits: []edit{{pipelineGo, `op("$eq", op("$ifNull", "$state", ""), stateDone), again, way)`, `op("$eq", 1, 2), again, way)`}},
 			tests: []string{suite},
 		},
 		{
