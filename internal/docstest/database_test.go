@@ -14,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -62,7 +63,11 @@ func TestRole(t *testing.T) {
 	for _, args := range [][]string{
 		{"run", "--key", "reports", "--", "true"},
 		{"run", "--key", "reports@{{.Bucket}}", "--bucket", "1d", "--no-overlap", "--", "true"},
-		{"list"}, {"show", "reports"}, {"history", "reports"}, {"status", "reports"}, {"doctor", "--key", "reports"},
+		{"list"},
+		{"show", "reports"},
+		{"history", "reports"},
+		{"status", "reports"},
+		{"doctor", "--key", "reports"},
 		{"force-release", "reports", "--now", "--yes"},
 	} {
 		said, code := p.mongogate(t, args...)
@@ -142,6 +147,8 @@ func asUser(t *testing.T, uri string) string {
 
 var connection = regexp.MustCompile("mongodb(?:\\+srv)?://[^\\s`|]+")
 
+var uriOptions = []string{"appName", "authMechanism", "authSource", "directConnection", "replicaSet", "tls", "tlsCAFile", "tlsCertificateKeyFile"}
+
 // TestConnectionStrings: those that are shown are accepted.
 func TestConnectionStrings(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "both.pem")
@@ -158,6 +165,12 @@ func TestConnectionStrings(t *testing.T) {
 			uri = strings.NewReplacer("/etc/mongogate/ca.pem", file, "/etc/mongogate/client.pem", file).Replace(uri)
 			if err := mongolock.CheckURI(uri); err != nil {
 				t.Errorf("%s: %s: %v", p.name, uri, err)
+			}
+			_, query, _ := strings.Cut(uri, "?")
+			for option := range strings.SplitSeq(query, "&") { // the driver passes over those that it does not know
+				if name, _, _ := strings.Cut(option, "="); !slices.Contains(uriOptions, name) {
+					t.Errorf("%s: %s: the option %q", p.name, uri, name)
+				}
 			}
 		}
 	}

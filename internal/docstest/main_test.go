@@ -55,7 +55,7 @@ func begin(t *testing.T) {
 	t.Helper()
 	shared.once.Do(func() {
 		shared.failed = func() (err error) {
-			if shared.dir, err = os.MkdirTemp("", "docs-"); err != nil {
+			if shared.dir, err = os.MkdirTemp("", "docs-"); err != nil { //nolint:usetesting // outlives the test that is the first to need it
 				return err
 			}
 			build := exec.Command("go", "build", "-o", filepath.Join(shared.dir, "bin", "mongogate"), "./cmd/sidecar")
