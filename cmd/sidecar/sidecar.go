@@ -55,7 +55,7 @@ func runSidecar(ctx context.Context, w world, s *config.Settings) error {
 	defer recorder.Close()
 
 	g, err := gate.New(gate.Config{
-		Clock: ses.clock, Budget: budget(s), Lock: ses.sidecarLock(), Workload: recorder,
+		Clock: ses.clock, Budget: budget(s), Lock: ses.sidecarLock(fenced.Idled), Workload: recorder,
 		Reacquire: s.OnLoss == config.Wait || s.Followed, FinishWithin: timing(s).TTL, Observe: ses.observe(),
 	})
 	if err != nil {
@@ -77,8 +77,11 @@ func runSidecar(ctx context.Context, w world, s *config.Settings) error {
 	ses.tasks.Go(func() { ended <- g.Run(asked) })
 	select {
 	case <-leave:
-		// Nothing is released: there is no evidence. The process ends with the gate shut and the lease running out.
-		return &exit{exitLost, errors.New("lock lost: the gate leaves, so that the container begins anew")}
+		// Nothing is released: there is no evidence, for which the gate would wait for ever. The process ends
+		// with the lease file shut and the lease running out.
+		err := &exit{exitLost, errors.New("lock lost: the gate leaves, so that the container begins anew")}
+		w.exit(report(err, w.stderr))
+		return err
 	case r := <-ended:
 		return ses.sidecarEnd(r, asked.Err() != nil)
 	}
@@ -153,28 +156,38 @@ func (ses *session) tellProtection(f *fence.Workload) {
 
 // sidecarLock waits through what `run` reports at once: a sidecar that exits
 // while its pod starts ends the whole pod on some versions of Kubernetes (kubernetes#132826).
-func (ses *session) sidecarLock() gate.Lock {
+// idled, if there is one, says that a lease was given back because nothing ran under it: others come first then.
+func (ses *session) sidecarLock(idled func() bool) gate.Lock {
 	l := ses.lock()
-	var idled atomic.Bool
-	if ses.s.Followed {
+	if idled != nil {
 		l.StandBack = func() time.Duration {
-			if idled.Swap(false) {
+			if idled() {
 				return ses.idle()
 			}
 			return 0
 		}
 	}
-	return &patient{Lock: l, pause: timing(ses.s).Heartbeat, told: func(err error) { ses.log.Error(err, "the lock cannot be had; trying again") }}
+	within := l.Within
+	l.Within = 0 // it is the time of all tries together
+	return &patient{Lock: l, key: l.Key, within: within, pause: timing(ses.s).Heartbeat, told: func(err error) { ses.log.Error(err, "the lock cannot be had; trying again") }}
 }
 
 // patient tries again after errors that may be mended while it waits, such as a missing right.
 type patient struct {
 	gate.Lock
-	pause time.Duration
-	told  func(error)
+	key string
+	// within ends the waiting; zero waits for ever.
+	within time.Duration
+	pause  time.Duration
+	told   func(error)
 }
 
 func (p *patient) Acquire(ctx context.Context) (gate.Lease, error) {
+	if p.within > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeoutCause(ctx, p.within, holder.ErrTimeout)
+		defer cancel()
+	}
 	for {
 		l, err := p.Lock.Acquire(ctx)
 		var (
@@ -187,6 +200,7 @@ func (p *patient) Acquire(ctx context.Context) (gate.Lease, error) {
 		p.told(err)
 		select {
 		case <-ctx.Done():
+			return nil, &mongolock.WaitError{Key: p.key, Store: err, Cause: context.Cause(ctx)}
 		case <-time.After(p.pause):
 		}
 	}

@@ -81,6 +81,7 @@ type pod struct {
 	oneCgroup bool   // gate and first process share one
 	uid       string // the gate's user; root
 	prelude   string // a script that the first process runs as root
+	env       []string
 }
 
 // inside runs the test in a namespace of its own, as one container of a pod
@@ -110,6 +111,7 @@ func inside(t *testing.T, p pod) bool {
 	root := cgroups(t)
 	cmd := exec.Command(binary)
 	cmd.Env = append(os.Environ(), envTest+"="+t.Name(), envWork+"="+root, envUID+"="+p.uid, envPrelude+"="+p.prelude, "DIR="+dir)
+	cmd.Env = append(cmd.Env, p.env...)
 	if !p.oneCgroup {
 		cmd.Env = append(cmd.Env, envGate+"="+filepath.Join(root, "gate"))
 	}
