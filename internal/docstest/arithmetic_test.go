@@ -3,6 +3,7 @@
 package docstest
 
 import (
+	"encoding/xml"
 	"os"
 	"path/filepath"
 	"strings"
@@ -66,6 +67,27 @@ func TestDefaultTimes(t *testing.T) {
 				t.Errorf("%s does not say %q", name, n)
 			}
 		}
+	}
+}
+
+// TestPicture: well-formed, with words for those who do not see it, for light and for dark screens.
+func TestPicture(t *testing.T) {
+	b, err := os.ReadFile(filepath.Join(root, "docs", "lease.svg"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var svg struct {
+		XMLName struct{} `xml:"http://www.w3.org/2000/svg svg"`
+		Title   string   `xml:"title"`
+		Desc    string   `xml:"desc"`
+		Style   string   `xml:"style"`
+		Texts   []string `xml:"text"`
+	}
+	if err := xml.Unmarshal(b, &svg); err != nil {
+		t.Fatal(err)
+	}
+	if svg.Title == "" || svg.Desc == "" || len(svg.Texts) < 30 || !strings.Contains(svg.Style, "prefers-color-scheme:dark") {
+		t.Errorf("%+v", svg)
 	}
 }
 

@@ -43,7 +43,7 @@ func TestRole(t *testing.T) {
 	}()
 	t.Log(server.Banner())
 	if missing := server.Missing(devdb.Auth); len(missing) > 0 {
-		t.Skipf("skipped for want of %s", strings.Join(missing, ", "))
+		t.Skipf("%s has no %v", server.Name, missing)
 	}
 	root := connect(t, server.URI)
 	role := documentedRole(t)
