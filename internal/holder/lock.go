@@ -57,7 +57,7 @@ func (l *Lock) Acquire(ctx context.Context) (gate.Lease, error) {
 	if l.StandBack != nil {
 		select {
 		case <-ctx.Done():
-			return nil, fmt.Errorf("standing back from lock %q: %w", l.Key, context.Cause(ctx))
+			return nil, &mongolock.WaitError{Key: l.Key, Cause: context.Cause(ctx)}
 		case <-time.After(l.StandBack()):
 		}
 	}

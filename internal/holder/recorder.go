@@ -20,6 +20,8 @@ type Recorder struct {
 	budget time.Duration
 	warn   func(error)
 
+	gone chan gate.Ended // the workload's, once the file says that the gate is shut
+
 	mu    sync.Mutex
 	lease statedir.Lease
 	dirty chan chan struct{} // receives what is to be closed once the newest state is written
@@ -29,8 +31,9 @@ type Recorder struct {
 
 // NewRecorder puts a recorder before a workload. Close it when the gate has ended.
 func NewRecorder(w gate.Workload, dir *statedir.Dir, owner string, killBudget time.Duration, warn func(error)) *Recorder {
-	r := &Recorder{Workload: w, dir: dir, owner: owner, budget: killBudget, warn: warn, dirty: make(chan chan struct{}, 1), quit: make(chan struct{})}
+	r := &Recorder{Workload: w, dir: dir, owner: owner, budget: killBudget, warn: warn, gone: make(chan gate.Ended, 1), dirty: make(chan chan struct{}, 1), quit: make(chan struct{})}
 	r.loop.Go(r.run)
+	r.loop.Go(r.pass)
 	return r
 }
 
@@ -69,6 +72,30 @@ func (r *Recorder) Warn(reason string) <-chan struct{} {
 		}
 	})
 	return both
+}
+
+// Gone receives when nothing of the workload is left and the file says so, so
+// that the lease is not given back while the file shows an open gate.
+func (r *Recorder) Gone() <-chan gate.Ended { return r.gone }
+
+func (r *Recorder) pass() {
+	for {
+		var ended gate.Ended
+		select {
+		case <-r.quit:
+			return
+		case ended = <-r.Workload.Gone():
+		}
+		select {
+		case <-r.shut():
+		case <-time.After(r.budget / 4):
+		}
+		select {
+		case <-r.quit:
+			return
+		case r.gone <- ended:
+		}
+	}
 }
 
 func (r *Recorder) shut() <-chan struct{} {

@@ -1,0 +1,178 @@
+//go:build linux
+
+package holder
+
+import (
+	"bufio"
+	"context"
+	"crypto/rand"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+	"go.uber.org/goleak"
+
+	"github.com/mongogate/mongogate/internal/devdb"
+	"github.com/mongogate/mongogate/internal/statedir"
+	"github.com/mongogate/mongogate/pkg/gate"
+	"github.com/mongogate/mongogate/pkg/mongolock"
+)
+
+// asCrash makes the test binary a gate that is killed while it holds the lock.
+const asCrash = "HOLDER_TEST_CRASH"
+
+var database *devdb.Server
+
+func TestMain(m *testing.M) {
+	if uri := os.Getenv(asCrash); uri != "" {
+		os.Exit(holdUntilKilled(uri, os.Args[1], os.Args[2]))
+	}
+	os.Exit(run(m))
+}
+
+func run(m *testing.M) int {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
+	defer cancel()
+	var err error
+	if database, err = devdb.Start(ctx, 0); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	fmt.Println(database.Banner())
+	code := m.Run()
+	if err := database.Close(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
+	if err := goleak.Find(); code == 0 && err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
+	return code
+}
+
+const testTTL = 4 * time.Second
+
+func connect(uri, jobUID string) (*mongolock.Locker, error) {
+	return mongolock.Connect(uri, mongolock.Options{
+		Database: "mongogate_holder", Owner: "tester", Holder: mongolock.Holder{JobUID: jobUID}, Keep: time.Hour,
+		Timing: mongolock.Timing{TTL: testTTL, Heartbeat: 200 * time.Millisecond, AllowShort: true}, Poll: 20 * time.Millisecond,
+	})
+}
+
+func locker(t *testing.T, uri string) *mongolock.Locker {
+	t.Helper()
+	l, err := connect(uri, rand.Text())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		if err := l.Close(ctx); err != nil {
+			t.Error(err)
+		}
+	})
+	return l
+}
+
+func stateDir(t *testing.T, base, key string) *statedir.Dir {
+	t.Helper()
+	d, err := statedir.Open(base, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = d.Close() })
+	return d
+}
+
+// newLock is a lock of a key of its own, with a state directory below base.
+func newLock(t *testing.T, base, key string) *Lock {
+	t.Helper()
+	return &Lock{Locker: locker(t, database.URI), Key: key, Dir: stateDir(t, base, key), Warn: func(err error) { t.Errorf("warned: %v", err) }}
+}
+
+func acquire(t *testing.T, l *Lock) gate.Lease {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	s, err := l.Acquire(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func finish(t *testing.T, s gate.Lease, o gate.Outcome) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	if err := s.Finish(ctx, o); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func info(t *testing.T, l *Lock, key string) mongolock.Info {
+	t.Helper()
+	i, err := l.Locker.Info(t.Context(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return i
+}
+
+func holdUntilKilled(uri, base, key string) int {
+	l, err := connect(uri, "crash")
+	if err != nil {
+		fmt.Println(err)
+		return 1
+	}
+	d, err := statedir.Open(base, key)
+	if err != nil {
+		fmt.Println(err)
+		return 1
+	}
+	lock := &Lock{Locker: l, Key: key, Dir: d, Warn: func(err error) { fmt.Println(err) }}
+	s, err := lock.Acquire(context.Background())
+	if err != nil {
+		fmt.Println(err)
+		return 1
+	}
+	fmt.Println(s.Token())
+	select {}
+}
+
+// startGate starts one in a process of its own and returns its token when it holds.
+func startGate(t *testing.T, base, key string) (token string, c *exec.Cmd) {
+	t.Helper()
+	c = exec.Command(os.Args[0], base, key)
+	c.Env = append(os.Environ(), asCrash+"="+database.URI)
+	out, err := c.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.Process.Kill(); _ = c.Wait() })
+	line, err := bufio.NewReader(out).ReadString('\n')
+	if err != nil {
+		t.Fatal(line, err)
+	}
+	return strings.TrimSpace(line), c
+}
+
+func collection(t *testing.T) *mongo.Collection {
+	t.Helper()
+	c, err := mongo.Connect(options.Client().ApplyURI(database.URI))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.Disconnect(context.Background()) })
+	return c.Database("mongogate_holder").Collection(mongolock.DefaultCollection)
+}
