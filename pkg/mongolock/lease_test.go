@@ -184,6 +184,43 @@ func TestP5_LossIsToldWithTheSuccessor(t *testing.T) {
 	})
 }
 
+// TestP5_LossIsToldOnce: watchdog and renewal may find out at once.
+func TestP5_LossIsToldOnce(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *world) {
+		lease, err := w.locker(t, 0).Try(t.Context(), "key")
+		w.must(t, lease, err)
+		first := &LostError{Key: "key", Reason: LostDeadline}
+		lease.lose(first)
+		lease.lose(&LostError{Key: "key", Reason: LostTaken})
+		if told := w.seen(EventLost); len(told) != 1 || told[0].Err != error(first) || lease.Err() != error(first) { //nolint:errorlint // this very error
+			t.Errorf("told %d times, ended with %v", len(told), lease.Err())
+		}
+	})
+}
+
+// TestP5_BeatIsNotBornTwice: what was rolled back is not used again, or a
+// challenger that saw it takes a moving holder for one that stands still.
+func TestP5_BeatIsNotBornTwice(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *world) {
+		l := w.locker(t, 0)
+		lease, err := l.Try(t.Context(), "key")
+		w.must(t, lease, err)
+		w.cluster.Isolate(0)
+		time.Sleep(l.Timing().Heartbeat + time.Second) // the first renewal is applied there, and waits for its majority
+		w.cluster.Elect(nil)
+		w.cluster.Rejoin()
+		if lost := w.cluster.RolledBack(); len(lost) == 0 || decode(lost[0].After).beat != 1 {
+			t.Fatalf("rolled back: %v", lost)
+		}
+		for w.doc("key").beat == 0 && w.Now() < time.Minute {
+			time.Sleep(100 * time.Millisecond)
+		}
+		if beat := w.doc("key").beat; beat < 2 || !lease.Held() {
+			t.Errorf("beat %d after beat 1 was rolled back; held %v", beat, lease.Held())
+		}
+	})
+}
+
 // TestP5_RefusedRenewalIsUnknown: a right that was taken away may come back within the lease.
 func TestP5_RefusedRenewalIsUnknown(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *world) {
@@ -282,6 +319,21 @@ func TestP7_TokenOutlivesADeletionAndAClockThatStepsBack(t *testing.T) {
 		w.must(t, next, err)
 		if next.Token() <= lease.Token() {
 			t.Errorf("token %d after %d: this process has seen the larger one", next.Token(), lease.Token())
+		}
+	})
+}
+
+// TestP7_TokenGrowsWithoutAClockOrMemory: one that has never seen the key, and a server whose clock went back.
+func TestP7_TokenGrowsWithoutAClockOrMemory(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *world) {
+		lease, err := w.locker(t, 0).Try(t.Context(), "key")
+		w.must(t, lease, err)
+		w.release(t, lease)
+		w.cluster.SetNow(func() time.Time { return time.Now().Add(-time.Hour) })
+		next, err := w.locker(t, 1).Try(t.Context(), "key")
+		w.must(t, next, err)
+		if next.Token() != lease.Token()+1 {
+			t.Errorf("token %d after %d, want one more", next.Token(), lease.Token())
 		}
 	})
 }
