@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 
 	"github.com/mongogate/mongogate/internal/bucket"
@@ -84,4 +85,12 @@ func codeOf(err error) int {
 		return exitUnavailable
 	}
 	return exitUnavailable
+}
+
+// lostLine names the lock, unless the reason does.
+func lostLine(key, reason string) string {
+	if strings.Contains(reason, strconv.Quote(key)) {
+		return reason
+	}
+	return fmt.Sprintf("lock %q lost: %s", key, reason)
 }

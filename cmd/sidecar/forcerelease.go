@@ -44,7 +44,7 @@ With --now the lock is free at once, and TWO HOLDERS MAY RUN until the old one l
 			if err != nil {
 				return err
 			}
-			_, err = fmt.Fprintf(w.stdout, "%s (%s) has been asked to give %q up: it does so within its heartbeat and kill budget; if it is dead, others take over after its ttl of %v and its grace\n", i.Owner, dash(i.Where()), key, i.TTL)
+			_, err = fmt.Fprintf(w.stdout, "%s (%s) has been asked to give %q up: it does so within its heartbeat and kill budget; if it is dead, others take over after %v of silence\n", i.Owner, dash(i.Where()), key, i.TTL+i.Grace)
 			return err
 		})
 	c.Flags().BoolVar(&now, "now", false, "free the lock at once, although its holder may still run")

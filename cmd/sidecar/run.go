@@ -208,6 +208,12 @@ func (ses *session) forward(signals []os.Signal, to *guard.Workload, stop func()
 	}
 }
 
+// lost says which lock was lost, and why; the reason may name it already.
+func (ses *session) lost(reason string) string {
+	lead := fmt.Sprintf("lock %q lost: ", ses.s.Lock.Key)
+	return lead + strings.TrimPrefix(reason, lead)
+}
+
 // runEnd turns how a gate ended into an exit code.
 func (ses *session) runEnd(r gate.Result, stopped syscall.Signal) error {
 	if r.Finish != nil && !errors.Is(r.Finish, mongolock.ErrLost) {
@@ -220,7 +226,7 @@ func (ses *session) runEnd(r gate.Result, stopped syscall.Signal) error {
 	)
 	switch {
 	case r.Started && r.Lost != "":
-		return &exit{exitLost, fmt.Errorf("lock %q lost: %s; the command was stopped", ses.s.Lock.Key, r.Lost)}
+		return &exit{exitLost, errors.New(lostLine(ses.s.Lock.Key, r.Lost) + "; the command was stopped")}
 	case r.Started && r.Ended.Err != nil:
 		return &exit{r.Ended.Code, r.Ended.Err}
 	case r.Started:

@@ -213,7 +213,7 @@ func (ses *session) sidecarEnd(r gate.Result, asked bool) error {
 	case asked:
 		return nil
 	case r.Lost != "":
-		return &exit{exitLost, errors.New("lock lost: " + r.Lost)}
+		return &exit{exitLost, errors.New(lostLine(ses.s.Lock.Key, r.Lost))}
 	case r.Acquire != nil:
 		return r.Acquire
 	}

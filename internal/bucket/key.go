@@ -11,7 +11,7 @@ import (
 
 // MaxKey is the longest key, in bytes. MongoDB would take more; a key has to
 // stay readable in a log line and far below the limit of an index entry in old servers.
-const MaxKey = 1024
+const MaxKey = 1000
 
 // reserved begins the ids of documents of our own in the lock collection.
 const reserved = ".mongogate"

@@ -38,13 +38,16 @@ type Log struct {
 	log logr.Logger
 
 	mu      sync.Mutex
-	waiting string // the last line about waiting
-	failing map[string]int
+	waiting map[string]string // by key, the last line about waiting
+	failing map[call]int      // calls in a row that were not acknowledged
 }
+
+// call is what may fail by itself: one kind of call for one key.
+type call struct{ key, name string }
 
 // NewLog writes to a logger.
 func NewLog(log logr.Logger) *Log {
-	return &Log{log: log, failing: map[string]int{}}
+	return &Log{log: log, waiting: map[string]string{}, failing: map[call]int{}}
 }
 
 // Event logs what a lock tells.
@@ -56,7 +59,7 @@ func (l *Log) Event(e mongolock.Event) {
 	case mongolock.EventWaiting:
 		l.wait(e)
 	case mongolock.EventAcquired:
-		l.waiting = ""
+		delete(l.waiting, e.Key)
 		l.well(e, "acquire")
 		l.log.Info("lock acquired", append(key, "token", e.Token)...)
 	case mongolock.EventRenewed:
@@ -77,17 +80,17 @@ func (l *Log) Event(e mongolock.Event) {
 func (l *Log) wait(e mongolock.Event) {
 	i := e.Info
 	line := fmt.Sprint(e.Key, i.Owner, i.Token, i.Holder, i.Revoked)
-	if line == l.waiting {
+	if line == l.waiting[e.Key] {
 		return
 	}
-	l.waiting = line
+	l.waiting[e.Key] = line
 	kv := []any{"key", e.Key, "holder", i.Owner, "since", i.Created.Format(time.RFC3339)}
 	if w := i.Where(); w != "" {
 		kv = append(kv, "where", w)
 	}
 	switch {
 	case i.TTL > 0:
-		kv = append(kv, "silentFor", fmt.Sprintf("taken over %v after its last renewal", i.TTL))
+		kv = append(kv, "forHowLong", fmt.Sprintf("until it is given back, or %v after the last renewal", i.TTL+i.Grace))
 	case i.Expire.IsZero():
 		kv = append(kv, "until", "it is released")
 	default:
@@ -98,19 +101,21 @@ func (l *Log) wait(e mongolock.Event) {
 
 // failed writes the first of a row of calls that were not acknowledged; well writes the end of the row.
 func (l *Log) failed(e mongolock.Event) {
-	l.failing[e.Call]++
-	if l.failing[e.Call] == 1 {
+	c := call{e.Key, e.Call}
+	l.failing[c]++
+	if l.failing[c] == 1 {
 		l.log.Error(e.Err, "the store did not acknowledge; asking again", "key", e.Key, "call", e.Call)
 		return
 	}
-	l.log.V(1).Info("the store did not acknowledge", "key", e.Key, "call", e.Call, "times", l.failing[e.Call], "error", e.Err.Error())
+	l.log.V(1).Info("the store did not acknowledge", "key", e.Key, "call", e.Call, "times", l.failing[c], "error", e.Err.Error())
 }
 
-func (l *Log) well(e mongolock.Event, call string) {
-	if n := l.failing[call]; n > 0 {
-		l.log.Info("the store acknowledges again", "key", e.Key, "call", call, "failed", n)
+func (l *Log) well(e mongolock.Event, name string) {
+	c := call{e.Key, name}
+	if n := l.failing[c]; n > 0 {
+		l.log.Info("the store acknowledges again", "key", e.Key, "call", name, "failed", n)
 	}
-	l.failing[call] = 0
+	delete(l.failing, c)
 }
 
 func reason(err error) mongolock.LossReason {

@@ -368,7 +368,14 @@ func (l *Locker) won(ctx context.Context, r *request, a *attempt, d *document, s
 // acknowledged. What arrives later than this is a ghost that costs others one
 // ttl + grace.
 func (l *Locker) giveUp(ctx context.Context, key, nonce string) {
-	_, err := l.finish(context.WithoutCancel(ctx), key, &ending{nonce: nonce, try: 1})
+	end := context.WithoutCancel(ctx)
+	if ctx.Err() != nil {
+		// Whoever waited wants to go: a store that does not answer holds them up no longer than this.
+		var cancel context.CancelFunc
+		end, cancel = context.WithTimeout(end, time.Second)
+		defer cancel()
+	}
+	_, err := l.finish(end, key, &ending{nonce: nonce, try: 1})
 	if err != nil {
 		l.opts.Observe(Event{Kind: EventUnknown, Key: key, Call: "finish", Err: err})
 	}

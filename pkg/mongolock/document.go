@@ -105,7 +105,7 @@ func decode(raw bson.Raw) *document {
 	d.beat, d.hasBeat = p.integer("beat", 0)
 	p.into("holder", &d.Holder)
 	d.ttl, d.grace = p.millis("ttlMs"), p.millis("graceMs")
-	d.TTL = max(d.ttl, 0)
+	d.TTL, d.Grace = max(d.ttl, 0), max(d.grace, 0)
 	d.State = p.str("state")
 	d.Token, _ = p.integer("token", 0)
 	d.Touched = p.date("touched")

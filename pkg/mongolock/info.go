@@ -9,15 +9,17 @@ import (
 // Info is what the store says of a key, for people. Nothing in it proves that
 // anybody holds the lock at the moment of reading.
 type Info struct {
-	Key     string        `json:"key"`
-	State   string        `json:"state"` // held, free or done
-	Locked  bool          `json:"locked"`
-	Owner   string        `json:"owner,omitempty"`
-	Holder  Holder        `json:"holder,omitzero"`
-	Created time.Time     `json:"created,omitzero"` // when this holder acquired it
-	Expire  time.Time     `json:"expire,omitzero"`  // for people and Python; no rule of ours reads it
-	Touched time.Time     `json:"touched,omitzero"` // the last renewal, by the server's clock
+	Key     string    `json:"key"`
+	State   string    `json:"state"` // held, free or done
+	Locked  bool      `json:"locked"`
+	Owner   string    `json:"owner,omitempty"`
+	Holder  Holder    `json:"holder,omitzero"`
+	Created time.Time `json:"created,omitzero"` // when this holder acquired it
+	Expire  time.Time `json:"expire,omitzero"`  // for people and Python; no rule of ours reads it
+	Touched time.Time `json:"touched,omitzero"` // the last renewal, by the server's clock
+	// TTL and Grace are the holder's: who stands still for their sum is taken over.
 	TTL     time.Duration `json:"ttl,omitempty"`
+	Grace   time.Duration `json:"grace,omitempty"`
 	Token   int64         `json:"token"`
 	Revoked bool          `json:"revoked,omitempty"`
 	Done    *Done         `json:"done,omitempty"`

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 )
 
@@ -204,9 +205,16 @@ type hello struct {
 
 func (l *Locker) hello(ctx context.Context) (hello, error) {
 	var h hello
-	err := l.call(ctx, func(ctx context.Context) error {
-		return l.coll.Database().Client().Database("admin").RunCommand(ctx, bson.D{{Key: "hello", Value: 1}}).Decode(&h)
-	})
+	ask := func(name string) error {
+		return l.call(ctx, func(ctx context.Context) error {
+			return l.coll.Database().Client().Database("admin").RunCommand(ctx, bson.D{{Key: name, Value: 1}}).Decode(&h)
+		})
+	}
+	err := ask("hello")
+	var ce mongo.CommandError
+	if errors.As(err, &ce) && ce.Code == 59 {
+		err = ask("isMaster") // MongoDB 4.4.0 and 4.4.1 have no hello yet
+	}
 	if err != nil {
 		return h, fmt.Errorf("asking the server who it is: %w", err)
 	}

@@ -54,7 +54,7 @@ func newLocker(c *mongo.Collection, o Options) *Locker {
 // Timing is the arithmetic in force, with every default filled in.
 func (l *Locker) Timing() Timing { return l.opts.Timing }
 
-// maxKey is what the server accepts in an index entry, with room to spare.
+// maxKey is what every server accepts in an index entry (1024 bytes before MongoDB 4.2), with room to spare.
 const maxKey = 1000
 
 // reservedPrefix begins the keys of documents that are not locks.

@@ -38,6 +38,9 @@ func CheckURI(uri string) error {
 	if cs.WString != "" && cs.WString != "majority" {
 		errs = append(errs, bad("w=%s: a lock needs w=majority; leave w out", cs.WString))
 	}
+	for name := range cs.UnknownOptions {
+		errs = append(errs, bad("there is no option %.40q; correct its name, or leave it out", name))
+	}
 	if cs.JSet && !cs.J {
 		errs = append(errs, bad("journal=false: a lock needs the journal; leave it out"))
 	}
