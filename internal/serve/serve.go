@@ -10,6 +10,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"log"
 	"net"
 	"net/http"
 	"os"
@@ -54,6 +56,13 @@ func (p Probes) Handler() http.Handler {
 	return mux
 }
 
+// Metrics answers GET and HEAD of the path of metrics.
+func Metrics(h http.Handler) http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("GET "+MetricsPath, h)
+	return mux
+}
+
 // Listen opens host:port or unix:/path. A socket file that nobody answers is replaced.
 func Listen(ctx context.Context, address string) (net.Listener, error) {
 	path, unix := strings.CutPrefix(address, "unix:")
@@ -68,7 +77,7 @@ func Listen(ctx context.Context, address string) (net.Listener, error) {
 		_ = c.Close() //nolint:errcheck // only asked whether somebody answers
 		return nil, fmt.Errorf("listening on %s: another process answers there", address)
 	}
-	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+	if err := removeSocket(path); err != nil {
 		return nil, fmt.Errorf("listening on %s: %w", address, err)
 	}
 	l, err := new(net.ListenConfig).Listen(ctx, "unix", path)
@@ -78,7 +87,22 @@ func Listen(ctx context.Context, address string) (net.Listener, error) {
 	return l, nil
 }
 
-// Serve answers on a listener until ctx ends, and returns when every answer has been given.
+// removeSocket removes what a process that did not end in order has left, and nothing but a socket.
+func removeSocket(path string) error {
+	info, err := os.Lstat(path)
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		return nil
+	case err != nil:
+		return err
+	case info.Mode()&os.ModeSocket == 0:
+		return errors.New("there is a file that is no socket")
+	}
+	return os.Remove(path)
+}
+
+// Serve answers on a listener until ctx ends, and returns when every answer
+// has been given, or after a second.
 func Serve(ctx context.Context, l net.Listener, h http.Handler) error {
 	s := &http.Server{
 		Handler:           h,
@@ -87,6 +111,7 @@ func Serve(ctx context.Context, l net.Listener, h http.Handler) error {
 		WriteTimeout:      10 * time.Second,
 		IdleTimeout:       30 * time.Second,
 		MaxHeaderBytes:    4 << 10,
+		ErrorLog:          log.New(io.Discard, "", 0), // what strangers send is not for our log
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- s.Serve(l) }()

@@ -1,0 +1,215 @@
+package serve
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func TestProbes(t *testing.T) {
+	answers := map[string]*bool{StartupPath: new(bool), ReadyPath: new(bool), LivePath: new(bool), WaitingPath: new(bool)}
+	asked := 0
+	ask := func(path string) func() bool { return func() bool { asked++; return *answers[path] } }
+	h := Probes{Startup: ask(StartupPath), Ready: ask(ReadyPath), Live: ask(LivePath), Waiting: ask(WaitingPath)}.Handler()
+	do := func(method, path string) (int, string) {
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), method, path, strings.NewReader("x")))
+		return w.Code, w.Body.String()
+	}
+	for path, yes := range answers {
+		// Computed at the moment of asking; no says that, and not why.
+		for _, *yes = range []bool{true, false, true} {
+			want, text := http.StatusOK, "ok\n"
+			if !*yes {
+				want, text = http.StatusServiceUnavailable, "no\n"
+			}
+			if code, body := do("GET", path); code != want || body != text {
+				t.Errorf("%s while %v: %d %q", path, *yes, code, body)
+			}
+			if code, _ := do("HEAD", path); code != want {
+				t.Errorf("HEAD %s while %v: %d", path, *yes, code)
+			}
+		}
+		*yes = false
+		before := asked
+		for _, method := range []string{"POST", "PUT", "PATCH", "DELETE", "OPTIONS"} {
+			if code, _ := do(method, path); code != http.StatusMethodNotAllowed {
+				t.Errorf("%s %s: %d", method, path, code)
+			}
+		}
+		if asked != before {
+			t.Errorf("%s: a method that is not allowed asked the gate", path)
+		}
+	}
+	for _, path := range []string{"/", "/debug/pprof/", "/metrics", "/readyz/x"} {
+		if code, _ := do("GET", path); code != http.StatusNotFound {
+			t.Errorf("%s: %d", path, code)
+		}
+	}
+}
+
+func TestMetrics(t *testing.T) {
+	h := Metrics(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "m") }))
+	for request, want := range map[string]int{"GET /metrics": 200, "HEAD /metrics": 200, "POST /metrics": 405, "DELETE /metrics": 405, "GET /": 404, "GET /readyz": 404} {
+		method, path, _ := strings.Cut(request, " ")
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), method, path, nil))
+		if w.Code != want {
+			t.Errorf("%s: %d, want %d", request, w.Code, want)
+		}
+	}
+}
+
+func TestUnixSocket(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "s")
+	at := "unix:" + path
+	l, err := Listen(t.Context(), at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	served := make(chan error, 1)
+	yes := func() bool { return true }
+	go func() { served <- Serve(ctx, l, Probes{yes, yes, yes, yes}.Handler()) }()
+	if code, err := Ask(t.Context(), at, ReadyPath); code != http.StatusOK || err != nil {
+		t.Errorf("%d, %v", code, err)
+	}
+	// Alive: refused, and not taken away.
+	if _, err := Listen(t.Context(), at); err == nil || !strings.Contains(err.Error(), "another process answers there") {
+		t.Error(err)
+	}
+	if code, err := Ask(t.Context(), at, ReadyPath); code != http.StatusOK || err != nil {
+		t.Errorf("after a second listener: %d, %v", code, err)
+	}
+	cancel()
+	if err := <-served; err != nil {
+		t.Error(err)
+	}
+	if _, err := Ask(t.Context(), at, ReadyPath); err == nil {
+		t.Error("answered after the end")
+	}
+	// Left by a process that was killed: replaced.
+	fd, err := syscall.Socket(syscall.AF_UNIX, syscall.SOCK_STREAM, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(syscall.Bind(fd, &syscall.SockaddrUnix{Name: path}), syscall.Close(fd)); err != nil {
+		t.Fatal(err)
+	}
+	l, err = Listen(t.Context(), at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = l.Close()
+	// A file that is no socket is not ours to remove.
+	if err := os.WriteFile(path, []byte("dear"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Listen(t.Context(), at); err == nil || !strings.Contains(err.Error(), "no socket") {
+		t.Error(err)
+	}
+	if b, err := os.ReadFile(path); err != nil || string(b) != "dear" {
+		t.Errorf("%q, %v", b, err)
+	}
+}
+
+func TestTakenPort(t *testing.T) {
+	l, err := Listen(t.Context(), "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	if _, err := Listen(t.Context(), l.Addr().String()); !errors.Is(err, syscall.EADDRINUSE) {
+		t.Error(err)
+	}
+}
+
+// The end waits for an answer that is being given.
+func TestServeWaitsForAnswers(t *testing.T) {
+	l, err := Listen(t.Context(), "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	entered, leave := make(chan struct{}), make(chan struct{})
+	ctx, cancel := context.WithCancel(t.Context())
+	served := make(chan error, 1)
+	go func() {
+		served <- Serve(ctx, l, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			close(entered)
+			<-leave
+			_, _ = io.WriteString(w, "whole")
+		}))
+	}()
+	type answer struct {
+		code int
+		err  error
+	}
+	got := make(chan answer, 1)
+	go func() {
+		code, err := Ask(context.WithoutCancel(t.Context()), l.Addr().String(), "/")
+		got <- answer{code, err}
+	}()
+	<-entered
+	cancel()
+	select {
+	case err := <-served:
+		t.Errorf("ended beside an answer: %v", err)
+	case <-time.After(100 * time.Millisecond):
+	}
+	close(leave)
+	if a := <-got; a.code != http.StatusOK || a.err != nil {
+		t.Errorf("%+v", a)
+	}
+	if err := <-served; err != nil {
+		t.Error(err)
+	}
+}
+
+// One who connects and says nothing, or too much, does not keep a connection.
+func TestLimits(t *testing.T) {
+	l, err := Listen(t.Context(), "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	served := make(chan error, 1)
+	yes := func() bool { return true }
+	go func() { served <- Serve(ctx, l, Probes{yes, yes, yes, yes}.Handler()) }()
+	for name, say := range map[string]string{
+		"half a header":  "GET /readyz HTTP/1.1\r\nHost: x\r\n",
+		"a large header": "GET /readyz HTTP/1.1\r\nHost: x\r\nX: " + strings.Repeat("x", 20_000) + "\r\n\r\n",
+	} {
+		c, err := net.Dial("tcp", l.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := fmt.Fprint(c, say); err != nil {
+			t.Fatal(err)
+		}
+		_ = c.SetReadDeadline(time.Now().Add(20 * time.Second))
+		all, err := io.ReadAll(bufio.NewReader(c))
+		if errors.Is(err, os.ErrDeadlineExceeded) || strings.Contains(string(all), "200 OK") {
+			t.Errorf("%s: %q, %v", name, all, err)
+		}
+		_ = c.Close()
+	}
+	cancel()
+	if err := <-served; err != nil {
+		t.Error(err)
+	}
+}
