@@ -80,10 +80,10 @@ func try(ctx context.Context, root string, m mutant) result {
 		case err == nil:
 			r.survived = append(r.survived, test)
 		case strings.Contains(out, "[build failed]") || strings.Contains(out, "[setup failed]"):
-			r.err = fmt.Errorf("does not compile:\n%s", out)
+			r.err = fmt.Errorf("does not compile:\n%s", head(out))
 			return r
 		case failed == "":
-			r.err = fmt.Errorf("go test %s: %w, and no test failed:\n%s", test, err, out)
+			r.err = fmt.Errorf("go test %s: %w, and no test failed:\n%s", test, err, head(out))
 			return r
 		default:
 			r.failed = append(r.failed, failed)
@@ -136,12 +136,18 @@ func healthy(ctx context.Context, root string, chosen []mutant) error {
 	slices.Sort(tests)
 	for _, test := range slices.Compact(tests) {
 		if out, err := goTest(ctx, root, test); err != nil {
-			return fmt.Errorf("without any mutant, go test %s: %w\n%s", test, err, out)
+			return fmt.Errorf("without any mutant, go test %s: %w\n%s", test, err, head(out))
 		} else if strings.Contains(out, "no tests to run") {
 			return fmt.Errorf("go test %s runs no test", test)
 		}
 	}
 	return nil
+}
+
+// head is the beginning of an output.
+func head(out string) string {
+	lines := strings.SplitAfterN(out, "\n", 31)
+	return strings.Join(lines[:min(len(lines), 30)], "")
 }
 
 func goTest(ctx context.Context, root, test string, flags ...string) (string, error) {
@@ -156,7 +162,10 @@ func goTest(ctx context.Context, root, test string, flags ...string) (string, er
 	return string(out), err
 }
 
-var failure = regexp.MustCompile(`(?m)^\s*--- FAIL: (\S+)`)
+var (
+	failure  = regexp.MustCompile(`(?m)^\s*--- FAIL: (\S+)`)
+	timedOut = regexp.MustCompile(`(?s)panic: test timed out.*?running tests:\s+(\S+)`)
+)
 
 // firstFailure names the test that failed first, or its subtest that did; the seeds of a simulation are no names.
 func firstFailure(out string) string {
@@ -169,7 +178,10 @@ func firstFailure(out string) string {
 			return m[1]
 		}
 	}
-	if first == "" && strings.Contains(out, "\npanic: ") {
+	if m := timedOut.FindStringSubmatch(out); m != nil {
+		return m[1] + " (does not end)"
+	}
+	if first == "" && strings.Contains(out, "panic: ") {
 		return "a panic"
 	}
 	return first

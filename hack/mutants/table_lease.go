@@ -12,7 +12,7 @@ func leaseMutants() []mutant {
 			name: "repeat-counts-from-the-first", protects: "P4: not even counted from the first try",
 			edits: []edit{
 				{acquireGo, "\tif repeat {\n", "\tif false {\n"},
-				{acquireGo, "return l.won(ctx, r, a, d, sent, unknown)", "return l.won(ctx, r, a, d, first, unknown)"},
+				{acquireGo, "return l.won(ctx, r, a, d, sent, unknown)", "_ = sent\n\t\t\t\treturn l.won(ctx, r, a, d, first, unknown)"},
 			},
 			tests: []string{unit("TestP4_LostReplyIsAskedAgainAndOpensByARenewal"), sim},
 		},
@@ -23,7 +23,17 @@ func leaseMutants() []mutant {
 		},
 		{
 			name: "write-concern-error-believed", protects: "P4: a write concern error is unknown, though a document comes with it",
-			edits: []edit{{lockerGo, "\tif err != nil {\n\t\treturn nil, err\n\t}\n\treturn decode(raw), nil", "\tif err != nil && len(raw) == 0 {\n\t\treturn nil, err\n\t}\n\treturn decode(raw), nil"}},
+			edits: []edit{{lockerGo, "\tif err != nil {\n\t\treturn nil, err\n\t}\n\treturn decode(raw), nil", `	if err != nil {
+		var we mongo.WriteException
+		var ce mongo.CommandError
+		for _, r := range []bson.Raw{func() bson.Raw { errors.As(err, &we); return we.Raw }(), func() bson.Raw { errors.As(err, &ce); return ce.Raw }()} {
+			if d, ok := r.Lookup("value").DocumentOK(); ok {
+				return decode(d), nil
+			}
+		}
+		return nil, err
+	}
+	return decode(raw), nil`}},
 			tests: []string{unit("TestP4_WriteConcernErrorIsUnknown")},
 		},
 		{
@@ -34,7 +44,7 @@ func leaseMutants() []mutant {
 		{
 			name: "unknown-renewal-counts", protects: "P5: a renewal that was not acknowledged extends nothing",
 			edits: []edit{{leaseGo, "\tcase err != nil:\n\t\terr = fmt.Errorf(\"renewing", "\tcase err != nil:\n\t\ts.acknowledged(sent)\n\t\terr = fmt.Errorf(\"renewing"}},
-			tests: []string{unit("TestP5_LostReplyOfARenewalIsAskedAgain"), sim},
+			tests: []string{unit("TestP5_LostAtTheDeadlineWhileCallsHang"), sim},
 		},
 		{
 			name: "deadline-from-the-answer", protects: "P5: a lease counts from before its request was sent",
