@@ -41,6 +41,9 @@ func runInit(ctx context.Context, w world, s *config.Settings) error {
 	asked, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
 	lease, err := ses.sidecarLock(nil).Acquire(asked)
+	if err != nil && asked.Err() != nil {
+		return &exit{128 + int(syscall.SIGTERM), fmt.Errorf("stopped while waiting for lock %q", s.Lock.Key)}
+	}
 	if err != nil {
 		return err
 	}

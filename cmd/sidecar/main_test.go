@@ -5,10 +5,13 @@ package main
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
+	"strconv"
 	"testing"
 	"time"
 
@@ -26,7 +29,16 @@ var rig struct {
 	client *mongo.Client
 }
 
-func TestMain(m *testing.M) { os.Exit(withRig(m)) }
+// Nearly all that these tests do is wait for other processes.
+const atOnce = "8"
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if flag.Lookup("test.parallel").Value.String() == strconv.Itoa(runtime.GOMAXPROCS(0)) {
+		_ = flag.Set("test.parallel", atOnce) //nolint:errcheck // a number
+	}
+	os.Exit(withRig(m))
+}
 
 // withRig is TestMain but for the end of the process.
 func withRig(m *testing.M) int {

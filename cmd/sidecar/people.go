@@ -30,10 +30,24 @@ func viewer(s *config.Settings) (*mongolock.Locker, func(), error) {
 		return nil, nil, err
 	}
 	return l, func() {
-		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
-		defer cancel()
-		_ = l.Close(ctx) //nolint:errcheck // nothing is held
+		_ = closeLocker(l) //nolint:errcheck // nothing is held
 	}, nil
+}
+
+// closeLocker ends a client, or leaves that to the end of the process: the driver
+// (2.9.3) now and then waits for its monitor of a server to come back from a
+// call of up to 10 s, whatever it is told.
+func closeLocker(l *mongolock.Locker) error {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	closed := make(chan error, 1)
+	go func() { closed <- l.Close(ctx) }()
+	select {
+	case err := <-closed:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // render writes v as JSON or YAML, or as the table that rows makes.

@@ -133,8 +133,11 @@ func cmdStart(ts *testscript.TestScript, neg bool, args []string) {
 	}()
 	ts.Value(processes{}).(map[string]*process)[name] = p //nolint:errcheck // Setup's
 	ts.Defer(func() {
-		// SIGTERM first: a gate takes its tree with it, a gate that is killed leaves that to its guard.
+		// A gate that is told to end takes its tree with it; a sidecar may have no evidence to end on.
 		_ = cmd.Process.Signal(syscall.SIGTERM)
+		if len(args) > 2 && args[2] == "sidecar" {
+			_ = cmd.Process.Kill()
+		}
 		select {
 		case <-p.ended:
 		case <-time.After(5 * time.Second):

@@ -198,9 +198,7 @@ func (ses *session) close() {
 	ses.end()
 	ses.tasks.Wait()
 	if ses.locker != nil {
-		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
-		defer cancel()
-		if err := ses.locker.Close(ctx); err != nil && !errors.Is(err, context.DeadlineExceeded) {
+		if err := closeLocker(ses.locker); err != nil && !errors.Is(err, context.DeadlineExceeded) {
 			ses.log.V(1).Info("closing", "error", err.Error())
 		}
 	}

@@ -4,7 +4,9 @@ package main
 
 import (
 	"context"
+	"net"
 	"os/exec"
+	"testing"
 
 	"github.com/mongogate/mongogate/internal/config"
 )
@@ -19,4 +21,19 @@ func gateCommand(ctx context.Context, env []string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, rig.binary, args...) //nolint:gosec // our own
 	cmd.Env = env
 	return cmd
+}
+
+// freePort is a port of loopback that was free a moment ago.
+func freePort(t *testing.T) string {
+	t.Helper()
+	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close() //nolint:errcheck // only its number is wanted
+	_, port, err := net.SplitHostPort(l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return port
 }
