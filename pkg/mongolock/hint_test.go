@@ -132,7 +132,7 @@ func TestP10_OneStreamForManyWaiters(t *testing.T) {
 func TestP10_HintOutlivesABusyCollection(t *testing.T) {
 	w := newWire(t, sharedServer(t, devdb.ChangeStreams))
 	a := w.connect(t, w.server.URI, func(o *Options) { o.Timing = Timing{TTL: time.Hour, Operation: 5 * time.Second} })
-	b := w.through(t, func(o *Options) { hinted(o); o.Timing.Operation = 500 * time.Millisecond })
+	b := w.through(t, func(o *Options) { hinted(o); o.Poll, o.Timing.Operation = time.Second, 500*time.Millisecond })
 	lease, err := a.Try(t.Context(), "key")
 	if err != nil {
 		t.Fatal(err)

@@ -349,8 +349,8 @@ func TestP10_WaitingReadsAndTriesOnlyWhereItMayWin(t *testing.T) {
 		}()
 		next, err := b.Acquire(t.Context(), "key")
 		w.must(t, next, err)
-		if late := w.Now() - 2*time.Minute; late > b.opts.Poll*12/10 {
-			t.Errorf("handed over %v after the release, want at most a poll of %v and a fifth", late, b.opts.Poll)
+		if late := w.Now() - 2*time.Minute; late > b.opts.Poll {
+			t.Errorf("handed over %v after the release, want at most a poll of %v", late, b.opts.Poll)
 		}
 		reads, tries := 0, 0
 		for _, c := range w.sent(1) {
@@ -360,8 +360,8 @@ func TestP10_WaitingReadsAndTriesOnlyWhereItMayWin(t *testing.T) {
 				tries++
 			}
 		}
-		// The first look and the last are tries; between them 120 s of polls of 5 s, a fifth more or less.
-		if tries != 2 || reads < 20 || reads > 31 {
+		// The first look and the last are tries; between them 120 s of polls of 5 s, each drawn from 75 to 95 % of that.
+		if tries != 2 || reads < 25 || reads > 33 {
 			t.Errorf("%d reads and %d tries", reads, tries)
 		}
 	})
