@@ -32,7 +32,7 @@ func (t *Trial) took(from, to, within time.Duration, what string) (Measure, erro
 	}
 	err := fmt.Errorf("%s %v later, and must within %v", what, m.Took, within)
 	if t.rig.stalls.during(from, to) {
-		err = fmt.Errorf("%w: the machine stood still, and %w", errDisturbed, err)
+		err = fmt.Errorf("%w: the machine let nobody run, and %w", errDisturbed, err)
 	}
 	return m, err
 }

@@ -26,7 +26,7 @@ type Plan struct {
 // Whole is what a release is to pass, Short what every change is.
 var (
 	Whole = Plan{Losses: 200, HandOvers: 100, Fresh: 20, Skips: 20, Parallel: 8}
-	Short = Plan{Losses: 30, HandOvers: 20, Fresh: 4, Skips: 4, Parallel: 8}
+	Short = Plan{Losses: 30, HandOvers: 20, Fresh: 4, Skips: 4, Parallel: 6}
 )
 
 // Result is one trial.

@@ -83,6 +83,7 @@ func TestLastSent(t *testing.T) {
 		{"the newest", 1399 * ms, 2000 * ms, false, 1399 * ms, ""},
 		{"one whose successor was no renewal", 699 * ms, 2000 * ms, false, 699 * ms, ""},
 		{"counted from the reply", 1500 * ms, 2000 * ms, false, 0, "knows of no request"},
+		{"counted from the reply, and renewed after that", 110 * ms, 2000 * ms, false, 0, "knows of no request"},
 		{"counted from nothing", 4000 * ms, 2000 * ms, false, 0, "knows of no request"},
 		{"died before it wrote", 699 * ms, 1600 * ms, true, 1400 * ms, ""},
 		{"answered after the fault", 699 * ms, 1450 * ms, true, 699 * ms, ""},
@@ -93,5 +94,25 @@ func TestLastSent(t *testing.T) {
 				t.Errorf("%v, %v; want %v, %q", got, err, c.want, c.err)
 			}
 		})
+	}
+}
+
+func TestStallsAddUp(t *testing.T) {
+	const ms = time.Millisecond
+	s := &stalls{all: []stall{{100 * ms, 200 * ms}, {400 * ms, 500 * ms}, {900 * ms, 2000 * ms}}}
+	for _, c := range []struct {
+		from, to time.Duration
+		want     bool
+	}{
+		{0, 600 * ms, true},
+		{0, 450 * ms, false},
+		{150 * ms, 600 * ms, false},
+		{1000 * ms, 1150 * ms, false},
+		{1000 * ms, 1200 * ms, true},
+		{3000 * ms, 9000 * ms, false},
+	} {
+		if got := s.during(c.from, c.to); got != c.want {
+			t.Errorf("between %v and %v: %t", c.from, c.to, got)
+		}
 	}
 }

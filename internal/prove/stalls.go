@@ -9,10 +9,12 @@ import (
 	"github.com/mongogate/mongogate/pkg/gate"
 )
 
-// tick is how often the machine is asked for a sign of life, and stalled how
-// long it may take before that counts: less than what the trials' kill budget leaves after SIGKILL.
+// tick is how often the machine is asked for a sign of life, late how late
+// that may come before it counts, and stalled how much of that, in all, is too much for a
+// bound: a third of what the trials' kill budget leaves after SIGKILL.
 const (
 	tick    = 10 * time.Millisecond
+	late    = 50 * time.Millisecond
 	stalled = 200 * time.Millisecond
 )
 
@@ -45,7 +47,7 @@ func (s *stalls) run() {
 		case <-time.After(tick):
 		}
 		now := s.clock.Now()
-		if now-last >= stalled {
+		if now-last >= late {
 			s.mu.Lock()
 			s.all = append(s.all, stall{last, now})
 			s.mu.Unlock()
@@ -54,16 +56,15 @@ func (s *stalls) run() {
 	}
 }
 
-// during says whether there was one between two instants.
+// during says whether there were too many between two instants.
 func (s *stalls) during(from, to time.Duration) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	sum := time.Duration(0)
 	for _, one := range s.all {
-		if one.from < to && one.to > from {
-			return true
-		}
+		sum += max(0, min(one.to, to)-max(one.from, from))
 	}
-	return false
+	return sum >= stalled
 }
 
 func (s *stalls) close() {
