@@ -144,7 +144,7 @@ func TestFollowerRefusesABudgetThatDoesNotFit(t *testing.T) {
 	write(t, d, lease(1)) // 4 s: three for SIGTERM
 	f := follower(t, d)
 	f.Budget.KillAfter = 3*time.Second + 1
-	if l, err := f.Acquire(t.Context()); l != nil || !errors.Is(err, ErrBudget) {
+	if l, err := f.try(); l != nil || !errors.Is(err, ErrBudget) {
 		t.Errorf("%v, %v", l, err)
 	}
 	f.Budget.KillAfter = 3 * time.Second
