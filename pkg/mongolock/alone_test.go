@@ -1,0 +1,103 @@
+package mongolock
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/mongogate/mongogate/pkg/gate"
+)
+
+func TestP9_JobsKeyLostWhileTheRunIsWaitedFor(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *world) {
+		a, b := w.locker(t, 0), w.locker(t, 1)
+		run, err := b.Try(t.Context(), "job@1")
+		w.must(t, run, err)
+		go func() {
+			time.Sleep(20 * time.Second)
+			if _, err := b.ForceReleaseNow(context.Background(), "job"); err != nil {
+				t.Error(err)
+			}
+		}()
+		pair, err := a.AcquireAlone(t.Context(), "job@1", "job")
+		if pair != nil || !errors.Is(err, ErrLost) {
+			t.Errorf("%v, want the loss of the job's key", err)
+		}
+		if w.Now() > 20*time.Second+a.Timing().Heartbeat+time.Second {
+			t.Errorf("told after %v", w.Now())
+		}
+		next, err := b.Try(t.Context(), "job")
+		w.must(t, next, err)
+	})
+}
+
+func TestP9_NothingIsKeptWhereTheRunIsNotToBeHad(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *world) {
+		a, b := w.locker(t, 0), w.locker(t, 1)
+		run, err := b.Try(t.Context(), "job@1")
+		w.must(t, run, err)
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		defer cancel()
+		var wait *WaitError
+		if _, err := a.AcquireAlone(ctx, "job@1", "job"); !errors.As(err, &wait) || wait.Key != "job@1" {
+			t.Errorf("%v, want waited for the run", err)
+		}
+		if d := w.doc("job"); d == nil || d.Locked {
+			t.Errorf("the job's key: %+v", d)
+		}
+	})
+}
+
+// TestP9_DoneIsWrittenBeforeTheJobsKeyIsReleased: who comes next finds the record.
+func TestP9_DoneIsWrittenBeforeTheJobsKeyIsReleased(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *world) {
+		a := w.locker(t, 0)
+		pair, err := a.AcquireAlone(t.Context(), "job@1", "job")
+		if err != nil {
+			t.Fatal(err)
+		}
+		before := len(w.cluster.Log())
+		if err := pair.Finish(t.Context(), gate.Succeeded); err != nil {
+			t.Fatal(err)
+		}
+		log := w.cluster.Log()[before:]
+		if len(log) != 2 || log[0].ID != "job@1" || log[1].ID != "job" {
+			t.Errorf("written: %v", log)
+		}
+		if w.doc("job@1").State != stateDone || w.doc("job").State != stateFree {
+			t.Errorf("run %s, job %s", w.doc("job@1").State, w.doc("job").State)
+		}
+	})
+}
+
+// TestP9_PairIsHeldUntilTheEarlierDeadline: one key's renewals fail, and that is enough.
+func TestP9_PairIsHeldUntilTheEarlierDeadline(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *world) {
+		a := w.locker(t, 0)
+		pair, err := a.AcquireAlone(t.Context(), "job@1", "job")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() {
+			if err := pair.Finish(t.Context(), gate.Failed); err != nil {
+				t.Error(err)
+			}
+		}()
+		// The run's lease goes on, the job's renews no more.
+		pair.Job.renewal()
+		deadline := pair.Job.Deadline()
+		time.Sleep(deadline - w.Now() - 1)
+		if !pair.Held() || pair.Deadline() != deadline || pair.Run.Deadline() <= deadline {
+			t.Errorf("held %v until %v", pair.Held(), pair.Deadline())
+		}
+		time.Sleep(1)
+		if pair.Held() {
+			t.Error("held after the earlier deadline")
+		}
+		<-pair.Done()
+		if !errors.Is(pair.Err(), ErrLost) || w.Now() != deadline {
+			t.Errorf("%v at %v", pair.Err(), w.Now())
+		}
+	})
+}
