@@ -155,7 +155,7 @@ func (ses *session) serve(g *gate.Gate, p serve.Probes) error {
 		}
 		h := p.Handler()
 		if at.metrics {
-			h = promhttp.HandlerFor(ses.metrics.Registry, promhttp.HandlerOpts{})
+			h = serve.Metrics(promhttp.HandlerFor(ses.metrics.Registry, promhttp.HandlerOpts{}))
 		}
 		ses.tasks.Go(func() {
 			if err := serve.Serve(ses.ctx, l, h); err != nil {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -261,6 +262,33 @@ func TestForksAreNotOverlooked(t *testing.T) {
 		t.Fatal(err)
 	}
 	until(t, "evidence", func() bool { return targets.none() == nil })
+}
+
+// Kill together with restart: the workload has been killed when the gate leaves.
+func TestKillThenLeave(t *testing.T) {
+	if !inside(t, pod{}) {
+		return
+	}
+	cfg := config(t)
+	left := 0
+	var c *exec.Cmd
+	cfg.Kill, cfg.LeaveAtOnce = true, true
+	cfg.Leave = func() {
+		left++
+		until(t, "killed", func() bool { return !alive(c.Process.Pid) })
+	}
+	w := start(t, cfg, &statedir.Lease{Open: true, Deadline: cfg.Clock.Now() + time.Hour})
+	w.Start(gate.Grant{Token: 1})
+	c = container(t, "work", `trap "" TERM; while :; do sleep 0.01; done`)
+	<-w.Warn("lost")
+	w.Terminate()
+	if left != 0 {
+		t.Error("left before SIGKILL")
+	}
+	w.Kill()
+	if left != 1 {
+		t.Errorf("left %d times", left)
+	}
 }
 
 func refused(t *testing.T, want string) {
