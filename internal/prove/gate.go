@@ -5,6 +5,7 @@ package prove
 import (
 	"errors"
 	"fmt"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -149,9 +150,21 @@ func (g *Gate) KillEverything() error {
 	return nil
 }
 
-// Lease is the gate's lease file.
+// Lease is the gate's lease file. The key may be a template: the state
+// directory is that of one gate, and has one key's directory in it.
 func (g *Gate) Lease() (statedir.Lease, error) {
-	d, err := statedir.Open(g.State, g.Key)
+	keys, err := os.ReadDir(g.State)
+	if err == nil && len(keys) != 1 {
+		err = fmt.Errorf("%d keys in state directory %s, want one", len(keys), g.State)
+	}
+	if err != nil {
+		return statedir.Lease{}, fmt.Errorf("prove: %w", err)
+	}
+	key, err := url.PathUnescape(keys[0].Name())
+	if err != nil {
+		return statedir.Lease{}, fmt.Errorf("prove: %w", err)
+	}
+	d, err := statedir.Open(g.State, key)
 	if err != nil {
 		return statedir.Lease{}, err
 	}

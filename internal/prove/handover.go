@@ -82,8 +82,7 @@ func (t *Trial) holder(ctx context.Context, w witness.Work, flags ...string) (*G
 
 // kill is kill -9 of everything at any moment between two renewals. It returns the instant before.
 func (t *Trial) kill(ctx context.Context, a *Gate) (time.Duration, error) {
-	time.Sleep(rand.N(heartbeat)) // at any moment
-	if err := a.Lives(); err != nil {
+	if err := t.anyMoment(ctx, a, rand.N(heartbeat)); err != nil {
 		return 0, err
 	}
 	killed := t.rig.clock.Now()
