@@ -161,7 +161,7 @@ func TestSecretsOfARunningGate(t *testing.T) {
 				dir := t.TempDir()
 				state := filepath.Join(dir, "state")
 				env := []string{given, "MONGOGATE_KEY=secret " + mode[0] + way, "MONGOGATE_STATE_DIR=" + state, "MONGOGATE_LOG_LEVEL=debug",
-					"MONGOGATE_TTL=5s", "MONGOGATE_HEARTBEAT=100ms",
+					"MONGOGATE_TTL=5s", "MONGOGATE_HEARTBEAT=1s",
 					"MONGOGATE_PROBE_ADDRESS=unix:" + filepath.Join(dir, "p"), "MONGOGATE_METRICS_ADDRESS=unix:" + filepath.Join(dir, "m")}
 				g := startGate(t, env, false, mode...)
 				g.await(t, "gate open")
