@@ -22,7 +22,7 @@ func gateMutants() []mutant {
 		{
 			name: "gate-no-deadline-anywhere", protects: "gate and lease: without either deadline two workloads run",
 			edits: []edit{
-				{machGo, "if m.state == Held && now >= m.deadline {", "if false {"},
+				{machGo, "m.state, m.deadline, m.running = Held, e.Deadline, true", "m.state, m.deadline, m.running = Held, e.Deadline+time.Hour, true"},
 				{leaseGo, "\ts.loops.Go(s.watchdog)\n", ""},
 			},
 			tests: []string{sim},
@@ -79,7 +79,7 @@ func gateMutants() []mutant {
 		},
 		{
 			name: "gate-stop-comes-second", protects: "gate: a request to stop comes before a lease that is ready in the same moment",
-			edits: []edit{{gateGo, "stop, events = nil, []Event{{Kind: Stop}, e}", "stop, events = nil, []Event{e, {Kind: Stop}}"}},
+			edits: []edit{{gateGo, "stop, events = nil, append(events, Event{Kind: Stop})", "stop, events, e = nil, append(events, e), Event{Kind: Stop}"}},
 			tests: []string{gateUnit},
 		},
 		{
@@ -105,6 +105,11 @@ func gateMutants() []mutant {
 		{
 			name: "gate-broken-is-fine", protects: "gate: a guard that has died is a loss",
 			edits: []edit{{machGo, "case LeaseLost, Broken:", "case LeaseLost:"}},
+			tests: []string{gateUnit},
+		},
+		{
+			name: "gate-end-before-its-cause", protects: "gate: a workload that ended because its guard died was lost",
+			edits: []edit{{gateGo, "events = append(events, Event{Kind: Broken, Reason: err.Error()})", "_ = err"}},
 			tests: []string{gateUnit},
 		},
 		{

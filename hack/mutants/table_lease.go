@@ -101,7 +101,7 @@ func leaseMutants() []mutant {
 		{
 			name: "no-kill-budget", protects: "P12: the kill budget is kept back from the lease",
 			edits: []edit{{timingGo, "return sent + t.TTL - t.KillBudget - t.Drift()", "return sent + t.TTL - t.Drift()"}},
-			tests: []string{unit("TestP12_DefaultsFollowFromTheTTL"), longSim},
+			tests: []string{unit("TestP12_DefaultsFollowFromTheTTL")},
 		},
 		{
 			name: "no-drift", protects: "P12: the drift margin is kept back from the lease",
@@ -155,7 +155,7 @@ func runMutants() []mutant {
 		{
 			name: "pair-finishes-job-first", protects: "P9: the record is written before the job's key is released",
 			edits: []edit{{aloneGo, "return errors.Join(p.Run.Finish(ctx, outcome), p.Job.Finish(ctx, gate.Release))", "return errors.Join(p.Job.Finish(ctx, gate.Release), p.Run.Finish(ctx, outcome))"}},
-			tests: []string{suite},
+			tests: []string{unit("TestP9_RecordIsWrittenBeforeTheJobIsFree")},
 		},
 		{
 			name: "pair-without-job", protects: "P9: runs of one job do not overlap",

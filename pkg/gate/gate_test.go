@@ -379,3 +379,23 @@ func TestConfigIsChecked(t *testing.T) {
 		t.Errorf("the largest kill after: %v", err)
 	}
 }
+
+// A workload that ended because its guard died was lost, whichever of the two is heard first.
+func TestEndAfterItsCause(t *testing.T) {
+	for range 30 { // select draws
+		onBench(t, 1, func(c *gate.Config) { c.Workload.(*fakeWorkload).slow = time.Millisecond }, func(b *bench) {
+			l := b.grant(1, time.Hour)
+			b.after(10 * time.Millisecond)
+			l.renew(2 * time.Hour) // the gate looks again in a millisecond, and finds both
+			time.Sleep(500 * time.Microsecond)
+			b.work.broke <- errors.New("the guard has died")
+			b.work.end(gate.Ended{Unasked: true})
+			if r := b.ends(); r.Lost != "the guard has died" {
+				t.Errorf("the result is %+v", r)
+			}
+			if got := l.outcomes(); len(got) != 1 || got[0] != gate.Failed {
+				t.Errorf("finished with %v, want failed", got)
+			}
+		})
+	}
+}

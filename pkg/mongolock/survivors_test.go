@@ -3,12 +3,14 @@ package mongolock
 import (
 	"context"
 	"errors"
+	"slices"
 	"testing"
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"github.com/mongogate/mongogate/internal/fakemongo"
+	"github.com/mongogate/mongogate/pkg/gate"
 )
 
 // What is read for a decision is read of the primary; what is read for people goes where the URI says.
@@ -107,6 +109,28 @@ func TestP3_WatchCountsFromTheReply(t *testing.T) {
 		}
 		if shown == 0 || taken < shown+held.timing.Silence() {
 			t.Errorf("taken at %v, want %v after %v, when the holder's last renewal was shown", taken, held.timing.Silence(), shown)
+		}
+	})
+}
+
+// Who waits for the job's key must find the run's record when it gets it.
+func TestP9_RecordIsWrittenBeforeTheJobIsFree(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *world) {
+		pair, err := w.locker(t, 0).AcquireAlone(t.Context(), "k@1", "k")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := pair.Finish(t.Context(), gate.Succeeded); err != nil {
+			t.Fatal(err)
+		}
+		var ends []string
+		for _, e := range w.cluster.Log() {
+			if d := decode(e.After); d.State != stateHeld {
+				ends = append(ends, d.Key+" "+d.State)
+			}
+		}
+		if want := []string{"k@1 done", "k free"}; !slices.Equal(ends, want) {
+			t.Errorf("ended as %q, want %q", ends, want)
 		}
 	})
 }
