@@ -49,28 +49,6 @@ func TestP9_NothingIsKeptWhereTheRunIsNotToBeHad(t *testing.T) {
 	})
 }
 
-// TestP9_DoneIsWrittenBeforeTheJobsKeyIsReleased: who comes next finds the record.
-func TestP9_DoneIsWrittenBeforeTheJobsKeyIsReleased(t *testing.T) {
-	inBubble(t, func(t *testing.T, w *world) {
-		a := w.locker(t, 0)
-		pair, err := a.AcquireAlone(t.Context(), "job@1", "job")
-		if err != nil {
-			t.Fatal(err)
-		}
-		before := len(w.cluster.Log())
-		if err := pair.Finish(t.Context(), gate.Succeeded); err != nil {
-			t.Fatal(err)
-		}
-		log := w.cluster.Log()[before:]
-		if len(log) != 2 || log[0].ID != "job@1" || log[1].ID != "job" {
-			t.Errorf("written: %v", log)
-		}
-		if w.doc("job@1").State != stateDone || w.doc("job").State != stateFree {
-			t.Errorf("run %s, job %s", w.doc("job@1").State, w.doc("job").State)
-		}
-	})
-}
-
 // TestP9_PairIsHeldUntilTheEarlierDeadline: one key's renewals fail, and that is enough.
 func TestP9_PairIsHeldUntilTheEarlierDeadline(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *world) {

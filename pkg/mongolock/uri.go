@@ -14,6 +14,15 @@ import (
 // CheckURI reports what is wrong with a connection string, without connecting
 // or looking anything up, and without repeating any secret of it.
 func CheckURI(uri string) error {
+	err := checkURI(uri)
+	if _, query, _ := strings.Cut(uri, "?"); err != nil && strings.Contains(query, "@") {
+		// What follows the question mark may be half a password, so nothing of it is quoted.
+		return fmt.Errorf("%w: MongoDB URI: something is wrong with it, and there is an @ behind a question mark: in a name or password write ? as %%3F, @ as %%40, / as %%2F", ErrConfig)
+	}
+	return err
+}
+
+func checkURI(uri string) error {
 	bad := func(format string, args ...any) error {
 		return fmt.Errorf("%w: MongoDB URI: "+format, append([]any{ErrConfig}, args...)...)
 	}
