@@ -96,7 +96,7 @@ func inProcess(t *testing.T, args, env []string) (code int, stdout, stderr strin
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer errFile.Close() //nolint:errcheck // read below
+	defer errFile.Close()
 	var b bytes.Buffer
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
@@ -175,8 +175,10 @@ func TestWrongDocuments(t *testing.T) {
 				t.Fatal(err)
 			}
 			before := rawDocument(t, database, key)
-			base := []string{"MONGOGATE_URI=" + rig.server.URI, "MONGOGATE_DATABASE=" + database, "MONGOGATE_KEY=" + key,
-				"MONGOGATE_STATE_DIR=" + filepath.Join(dir, key), "PATH=" + os.Getenv("PATH")}
+			base := []string{
+				"MONGOGATE_URI=" + rig.server.URI, "MONGOGATE_DATABASE=" + database, "MONGOGATE_KEY=" + key,
+				"MONGOGATE_STATE_DIR=" + filepath.Join(dir, key), "PATH=" + os.Getenv("PATH"),
+			}
 			wantOutput := func(code int, want string, args ...string) {
 				t.Helper()
 				got, out := builtBinary(t, base, args...)

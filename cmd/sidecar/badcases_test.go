@@ -170,7 +170,8 @@ var wrongs = []wrong{
 	{why: "for people, too", env: withURI(goodURI + "?w=2"), args: []string{"doctor"}, lines: []string{"uri: [redacted]: w=2: a lock needs w=majority; leave w out…variable MONGOGATE_URI)…; write mongodb://HOST[:PORT][,HOST…]/?OPTIONS,"}},
 
 	// All at once.
-	{why: "all at once", args: []string{"run", "--ttl=30", "--if-held=maybe", "echo"}, env: []string{"MONGOGATE_URI=mongodb://u:" + canary, "MONGOGATE_KILBUDGET=3s", "MONGOGATE_KEY="},
+	{
+		why: "all at once", args: []string{"run", "--ttl=30", "--if-held=maybe", "echo"}, env: []string{"MONGOGATE_URI=mongodb://u:" + canary, "MONGOGATE_KILBUDGET=3s", "MONGOGATE_KEY="},
 		yaml: "heartbeet: 3s\ncollection: a$b\n", lines: []string{
 			"arguments: there is no command to run…command line)…; write it after two dashes: mongogate run",
 			"no setting has the variable MONGOGATE_KILBUDGET…environment)…; did you mean MONGOGATE_KILL_BUDGET?",
@@ -181,7 +182,8 @@ var wrongs = []wrong{
 			`uri: [redacted]: error parsing uri: invalid host "": port must be…variable MONGOGATE_URI)…; write mongodb://HOST[:PORT][,HOST…]/?OPTIONS,`,
 			"namespace: not set, and the default key needs it…; give --namespace, or a whole key with --key",
 			"name: not set, and the default key needs it…; give --name, or a whole key with --key",
-		}},
+		},
+	},
 }
 
 var wrongDocuments = []wrongDocument{

@@ -35,7 +35,7 @@ func install(to string) error {
 	if err != nil {
 		return err
 	}
-	defer self.Close() //nolint:errcheck // read-only
+	defer self.Close()
 	tmp, err := os.CreateTemp(filepath.Dir(to), ".mongogate-*")
 	if err != nil {
 		return err

@@ -35,7 +35,7 @@ const atOnce = "8"
 func TestMain(m *testing.M) {
 	flag.Parse()
 	if flag.Lookup("test.parallel").Value.String() == strconv.Itoa(runtime.GOMAXPROCS(0)) {
-		_ = flag.Set("test.parallel", atOnce) //nolint:errcheck // a number
+		_ = flag.Set("test.parallel", atOnce)
 	}
 	os.Exit(withRig(m))
 }
@@ -77,7 +77,7 @@ func openRig(ctx context.Context) (closeRig func() error, err error) {
 		return errors.Join(errs...)
 	}
 	// Others may execute it: there is a test of what another user can see.
-	if err := os.Chmod(dir, 0o755); err != nil { //nolint:gosec // as said
+	if err := os.Chmod(dir, 0o755); err != nil {
 		return closeRig, err
 	}
 	rig.binary = filepath.Join(dir, "mongogate")

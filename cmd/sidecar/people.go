@@ -30,7 +30,7 @@ func viewer(s *config.Settings) (*mongolock.Locker, func(), error) {
 		return nil, nil, err
 	}
 	return l, func() {
-		_ = closeLocker(l) //nolint:errcheck // nothing is held
+		_ = closeLocker(l) // nothing is held
 	}, nil
 }
 

@@ -57,7 +57,7 @@ func startGate(t *testing.T, env []string, unprivileged bool, args ...string) *r
 	}
 	go func() { // waited for by the Cleanup
 		defer close(r.ended)
-		_ = cmd.Wait() //nolint:errcheck // in ProcessState
+		_ = cmd.Wait()
 	}()
 	t.Cleanup(func() {
 		r.stop(t)
@@ -70,12 +70,12 @@ func startGate(t *testing.T, env []string, unprivileged bool, args ...string) *r
 
 func (r *running) stop(t *testing.T) {
 	t.Helper()
-	_ = r.Process.Signal(r.end) //nolint:errcheck // it may have ended
+	_ = r.Process.Signal(r.end)
 	select {
 	case <-r.ended:
 	case <-time.After(patience):
 		t.Error("the gate does not end")
-		_ = r.Process.Kill() //nolint:errcheck // it may have ended
+		_ = r.Process.Kill()
 		<-r.ended
 	}
 }
@@ -160,9 +160,11 @@ func TestSecretsOfARunningGate(t *testing.T) {
 			t.Run(mode[0]+" by "+way, func(t *testing.T) {
 				dir := t.TempDir()
 				state := filepath.Join(dir, "state")
-				env := []string{given, "MONGOGATE_KEY=secret " + mode[0] + way, "MONGOGATE_STATE_DIR=" + state, "MONGOGATE_LOG_LEVEL=debug",
+				env := []string{
+					given, "MONGOGATE_KEY=secret " + mode[0] + way, "MONGOGATE_STATE_DIR=" + state, "MONGOGATE_LOG_LEVEL=debug",
 					"MONGOGATE_TTL=5s", "MONGOGATE_HEARTBEAT=1s",
-					"MONGOGATE_PROBE_ADDRESS=unix:" + filepath.Join(dir, "p"), "MONGOGATE_METRICS_ADDRESS=unix:" + filepath.Join(dir, "m")}
+					"MONGOGATE_PROBE_ADDRESS=unix:" + filepath.Join(dir, "p"), "MONGOGATE_METRICS_ADDRESS=unix:" + filepath.Join(dir, "m"),
+				}
 				g := startGate(t, env, false, mode...)
 				g.await(t, "gate open")
 				g.await(t, "renewed") // so that it has been through a round of everything
@@ -227,7 +229,7 @@ func ask(t *testing.T, socket, path string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer res.Body.Close() //nolint:errcheck // read
+	defer res.Body.Close()
 	b, err := io.ReadAll(res.Body)
 	if err != nil {
 		t.Fatal(err)
@@ -240,7 +242,7 @@ func ask(t *testing.T, socket, path string) string {
 func TestEnvironmentIsUnreadable(t *testing.T) {
 	for _, mode := range [][]string{{"run", "--", "sleep", "300"}, {"sidecar"}} {
 		t.Run(mode[0], func(t *testing.T) {
-			state, err := os.MkdirTemp("", "state") // t.TempDir is root's, down from its parent
+			state, err := os.MkdirTemp("", "state") //nolint:usetesting // t.TempDir is in a directory that only we may enter
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -254,8 +256,10 @@ func TestEnvironmentIsUnreadable(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			g := startGate(t, []string{"MONGOGATE_URI=" + rig.server.URI, "MONGOGATE_DATABASE=cli_unreadable", "MONGOGATE_STATE_DIR=" + state,
-				"MONGOGATE_KEY=" + mode[0], "SECRET=" + canary}, true, mode...)
+			g := startGate(t, []string{
+				"MONGOGATE_URI=" + rig.server.URI, "MONGOGATE_DATABASE=cli_unreadable", "MONGOGATE_STATE_DIR=" + state,
+				"MONGOGATE_KEY=" + mode[0], "SECRET=" + canary,
+			}, true, mode...)
 			g.await(t, "gate open")
 			t.Cleanup(func() { dropDatabase(t, "cli_unreadable") })
 			pids := []int{g.Process.Pid}
@@ -276,8 +280,8 @@ func TestEnvironmentIsUnreadable(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer func() {
-				_ = plain.Process.Kill() //nolint:errcheck // it runs
-				_ = plain.Wait()         //nolint:errcheck // killed
+				_ = plain.Process.Kill()
+				_ = plain.Wait()
 			}()
 			eventually(t, "the environment of a plain process to be readable", func() bool {
 				out, err := readAsThatUser(t, plain.Process.Pid, "environ")
@@ -289,9 +293,9 @@ func TestEnvironmentIsUnreadable(t *testing.T) {
 
 func readAsThatUser(t *testing.T, pid int, file string) ([]byte, error) {
 	t.Helper()
-	cat := exec.CommandContext(t.Context(), "cat", filepath.Join("/proc", strconv.Itoa(pid), file)) //nolint:gosec // of /proc
+	cat := exec.CommandContext(t.Context(), "cat", filepath.Join("/proc", strconv.Itoa(pid), file))
 	if strings.HasPrefix(file, "fd/") {
-		cat = exec.CommandContext(t.Context(), "readlink", filepath.Join("/proc", strconv.Itoa(pid), file)) //nolint:gosec // of /proc
+		cat = exec.CommandContext(t.Context(), "readlink", filepath.Join("/proc", strconv.Itoa(pid), file))
 	}
 	if os.Getuid() == 0 {
 		cat.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}

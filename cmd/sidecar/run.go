@@ -208,12 +208,6 @@ func (ses *session) forward(signals []os.Signal, to *guard.Workload, stop func()
 	}
 }
 
-// lost says which lock was lost, and why; the reason may name it already.
-func (ses *session) lost(reason string) string {
-	lead := fmt.Sprintf("lock %q lost: ", ses.s.Lock.Key)
-	return lead + strings.TrimPrefix(reason, lead)
-}
-
 // runEnd turns how a gate ended into an exit code.
 func (ses *session) runEnd(r gate.Result, stopped syscall.Signal) error {
 	if r.Finish != nil && !errors.Is(r.Finish, mongolock.ErrLost) {

@@ -113,25 +113,25 @@ func cmdStart(ts *testscript.TestScript, neg bool, args []string) {
 	if path == "mongogate" {
 		path = rig.binary
 	}
-	cmd := exec.Command(path, args[2:]...) //nolint:gosec,noctx // ended by the Defer below
+	cmd := exec.Command(path, args[2:]...) // ended by the Defer below
 	cmd.Dir = ts.MkAbs(".")
 	for _, v := range environOf(ts) {
 		cmd.Env = append(cmd.Env, v+"="+ts.Getenv(v))
 	}
 	out, err := os.Create(ts.MkAbs(name + ".out"))
 	ts.Check(err)
-	defer out.Close() //nolint:errcheck // the child has it
+	defer out.Close()
 	log, err := os.Create(ts.MkAbs(name + ".err"))
 	ts.Check(err)
-	defer log.Close() //nolint:errcheck // the child has it
+	defer log.Close()
 	cmd.Stdout, cmd.Stderr = out, log
 	ts.Check(cmd.Start())
 	p := &process{cmd: cmd, ended: make(chan struct{})}
 	go func() { // waited for by the Defer below
 		defer close(p.ended)
-		_ = cmd.Wait() //nolint:errcheck // in ProcessState
+		_ = cmd.Wait()
 	}()
-	ts.Value(processes{}).(map[string]*process)[name] = p //nolint:errcheck // Setup's
+	ts.Value(processes{}).(map[string]*process)[name] = p
 	ts.Defer(func() {
 		// A gate that is told to end takes its tree with it; a sidecar may have no evidence to end on.
 		_ = cmd.Process.Signal(syscall.SIGTERM)

@@ -155,7 +155,7 @@ func noCanaryIn(t *testing.T, dir string, but ...string) {
 				return nil
 			}
 		}
-		b, err := os.ReadFile(path) //nolint:gosec // the test's own
+		b, err := os.ReadFile(path)
 		noCanary(t, path, path+string(b))
 		return err
 	})

@@ -18,7 +18,7 @@ func variables() []string {
 
 // gateCommand is the built binary with nothing in its environment but env.
 func gateCommand(ctx context.Context, env []string, args ...string) *exec.Cmd {
-	cmd := exec.CommandContext(ctx, rig.binary, args...) //nolint:gosec // our own
+	cmd := exec.CommandContext(ctx, rig.binary, args...)
 	cmd.Env = env
 	return cmd
 }
@@ -30,7 +30,7 @@ func freePort(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close() //nolint:errcheck // only its number is wanted
+	defer l.Close()
 	_, port, err := net.SplitHostPort(l.Addr().String())
 	if err != nil {
 		t.Fatal(err)
