@@ -157,7 +157,8 @@ func (t *targets) others() ([]candidate, error) {
 		if err == nil && found {
 			t.marked[cgroup] = true
 		}
-		if !gone(err) {
+		// A process on its way out has no environment any more, and may still have files open: it lives until it is a zombie.
+		if now, gone := proctree.Look(p.PID); gone == nil && now.Start == p.Start && now.Alive() {
 			others = append(others, candidate{p, cgroup, err != nil})
 		}
 	}
