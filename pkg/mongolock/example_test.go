@@ -777,3 +777,36 @@ func ExampleLocker_Close() {
 	fmt.Println(errors.Is(err, mongolock.ErrClosed))
 	// Output: true
 }
+
+func ExampleEvent() {
+	ctx := context.Background()
+	events := make(chan mongolock.Event, 10)
+	locker, end := open("a", func(o *mongolock.Options) {
+		o.Observe = func(e mongolock.Event) { events <- e } // it must not block
+	})
+	defer end()
+	lease, err := locker.Try(ctx, "event")
+	check(err)
+	check(lease.Release(ctx))
+	close(events)
+	for e := range events {
+		fmt.Println(e.Kind, e.Key, e.Token == lease.Token())
+	}
+	// Output:
+	// acquired event true
+	// finished event true
+}
+
+func ExampleLocker_Timing() {
+	locker, end := open("a")
+	defer end()
+	t := locker.Timing()
+	fmt.Println(t.TTL, t.Heartbeat, t.Operation, t.KillBudget, t.Grace)
+	// Output: 30s 10s 6s 5s 5s
+}
+
+func ExampleTiming_Validate() {
+	t := mongolock.Timing{TTL: 30 * time.Second, KillBudget: 12 * time.Second}.WithDefaults()
+	fmt.Println(t.Validate())
+	// Output: heartbeat 10s + 2 × operation timeout 6s = 22s > ttl 30s − kill budget 12s − drift 300ms = 17.7s: one failed renewal would lose the lease; raise the ttl or lower the others
+}
