@@ -17,6 +17,11 @@ func leaseMutants() []mutant {
 			tests: []string{unit("TestP4_LostReplyIsAskedAgainAndOpensByARenewal"), sim},
 		},
 		{
+			name: "driver-repeats", protects: "P4: repeats are ours, with the nonce, and visible: the driver makes none",
+			edits: []edit{{connectGo, "c.SetRetryWrites(false).SetRetryReads(false)", "c.SetRetryWrites(true).SetRetryReads(false)"}},
+			tests: []string{unit("TestP4_RepeatsAreOursAndVisible")},
+		},
+		{
 			name: "no-giving-up", protects: "P4: who gives an acquisition up sends a release",
 			edits: []edit{{acquireGo, "\t\tl.giveUp(ctx, r.key, a.nonce)\n\t\treturn nil, nil, err\n\t}\n}", "\t\treturn nil, nil, err\n\t}\n}"}},
 			tests: []string{unit("TestP4_EveryReplyLostIsGivenUpWithARelease")},
@@ -123,6 +128,16 @@ func runMutants() []mutant {
 			name: "skip-without-proof", protects: "P9: a run is skipped only where its holder was seen to be alive",
 			edits: []edit{{acquireGo, "if r.skip && held.Moving && (", "if r.skip && ("}},
 			tests: []string{suite},
+		},
+		{
+			name: "skip-for-a-new-holder", protects: "P9: another nonce is no movement of the one that was seen",
+			edits: []edit{{watchGo, "e.moved = same && seen.beat > e.top", "e.moved = seen.beat > e.top"}},
+			tests: []string{unit("TestP9_MovedIsProofOfLife")},
+		},
+		{
+			name: "skip-for-an-old-movement", protects: "P9: a movement proves life only if it was seen within the holder's silence",
+			edits: []edit{{watchGo, " && since <= d.silence()", ""}, {watchGo, "since := now - e.looked", "_ = now - e.looked"}},
+			tests: []string{unit("TestP9_MovedIsProofOfLife")},
 		},
 		{
 			name: "skip-for-the-same-job", protects: "P9: a holder of the same Job is waited for",

@@ -126,6 +126,18 @@ func storeMutants() []mutant {
 			tests: []string{suite},
 		},
 		{
+			name: "watch-keeps-everything", protects: "P3: keys that nobody looks at are forgotten, or a process with a key per run would grow for ever",
+			edits: []edit{{watchGo, "delete(w.keys, k)", "_ = k"}},
+			tests: []string{unit("TestP7_WatchRemembersTheHighestToken")},
+		},
+		{
+			name: "steal-any-type-of-beat", protects: "P3: a beat that is no integer is never taken over",
+			edits: []edit{{pipelineGo, `,
+			op("$in", op("$type", "$beat"), bson.A{"int", "long"}))})`, `)})`}},
+			tests:      []string{suite},
+			equivalent: "the challenger never watches such a document (its silence is zero), so that no request names its beat; the server's check stands behind that",
+		},
+		{
 			name: "beat-plus-one", protects: "P5: a beat is the number of the request and never born twice",
 			edits: []edit{{pipelineGo, `op("$max", "$beat", beat)`, `op("$add", "$beat", int64(1))`}},
 			tests: []string{suite},

@@ -12,7 +12,7 @@ import (
 )
 
 var (
-	histories = flag.Int("sim.histories", 150, "how many histories TestHistories runs")
+	histories = flag.Int("sim.histories", usual, "how many histories TestHistories runs")
 	firstSeed = flag.Uint64("sim.seed", 0, "the seed of the first; the others follow")
 	traced    = flag.Bool("sim.trace", false, "print what happened in each history, not only in those that fail")
 )
@@ -52,7 +52,7 @@ func TestHistories(t *testing.T) {
 	if total.Histories != *histories {
 		t.Errorf("%d histories ran, want %d", total.Histories, *histories)
 	}
-	if *histories >= 50 {
+	if *histories >= 40 {
 		total.enough(t)
 	}
 }

@@ -134,3 +134,22 @@ func TestP9_RecordIsWrittenBeforeTheJobIsFree(t *testing.T) {
 		}
 	})
 }
+
+// The driver repeats nothing behind our back: every try is seen, and only we know which answer belongs to which.
+func TestP4_RepeatsAreOursAndVisible(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *world) {
+		w.on(func(c sentCall) fakemongo.Verdict { return fakemongo.Verdict{Reset: c.Upsert && c.N == 0} })
+		lease, err := w.locker(t, 0).Try(t.Context(), "k")
+		w.must(t, lease, err)
+		if unknown := w.seen(EventUnknown); len(unknown) != 1 || unknown[0].Call != "acquire" {
+			t.Errorf("told of %v, want one acquire that was not acknowledged", unknown)
+		}
+		for _, c := range w.sent(0) {
+			for _, e := range c.Body {
+				if e.Key == "txnNumber" {
+					t.Errorf("%s is sent as a retryable write", c.Command)
+				}
+			}
+		}
+	})
+}
