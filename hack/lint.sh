@@ -16,7 +16,7 @@ for m in . tools bench bench/square; do
   [ ! -e "$m/go.mod" ] || (cd "$m" && go mod tidy -diff && go mod verify >/dev/null)
 done
 step golangci-lint
-go tool -modfile=tools/go.mod golangci-lint run ./...
+go tool -modfile=tools/go.mod golangci-lint run --allow-parallel-runners ./...
 step shell
 bash -n hack/*.sh .ci/run
 echo "lint: ok"

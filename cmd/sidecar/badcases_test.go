@@ -52,7 +52,7 @@ var wrongs = []wrong{
 	{why: "flag without value", args: []string{"list", "--collection"}, lines: []string{"collection: the flag needs a value…command line)…; write --collection=VALUE"}},
 	{why: "empty flag", args: gated("--owner="), lines: []string{"owner: the flag is empty…flag --owner)…; give a value, or leave the flag out"}},
 	{why: "flag without name", args: gated("--=x"), lines: []string{"a flag has no name…command line)…; write --NAME=VALUE"}},
-	{why: "connection string as flag", args: gated("--" + goodURI), lines: []string{"there is no flag --a name that is not shown, for it has other signs…command line)…; see --help"}},
+	{why: "connection string as flag", args: gated("--" + goodURI), lines: []string{"there is no flag of a name that is not shown, for it has other signs…command line)…; see --help"}},
 	{why: "no bool", args: []string{"force-release", "--now=perhaps"}, lines: []string{"now: not a value of the type bool…command line)…; see --help"}},
 
 	// Values of flags.

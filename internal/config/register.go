@@ -96,7 +96,7 @@ func unknownFlag(cmd string, flags *pflag.FlagSet, unknown *pflag.NotExistError)
 	if unknown.GetSpecifiedShortnames() != "" {
 		return Problem{Source: "command line", Message: "there is no flag of the letter " + showName(name[:1]), Remedy: "write long names with two dashes; see --help"}
 	}
-	p := Problem{Source: "command line", Message: "there is no flag --" + strings.TrimPrefix(showName(name), "--")}
+	p := Problem{Source: "command line", Message: "there is no flag " + showFlag(name)}
 	if row, ok := find(name); ok {
 		p.Field, p.Message = name, "not a flag of "+cmd
 		p.Remedy = "leave it out, it is one of " + strings.Join(row.commands, ", ")
@@ -108,4 +108,12 @@ func unknownFlag(cmd string, flags *pflag.FlagSet, unknown *pflag.NotExistError)
 		p.Remedy = "see --help"
 	}
 	return p
+}
+
+// showFlag is the flag as it would be written, or why it is not shown.
+func showFlag(name string) string {
+	if shown := showName(name); shown == name {
+		return "--" + name
+	}
+	return "of " + showName(name)
 }

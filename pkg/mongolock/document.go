@@ -96,7 +96,10 @@ func decode(raw bson.Raw) *document {
 	d.Owner = p.str("owner")
 	d.Created = p.date("created")
 	d.Expire = p.date("expire")
-	d.v, _ = p.integer("v", Format)
+	var ok bool
+	if d.v, ok = p.integer("v", Format); !ok && p.has("v") {
+		d.v = -1 // of a later format, or damaged: not ours to touch
+	}
 	if d.v != Format {
 		d.problems = append(d.problems, fmt.Sprintf("v is %d, this version knows %d", d.v, Format))
 	}
@@ -106,12 +109,18 @@ func decode(raw bson.Raw) *document {
 	p.into("holder", &d.Holder)
 	d.ttl, d.grace = p.millis("ttlMs"), p.millis("graceMs")
 	d.TTL, d.Grace = max(d.ttl, 0), max(d.grace, 0)
-	d.State = p.str("state")
+	switch d.State = p.str("state"); d.State {
+	case "", stateHeld, stateFree, stateDone:
+	default:
+		d.problems = append(d.problems, fmt.Sprintf("state is %.20q, want held, free or done", d.State))
+	}
 	d.Token, _ = p.integer("token", 0)
 	d.Touched = p.date("touched")
 	if v := raw.Lookup("done"); v.Type == bson.TypeEmbeddedDocument {
 		d.Done = &Done{}
 		p.into("done", d.Done)
+	} else if p.has("done") {
+		d.problems = append(d.problems, "done is not of its shape")
 	}
 	p.into("history", &d.History)
 	d.PurgeAt = p.date("purgeAt")
@@ -145,6 +154,12 @@ func (p *parser) field(name string, want ...bson.Type) (bson.RawValue, bool) {
 	}
 	p.doc.problems = append(p.doc.problems, fmt.Sprintf("%s is a %s, want %s", name, v.Type, want[0]))
 	return v, false
+}
+
+// has is true for a field that is there and not null, of whatever type.
+func (p *parser) has(name string) bool {
+	v, err := p.raw.LookupErr(name)
+	return err == nil && v.Type != bson.TypeNull
 }
 
 func (p *parser) str(name string) string {

@@ -1,6 +1,7 @@
 package mongolock
 
 import (
+	"encoding/json"
 	"fmt"
 	"strings"
 	"time"
@@ -25,6 +26,22 @@ type Info struct {
 	Done    *Done         `json:"done,omitempty"`
 	History []HandOver    `json:"history,omitempty"` // oldest first, at most 10
 	PurgeAt time.Time     `json:"purgeAt,omitzero"`
+}
+
+// MarshalJSON writes durations as people do: 30s.
+func (i Info) MarshalJSON() ([]byte, error) {
+	type plain Info
+	text := func(d time.Duration) string {
+		if d == 0 {
+			return ""
+		}
+		return d.String()
+	}
+	return json.Marshal(struct {
+		plain
+		TTL   string `json:"ttl,omitempty"`
+		Grace string `json:"grace,omitempty"`
+	}{plain(i), text(i.TTL), text(i.Grace)})
 }
 
 // Where names the holder's place, as far as it is known.
