@@ -149,7 +149,7 @@ func TestStaleAndRetention(t *testing.T) {
 	if r.Stale(at.Add(time.Hour), time.Hour) || !r.Stale(at.Add(time.Hour+1), time.Hour) {
 		t.Error("a bucket is stale after its retention, and not before")
 	}
-	if (Result{}).Stale(at, time.Hour) {
+	if (&Result{}).Stale(at, time.Hour) {
 		t.Error("a key without bucket is stale")
 	}
 	if err := CheckRetention(3*time.Hour, 2*time.Hour, time.Hour); err != nil {

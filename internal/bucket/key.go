@@ -114,13 +114,17 @@ func slotOf(in Input) (Slot, string, error) {
 			return Slot{}, "", nil
 		}
 		if y := in.Now.UTC().Year(); y < 2020 || y > 2199 {
-			return Slot{}, "", &FieldError{Field: "bucket", Value: in.Spec.String(),
-				Message: fmt.Sprintf("the machine's clock shows the year %d, and the bucket depends on it", y), Remedy: "set the clock"}
+			return Slot{}, "", &FieldError{
+				Field: "bucket", Value: in.Spec.String(),
+				Message: fmt.Sprintf("the machine's clock shows the year %d, and the bucket depends on it", y), Remedy: "set the clock",
+			}
 		}
 		slot, ok := in.Spec.Of(in.Now, in.Zone)
 		if !ok {
-			return Slot{}, "", &FieldError{Field: "bucket", Value: in.Spec.String(),
-				Message: "no tick within 41 years", Remedy: specRemedy}
+			return Slot{}, "", &FieldError{
+				Field: "bucket", Value: in.Spec.String(),
+				Message: "no tick within 41 years", Remedy: specRemedy,
+			}
 		}
 		return slot, "", nil
 	}
@@ -216,8 +220,10 @@ func checkName(field, value string, templated bool) error {
 		return &FieldError{Field: setting, Message: "not set, and " + where, Remedy: remedy}
 	}
 	if i := strings.IndexAny(value, "/@#"); i >= 0 {
-		return &FieldError{Field: setting, Value: value, Message: fmt.Sprintf("contains %q, which separates the parts of a key", value[i]),
-			Remedy: "leave it out, or spell the key out with --key"}
+		return &FieldError{
+			Field: setting, Value: value, Message: fmt.Sprintf("contains %q, which separates the parts of a key", value[i]),
+			Remedy: "leave it out, or spell the key out with --key",
+		}
 	}
 	return nil
 }

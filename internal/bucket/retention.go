@@ -11,7 +11,7 @@ const DefaultRetention = 7 * day
 // Stale says whether the bucket is so old at now that its done record may have
 // been purged: whether it has been run can no longer be known, so it is to be
 // skipped. now is best the server's time. Without a bucket nothing is stale.
-func (r Result) Stale(now time.Time, retention time.Duration) bool {
+func (r *Result) Stale(now time.Time, retention time.Duration) bool {
 	return r.Bucket != "" && now.Sub(r.BucketTime) > retention
 }
 
@@ -30,7 +30,9 @@ func CheckRetention(retention, startingDeadline, period time.Duration) error {
 	if retention >= least {
 		return nil
 	}
-	return &FieldError{Field: "retention", Value: retention.String(),
+	return &FieldError{
+		Field: "retention", Value: retention.String(),
 		Message: fmt.Sprintf("retention %v < starting deadline %v + period %v = %v: a latecomer would find no record and run again", retention, startingDeadline, period, least),
-		Remedy:  fmt.Sprintf("give at least %v", least)}
+		Remedy:  fmt.Sprintf("give at least %v", least),
+	}
 }

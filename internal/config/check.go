@@ -106,8 +106,10 @@ func (l *loader) checkKey(s *Settings) {
 	s.Lock = r
 	held := heldKeys(l.Environ)
 	if slices.Contains(held, r.Key) || s.NoOverlap && slices.Contains(held, r.BaseKey) {
-		l.err.Problems = append(l.err.Problems, Problem{Field: "key", Source: s.givenBy("key"), Value: show(r.Key),
-			Message: "this command already runs under a lock of this key, and would wait for itself", Remedy: "give the inner command a key of its own, or no gate"})
+		l.err.Problems = append(l.err.Problems, Problem{
+			Field: "key", Source: s.givenBy("key"), Value: show(r.Key),
+			Message: "this command already runs under a lock of this key, and would wait for itself", Remedy: "give the inner command a key of its own, or no gate",
+		})
 	}
 }
 

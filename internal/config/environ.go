@@ -32,8 +32,10 @@ var strangers = []string{
 // Kubernetes gives every container the address of each Service of its
 // namespace, and one may be named mongogate or mongogate-something: makeEnvVariableName
 // and makeLinkVariables in kubernetes/pkg/kubelet/envvars.
-var serviceLink = regexp.MustCompile(`^MONGOGATE_([A-Z0-9_]+_)?(SERVICE_HOST|SERVICE_PORT(_[A-Z0-9_]+)?|PORT_[0-9]+_(TCP|UDP|SCTP)(_PROTO|_PORT|_ADDR)?)$`)
-var serviceAddress = regexp.MustCompile(`^(tcp|udp|sctp)://`)
+var (
+	serviceLink    = regexp.MustCompile(`^MONGOGATE_([A-Z0-9_]+_)?(SERVICE_HOST|SERVICE_PORT(_[A-Z0-9_]+)?|PORT_[0-9]+_(TCP|UDP|SCTP)(_PROTO|_PORT|_ADDR)?)$`)
+	serviceAddress = regexp.MustCompile(`^(tcp|udp|sctp)://`)
+)
 
 // Variables are the names of all settings in the environment. They are taken
 // out of a gated command's environment.

@@ -165,8 +165,10 @@ func TestEverySettingInThreeWays(t *testing.T) {
 		if len(row.oneOf) > 0 {
 			return row.oneOf[len(row.oneOf)-1]
 		}
-		known := map[string]string{"uri": goodURI, "bucket": "1h", "timezone": "Asia/Kathmandu", "completion-index": "4", "state-dir": "/s",
-			"probe-address": "unix:/p", "metrics-address": ":9090", "job-name": "x-29921940"}
+		known := map[string]string{
+			"uri": goodURI, "bucket": "1h", "timezone": "Asia/Kathmandu", "completion-index": "4", "state-dir": "/s",
+			"probe-address": "unix:/p", "metrics-address": ":9090", "job-name": "x-29921940",
+		}
 		if v, ok := known[row.name]; ok {
 			return v
 		}

@@ -40,8 +40,10 @@ note="a \"quoted\" one"
 `
 
 func pod(env ...string) []string {
-	return append([]string{"KUBERNETES_SERVICE_HOST=10.0.0.1", "MONGOGATE_URI=" + goodURI, "POD_NAME=reports-29921940-x7k2p",
-		"POD_NAMESPACE=shop", "POD_UID=u-1", "NODE_NAME=n-1"}, env...)
+	return append([]string{
+		"KUBERNETES_SERVICE_HOST=10.0.0.1", "MONGOGATE_URI=" + goodURI, "POD_NAME=reports-29921940-x7k2p",
+		"POD_NAMESPACE=shop", "POD_UID=u-1", "NODE_NAME=n-1",
+	}, env...)
 }
 
 func TestPodOfACronJob(t *testing.T) {

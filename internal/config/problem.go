@@ -138,8 +138,10 @@ func (e *Error) fromBucket(err error, source func(field string) string) {
 			}
 			e.Problems = append(e.Problems, p)
 		case errors.As(err, &manual):
-			e.Problems = append(e.Problems, Problem{Field: "job-name", Source: source("job-name"), Value: show(manual.Name),
-				Message: "this Job carries no scheduled minute, so it has no bucket: " + manual.Reason, Remedy: manual.Remedy()})
+			e.Problems = append(e.Problems, Problem{
+				Field: "job-name", Source: source("job-name"), Value: show(manual.Name),
+				Message: "this Job carries no scheduled minute, so it has no bucket: " + manual.Reason, Remedy: manual.Remedy(),
+			})
 		default:
 			e.Problems = append(e.Problems, Problem{Field: "key", Message: err.Error()})
 		}

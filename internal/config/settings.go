@@ -8,15 +8,17 @@ import (
 
 // Values of settings that are one of a few words.
 const (
-	Wait, Skip    = "wait", "skip"    // --if-held
-	Release, Hold = "release", "hold" // --on-failure
-	Exit          = "exit"            // --on-loss (or wait), and a fence
-	Kill          = "kill"            // a fence
-	Sentinel      = "sentinel"        // a fence
-	Restart       = "restart"         // a fence
-	Holder        = "holder"          // --readiness
-	Candidate     = "candidate"       // --readiness
-	None          = "none"            // --probe-address, --metrics-address
+	Wait      = "wait"      // --if-held, --on-loss
+	Skip      = "skip"      // --if-held
+	Release   = "release"   // --on-failure
+	Hold      = "hold"      // --on-failure
+	Exit      = "exit"      // --on-loss (or wait), and a fence
+	Kill      = "kill"      // a fence
+	Sentinel  = "sentinel"  // a fence
+	Restart   = "restart"   // a fence
+	Holder    = "holder"    // --readiness
+	Candidate = "candidate" // --readiness
+	None      = "none"      // --probe-address, --metrics-address
 )
 
 // Settings are the settings of one subcommand, read and checked one by one.

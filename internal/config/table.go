@@ -25,130 +25,236 @@ func (s setting) has(command string) bool { return slices.Contains(s.commands, c
 var table = slices.Concat(storeSettings, keySettings, podSettings, timingSettings, waitSettings, lossSettings, viewSettings)
 
 var storeSettings = []setting{
-	{name: "config", commands: every, placeholder: "file", field: func(s *Settings) any { return &s.Config },
-		usage: "YAML file with settings"},
-	{name: "uri", commands: store, placeholder: "uri", field: func(s *Settings) any { return &s.URI },
-		usage: "connection string of MongoDB; with a password only as variable or in a file"},
-	{name: "uri-file", commands: store, placeholder: "file", field: func(s *Settings) any { return &s.URIFile },
-		usage: "file that holds the connection string and nothing else"},
-	{name: "database", commands: store, fallback: "mongolock", field: func(s *Settings) any { return &s.Database }, check: databaseName,
-		usage: "database of the lock collection"},
-	{name: "collection", commands: store, fallback: "lock", field: func(s *Settings) any { return &s.Collection }, check: collectionName,
-		usage: "lock collection"},
-	{name: "expect-store", commands: store, placeholder: "fingerprint", field: func(s *Settings) any { return &s.ExpectStore },
-		usage: "fail unless the store has this fingerprint (status and the log show it)"},
+	{
+		name: "config", commands: every, placeholder: "file", field: func(s *Settings) any { return &s.Config },
+		usage: "YAML file with settings",
+	},
+	{
+		name: "uri", commands: store, placeholder: "uri", field: func(s *Settings) any { return &s.URI },
+		usage: "connection string of MongoDB; with a password only as variable or in a file",
+	},
+	{
+		name: "uri-file", commands: store, placeholder: "file", field: func(s *Settings) any { return &s.URIFile },
+		usage: "file that holds the connection string and nothing else",
+	},
+	{
+		name: "database", commands: store, fallback: "mongolock", field: func(s *Settings) any { return &s.Database }, check: databaseName,
+		usage: "database of the lock collection",
+	},
+	{
+		name: "collection", commands: store, fallback: "lock", field: func(s *Settings) any { return &s.Collection }, check: collectionName,
+		usage: "lock collection",
+	},
+	{
+		name: "expect-store", commands: store, placeholder: "fingerprint", field: func(s *Settings) any { return &s.ExpectStore },
+		usage: "fail unless the store has this fingerprint (status and the log show it)",
+	},
 }
 
 var keySettings = []setting{
-	{name: "key", commands: keyed, placeholder: "template", field: func(s *Settings) any { return &s.Key },
-		usage: "what is locked: text with {{.Namespace}}, {{.Job}}, {{.Name}}, {{.Index}}, {{.Cluster}} and, at its end, {{.Bucket}} (default <namespace>/<job>@<bucket>, without bucket <namespace>/<name>)"},
-	{name: "bucket", commands: keyed, fallback: "auto", placeholder: "rule", field: func(s *Settings) any { return &s.Bucket },
-		usage: `run once per time slot: auto (the scheduled minute of a CronJob, elsewhere none), none, 15m, 1h, 1d, 7d, or cron:"0 3 * * *" (the tick nearest to the start)`},
-	{name: "timezone", commands: keyed, fallback: "UTC", placeholder: "zone", field: func(s *Settings) any { return &s.Timezone },
-		usage: "IANA time zone in which days begin and schedules tick; ids of buckets are always UTC"},
-	{name: "namespace", commands: keyed, field: func(s *Settings) any { return &s.Namespace },
-		usage: "namespace in the key (default POD_NAMESPACE, or the service account's, in a pod)"},
-	{name: "job", commands: keyed, field: func(s *Settings) any { return &s.Job },
-		usage: "name of the job in the key (default the CronJob's name, in its pods)"},
-	{name: "name", commands: keyed, field: func(s *Settings) any { return &s.Name },
-		usage: "name of the workload in the key"},
-	{name: "manual", commands: keyed, fallback: string(bucket.RefuseManual), field: func(s *Settings) any { return &s.Manual },
+	{
+		name: "key", commands: keyed, placeholder: "template", field: func(s *Settings) any { return &s.Key },
+		usage: "what is locked: text with {{.Namespace}}, {{.Job}}, {{.Name}}, {{.Index}}, {{.Cluster}} and, at its end, {{.Bucket}} (default <namespace>/<job>@<bucket>, without bucket <namespace>/<name>)",
+	},
+	{
+		name: "bucket", commands: keyed, fallback: "auto", placeholder: "rule", field: func(s *Settings) any { return &s.Bucket },
+		usage: `run once per time slot: auto (the scheduled minute of a CronJob, elsewhere none), none, 15m, 1h, 1d, 7d, or cron:"0 3 * * *" (the tick nearest to the start)`,
+	},
+	{
+		name: "timezone", commands: keyed, fallback: "UTC", placeholder: "zone", field: func(s *Settings) any { return &s.Timezone },
+		usage: "IANA time zone in which days begin and schedules tick; ids of buckets are always UTC",
+	},
+	{
+		name: "namespace", commands: keyed, field: func(s *Settings) any { return &s.Namespace },
+		usage: "namespace in the key (default POD_NAMESPACE, or the service account's, in a pod)",
+	},
+	{
+		name: "job", commands: keyed, field: func(s *Settings) any { return &s.Job },
+		usage: "name of the job in the key (default the CronJob's name, in its pods)",
+	},
+	{
+		name: "name", commands: keyed, field: func(s *Settings) any { return &s.Name },
+		usage: "name of the workload in the key",
+	},
+	{
+		name: "manual", commands: keyed, fallback: string(bucket.RefuseManual), field: func(s *Settings) any { return &s.Manual },
 		oneOf: []string{string(bucket.RunManual), string(bucket.SkipManual), string(bucket.RefuseManual)},
-		usage: "what to do in a Job that was made by hand and so has no scheduled minute: run it under a key without bucket, skip it with exit code 0 (run only), or refuse it with exit code 64"},
-	{name: "retention", commands: renewer, field: func(s *Settings) any { return &s.Retention },
-		usage: "how long records of finished buckets are kept; an older bucket is skipped (default 7d, or twice starting deadline and period)"},
-	{name: "starting-deadline", commands: renewer, field: func(s *Settings) any { return &s.StartingDeadline }, zero: true,
-		usage: "the CronJob's startingDeadlineSeconds, so that retention can be checked against it"},
+		usage: "what to do in a Job that was made by hand and so has no scheduled minute: run it under a key without bucket, skip it with exit code 0 (run only), or refuse it with exit code 64",
+	},
+	{
+		name: "retention", commands: renewer, field: func(s *Settings) any { return &s.Retention },
+		usage: "how long records of finished buckets are kept; an older bucket is skipped (default 7d, or twice starting deadline and period)",
+	},
+	{
+		name: "starting-deadline", commands: renewer, field: func(s *Settings) any { return &s.StartingDeadline }, zero: true,
+		usage: "the CronJob's startingDeadlineSeconds, so that retention can be checked against it",
+	},
 }
 
 var podSettings = []setting{
-	{name: "owner", commands: renewer, field: func(s *Settings) any { return &s.Owner },
-		usage: "who holds the lock, for people (default the pod's or the machine's name)"},
-	{name: "cluster", commands: keyed, field: func(s *Settings) any { return &s.Cluster },
-		usage: "name of this cluster, for people and for {{.Cluster}}"},
-	{name: "pod", commands: renewer, field: func(s *Settings) any { return &s.Pod },
-		usage: "name of the pod (default POD_NAME, in a pod)"},
-	{name: "pod-uid", commands: renewer, field: func(s *Settings) any { return &s.PodUID },
-		usage: "UID of the pod (default POD_UID, in a pod)"},
-	{name: "node", commands: renewer, field: func(s *Settings) any { return &s.Node },
-		usage: "name of the node (default NODE_NAME, in a pod)"},
-	{name: "job-name", commands: keyed, field: func(s *Settings) any { return &s.JobName },
-		usage: "name of the Kubernetes Job of this pod (default its label batch.kubernetes.io/job-name in the file of --pod-labels)"},
-	{name: "job-uid", commands: renewer, field: func(s *Settings) any { return &s.JobUID },
-		usage: "UID of that Job (default the label batch.kubernetes.io/controller-uid)"},
-	{name: "completion-index", commands: keyed, field: func(s *Settings) any { return &s.CompletionIndex }, check: digits,
-		usage: "index of the pod in an Indexed Job, a part of the key (default JOB_COMPLETION_INDEX, in a pod)"},
-	{name: "pod-labels", commands: keyed, fallback: "/etc/podinfo/labels", placeholder: "file", field: func(s *Settings) any { return &s.PodLabels },
-		usage: "file with the pod's labels, from a volume of the downward API"},
+	{
+		name: "owner", commands: renewer, field: func(s *Settings) any { return &s.Owner },
+		usage: "who holds the lock, for people (default the pod's or the machine's name)",
+	},
+	{
+		name: "cluster", commands: keyed, field: func(s *Settings) any { return &s.Cluster },
+		usage: "name of this cluster, for people and for {{.Cluster}}",
+	},
+	{
+		name: "pod", commands: renewer, field: func(s *Settings) any { return &s.Pod },
+		usage: "name of the pod (default POD_NAME, in a pod)",
+	},
+	{
+		name: "pod-uid", commands: renewer, field: func(s *Settings) any { return &s.PodUID },
+		usage: "UID of the pod (default POD_UID, in a pod)",
+	},
+	{
+		name: "node", commands: renewer, field: func(s *Settings) any { return &s.Node },
+		usage: "name of the node (default NODE_NAME, in a pod)",
+	},
+	{
+		name: "job-name", commands: keyed, field: func(s *Settings) any { return &s.JobName },
+		usage: "name of the Kubernetes Job of this pod (default its label batch.kubernetes.io/job-name in the file of --pod-labels)",
+	},
+	{
+		name: "job-uid", commands: renewer, field: func(s *Settings) any { return &s.JobUID },
+		usage: "UID of that Job (default the label batch.kubernetes.io/controller-uid)",
+	},
+	{
+		name: "completion-index", commands: keyed, field: func(s *Settings) any { return &s.CompletionIndex }, check: digits,
+		usage: "index of the pod in an Indexed Job, a part of the key (default JOB_COMPLETION_INDEX, in a pod)",
+	},
+	{
+		name: "pod-labels", commands: keyed, fallback: "/etc/podinfo/labels", placeholder: "file", field: func(s *Settings) any { return &s.PodLabels },
+		usage: "file with the pod's labels, from a volume of the downward API",
+	},
 }
 
 var timingSettings = []setting{
-	{name: "ttl", commands: renewer, fallback: "30s", field: func(s *Settings) any { return &s.TTL },
-		usage: "how long a lease lives without renewal"},
-	{name: "heartbeat", commands: renewer, field: func(s *Settings) any { return &s.Heartbeat },
-		usage: "time between renewals (default ttl/3)"},
-	{name: "operation-timeout", commands: append(slices.Clone(renewer), "status", "list", "show", "history", "force-release"),
+	{
+		name: "ttl", commands: renewer, fallback: "30s", field: func(s *Settings) any { return &s.TTL },
+		usage: "how long a lease lives without renewal",
+	},
+	{
+		name: "heartbeat", commands: renewer, field: func(s *Settings) any { return &s.Heartbeat },
+		usage: "time between renewals (default ttl/3)",
+	},
+	{
+		name: "operation-timeout", commands: append(slices.Clone(renewer), "status", "list", "show", "history", "force-release"),
 		field: func(s *Settings) any { return &s.OperationTimeout },
-		usage: "deadline of each call to the database (default ttl/5)"},
-	{name: "kill-budget", commands: renewer, field: func(s *Settings) any { return &s.KillBudget },
-		usage: "time kept back at the end of a lease for stopping the workload (default ttl/6)"},
-	{name: "kill-after", commands: renewer, field: func(s *Settings) any { return &s.KillAfter },
-		usage: "time from SIGTERM to SIGKILL when the lock is lost (default ¾ of the kill budget, which is also the most)"},
-	{name: "grace", commands: renewer, field: func(s *Settings) any { return &s.Grace },
-		usage: "time that challengers wait beyond the ttl (default ttl/6)"},
-	{name: "allow-short-ttl", commands: renewer, fallback: "false", field: func(s *Settings) any { return &s.AllowShortTTL },
-		usage: "accept a ttl below 5s: for tests, an election of the database outlasts such leases"},
+		usage: "deadline of each call to the database (default ttl/5)",
+	},
+	{
+		name: "kill-budget", commands: renewer, field: func(s *Settings) any { return &s.KillBudget },
+		usage: "time kept back at the end of a lease for stopping the workload (default ttl/6)",
+	},
+	{
+		name: "kill-after", commands: renewer, field: func(s *Settings) any { return &s.KillAfter },
+		usage: "time from SIGTERM to SIGKILL when the lock is lost (default ¾ of the kill budget, which is also the most)",
+	},
+	{
+		name: "grace", commands: renewer, field: func(s *Settings) any { return &s.Grace },
+		usage: "time that challengers wait beyond the ttl (default ttl/6)",
+	},
+	{
+		name: "allow-short-ttl", commands: renewer, fallback: "false", field: func(s *Settings) any { return &s.AllowShortTTL },
+		usage: "accept a ttl below 5s: for tests, an election of the database outlasts such leases",
+	},
 }
 
 var waitSettings = []setting{
-	{name: "timeout", commands: renewer, fallback: "0s", field: func(s *Settings) any { return &s.Timeout }, zero: true,
-		usage: "how long to wait for the lock before giving up with exit code 75; 0s waits for ever"},
-	{name: "if-held", commands: waiter, fallback: Skip, oneOf: []string{Wait, Skip}, field: func(s *Settings) any { return &s.IfHeld },
-		usage: "what a run does whose bucket another Job holds: wait until it is done or the holder fails, or skip the run"},
-	{name: "fail-if-held", commands: waiter, fallback: "false", field: func(s *Settings) any { return &s.FailIfHeld },
-		usage: "end with exit code 77 instead of 0 when the run is skipped or has been done"},
-	{name: "on-failure", commands: waiter, fallback: Release, oneOf: []string{Release, Hold}, field: func(s *Settings) any { return &s.OnFailure },
-		usage: "what a failed run does to its bucket: release it to the others, or hold it so that only the same Job runs it again"},
-	{name: "no-overlap", commands: waiter, fallback: "false", field: func(s *Settings) any { return &s.NoOverlap },
-		usage: "hold the job's key without bucket as well, so that a run waits for the one before it"},
-	{name: "poll-interval", commands: renewer, field: func(s *Settings) any { return &s.PollInterval },
-		usage: "time between looks while waiting (default ttl/6, at most 5s)"},
-	{name: "change-stream", commands: renewer, fallback: "true", field: func(s *Settings) any { return &s.ChangeStream },
-		usage: "use one change stream as a hint while waiting, where the database has them"},
+	{
+		name: "timeout", commands: renewer, fallback: "0s", field: func(s *Settings) any { return &s.Timeout }, zero: true,
+		usage: "how long to wait for the lock before giving up with exit code 75; 0s waits for ever",
+	},
+	{
+		name: "if-held", commands: waiter, fallback: Skip, oneOf: []string{Wait, Skip}, field: func(s *Settings) any { return &s.IfHeld },
+		usage: "what a run does whose bucket another Job holds: wait until it is done or the holder fails, or skip the run",
+	},
+	{
+		name: "fail-if-held", commands: waiter, fallback: "false", field: func(s *Settings) any { return &s.FailIfHeld },
+		usage: "end with exit code 77 instead of 0 when the run is skipped or has been done",
+	},
+	{
+		name: "on-failure", commands: waiter, fallback: Release, oneOf: []string{Release, Hold}, field: func(s *Settings) any { return &s.OnFailure },
+		usage: "what a failed run does to its bucket: release it to the others, or hold it so that only the same Job runs it again",
+	},
+	{
+		name: "no-overlap", commands: waiter, fallback: "false", field: func(s *Settings) any { return &s.NoOverlap },
+		usage: "hold the job's key without bucket as well, so that a run waits for the one before it",
+	},
+	{
+		name: "poll-interval", commands: renewer, field: func(s *Settings) any { return &s.PollInterval },
+		usage: "time between looks while waiting (default ttl/6, at most 5s)",
+	},
+	{
+		name: "change-stream", commands: renewer, fallback: "true", field: func(s *Settings) any { return &s.ChangeStream },
+		usage: "use one change stream as a hint while waiting, where the database has them",
+	},
 }
 
 var lossSettings = []setting{
-	{name: "fence", commands: fencer, fallback: Sentinel, oneOf: []string{Sentinel, Kill, Exit, Restart}, placeholder: "list", field: func(s *Settings) any { return &s.Fence },
-		usage: "what is done to the workload when the lock is lost, several with commas: sentinel (a file that it has to obey), kill (every process of it, in a shared process namespace), exit (the gate ends with exit code 88), restart (the same, where restart rules make the kubelet restart all containers)"},
-	{name: "sentinel", commands: renewer, placeholder: "file", field: func(s *Settings) any { return &s.Sentinel },
-		usage: "file written when the lock is lost (default the file lost in the key's state directory)"},
-	{name: "scan-interval", commands: fencer, fallback: "100ms", field: func(s *Settings) any { return &s.ScanInterval },
-		usage: "time between looks for processes that the fence kill has to stop"},
-	{name: "state-dir", commands: local, placeholder: "directory", field: func(s *Settings) any { return &s.StateDir }, check: absolute,
-		usage: "directory for lease files and locks, memory-backed and never on a network (default /run/mongogate; without root outside a pod $XDG_RUNTIME_DIR/mongogate or /tmp/mongogate-UID)"},
-	{name: "follow", commands: waiter, fallback: "false", field: func(s *Settings) any { return &s.Follow },
-		usage: "run under the lease of a sidecar with the same state directory instead of a lock of its own"},
-	{name: "wait-tree", commands: waiter, fallback: "false", field: func(s *Settings) any { return &s.WaitTree },
-		usage: "wait for what the command leaves behind instead of stopping it"},
-	{name: "on-loss", commands: []string{"sidecar", "run", "doctor"}, fallback: Exit, oneOf: []string{Exit, Wait}, field: func(s *Settings) any { return &s.OnLoss },
-		usage: "after a loss, with the workload stopped: exit with code 88, or wait for the lock again"},
-	{name: "followed", commands: []string{"sidecar", "doctor"}, fallback: "false", field: func(s *Settings) any { return &s.Followed },
-		usage: "the workload runs under mongogate run --follow with the same state directory: its word is the evidence that it has ended"},
-	{name: "idle-release", commands: fencer, field: func(s *Settings) any { return &s.IdleRelease },
-		usage: "how long a sidecar whose follower does not run keeps the lock (default 4 × ttl)"},
+	{
+		name: "fence", commands: fencer, fallback: Sentinel, oneOf: []string{Sentinel, Kill, Exit, Restart}, placeholder: "list", field: func(s *Settings) any { return &s.Fence },
+		usage: "what is done to the workload when the lock is lost, several with commas: sentinel (a file that it has to obey), kill (every process of it, in a shared process namespace), exit (the gate ends with exit code 88), restart (the same, where restart rules make the kubelet restart all containers)",
+	},
+	{
+		name: "sentinel", commands: renewer, placeholder: "file", field: func(s *Settings) any { return &s.Sentinel },
+		usage: "file written when the lock is lost (default the file lost in the key's state directory)",
+	},
+	{
+		name: "scan-interval", commands: fencer, fallback: "100ms", field: func(s *Settings) any { return &s.ScanInterval },
+		usage: "time between looks for processes that the fence kill has to stop",
+	},
+	{
+		name: "state-dir", commands: local, placeholder: "directory", field: func(s *Settings) any { return &s.StateDir }, check: absolute,
+		usage: "directory for lease files and locks, memory-backed and never on a network (default /run/mongogate; without root outside a pod $XDG_RUNTIME_DIR/mongogate or /tmp/mongogate-UID)",
+	},
+	{
+		name: "follow", commands: waiter, fallback: "false", field: func(s *Settings) any { return &s.Follow },
+		usage: "run under the lease of a sidecar with the same state directory instead of a lock of its own",
+	},
+	{
+		name: "wait-tree", commands: waiter, fallback: "false", field: func(s *Settings) any { return &s.WaitTree },
+		usage: "wait for what the command leaves behind instead of stopping it",
+	},
+	{
+		name: "on-loss", commands: []string{"sidecar", "run", "doctor"}, fallback: Exit, oneOf: []string{Exit, Wait}, field: func(s *Settings) any { return &s.OnLoss },
+		usage: "after a loss, with the workload stopped: exit with code 88, or wait for the lock again",
+	},
+	{
+		name: "followed", commands: []string{"sidecar", "doctor"}, fallback: "false", field: func(s *Settings) any { return &s.Followed },
+		usage: "the workload runs under mongogate run --follow with the same state directory: its word is the evidence that it has ended",
+	},
+	{
+		name: "idle-release", commands: fencer, field: func(s *Settings) any { return &s.IdleRelease },
+		usage: "how long a sidecar whose follower does not run keeps the lock (default 4 × ttl)",
+	},
 }
 
 var viewSettings = []setting{
-	{name: "probe-address", commands: local, placeholder: "address", field: func(s *Settings) any { return &s.ProbeAddress }, check: address,
-		usage: "where probes are answered: host:port, unix:/path or none (default unix:STATE-DIR/probe.sock for sidecar, init and probe, none for run)"},
-	{name: "metrics-address", commands: []string{"sidecar", "run", "doctor"}, fallback: None, placeholder: "address", field: func(s *Settings) any { return &s.MetricsAddress }, check: address,
-		usage: "where Prometheus metrics are served: host:port, unix:/path or none"},
-	{name: "readiness", commands: []string{"sidecar", "run", "doctor"}, fallback: Holder, oneOf: []string{Holder, Candidate}, field: func(s *Settings) any { return &s.Readiness },
-		usage: "who is ready: the holder only or, under run, one who waits as well"},
-	{name: "log-level", commands: every, fallback: "info", oneOf: []string{"debug", "info", "error"}, field: func(s *Settings) any { return &s.LogLevel },
-		usage: "least important messages that are logged"},
-	{name: "log-format", commands: every, fallback: "auto", oneOf: []string{"auto", "json", "text"}, field: func(s *Settings) any { return &s.LogFormat },
-		usage: "format of the log on stderr; auto is json in a pod and text elsewhere"},
-	{name: "output", short: "o", commands: people, fallback: "table", oneOf: []string{"table", "json", "yaml"}, field: func(s *Settings) any { return &s.Output },
-		usage: "format of the answer"},
+	{
+		name: "probe-address", commands: local, placeholder: "address", field: func(s *Settings) any { return &s.ProbeAddress }, check: address,
+		usage: "where probes are answered: host:port, unix:/path or none (default unix:STATE-DIR/probe.sock for sidecar, init and probe, none for run)",
+	},
+	{
+		name: "metrics-address", commands: []string{"sidecar", "run", "doctor"}, fallback: None, placeholder: "address", field: func(s *Settings) any { return &s.MetricsAddress }, check: address,
+		usage: "where Prometheus metrics are served: host:port, unix:/path or none",
+	},
+	{
+		name: "readiness", commands: []string{"sidecar", "run", "doctor"}, fallback: Holder, oneOf: []string{Holder, Candidate}, field: func(s *Settings) any { return &s.Readiness },
+		usage: "who is ready: the holder only or, under run, one who waits as well",
+	},
+	{
+		name: "log-level", commands: every, fallback: "info", oneOf: []string{"debug", "info", "error"}, field: func(s *Settings) any { return &s.LogLevel },
+		usage: "least important messages that are logged",
+	},
+	{
+		name: "log-format", commands: every, fallback: "auto", oneOf: []string{"auto", "json", "text"}, field: func(s *Settings) any { return &s.LogFormat },
+		usage: "format of the log on stderr; auto is json in a pod and text elsewhere",
+	},
+	{
+		name: "output", short: "o", commands: people, fallback: "table", oneOf: []string{"table", "json", "yaml"}, field: func(s *Settings) any { return &s.Output },
+		usage: "format of the answer",
+	},
 }

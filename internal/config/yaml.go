@@ -126,8 +126,10 @@ var lineOf = regexp.MustCompile(`line (\d+)`)
 // syntaxProblem keeps the line and drops the parser's words: they can quote
 // the file (an anchor, a tag), and what begins with * or ! may be a password.
 func syntaxProblem(name string, err error) Problem {
-	p := Problem{Field: "config", Source: name, Message: "the file is not YAML",
-		Remedy: "write lines like ttl: 30s, without tabs, with quotes around values that contain signs"}
+	p := Problem{
+		Field: "config", Source: name, Message: "the file is not YAML",
+		Remedy: "write lines like ttl: 30s, without tabs, with quotes around values that contain signs",
+	}
 	if m := lineOf.FindStringSubmatch(err.Error()); m != nil {
 		p.Source += ":" + m[1]
 	}

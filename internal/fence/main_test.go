@@ -103,7 +103,7 @@ func inside(t *testing.T, p pod) bool {
 		p.name = "pause"
 	}
 	dir := t.TempDir()
-	if err := os.Chmod(filepath.Dir(dir), 0o755); err != nil { //nolint:gosec // for another user
+	if err := os.Chmod(filepath.Dir(dir), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	binary := filepath.Join(dir, p.name)
@@ -134,12 +134,12 @@ func copyFile(t *testing.T, from, to string) {
 		t.Fatal(err)
 	}
 	defer in.Close()
-	out, err := os.OpenFile(to, os.O_CREATE|os.O_WRONLY, 0o755) //nolint:gosec // to be executed
+	out, err := os.OpenFile(to, os.O_CREATE|os.O_WRONLY, 0o755)
 	if err != nil {
 		t.Fatal(err)
 	}
 	_, err = io.Copy(out, in)
-	if err := errors.Join(err, out.Close(), os.Chmod(filepath.Dir(to), 0o755)); err != nil { //nolint:gosec // for another user
+	if err := errors.Join(err, out.Close(), os.Chmod(filepath.Dir(to), 0o755)); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -149,16 +149,16 @@ func cgroups(t *testing.T) string {
 	t.Helper()
 	for _, top := range []string{"/sys/fs/cgroup/pids", "/sys/fs/cgroup"} {
 		root := filepath.Join(top, "mongogate-test-"+rand.Text()[:8])
-		if _, err := os.Stat(filepath.Join(top, "cgroup.procs")); err != nil || os.Mkdir(root, 0o755) != nil { //nolint:gosec // a cgroup
+		if _, err := os.Stat(filepath.Join(top, "cgroup.procs")); err != nil || os.Mkdir(root, 0o755) != nil {
 			continue
 		}
 		dirs := []string{root}
 		for _, name := range []string{"gate", "work", "other"} {
 			dirs = append(dirs, filepath.Join(root, name))
-			if err := os.Mkdir(filepath.Join(root, name), 0o755); err != nil { //nolint:gosec // a cgroup
+			if err := os.Mkdir(filepath.Join(root, name), 0o755); err != nil {
 				t.Fatal(err)
 			}
-			_ = os.Chmod(filepath.Join(root, name, "cgroup.procs"), 0o666) //nolint:gosec // for another user
+			_ = os.Chmod(filepath.Join(root, name, "cgroup.procs"), 0o666)
 		}
 		t.Cleanup(func() {
 			for i := len(dirs) - 1; i >= 0; i-- {

@@ -154,7 +154,7 @@ func (w *Workload) idling() {
 		w.idle = now // it runs, or nobody knows
 		return
 	}
-	_ = f.Close() //nolint:errcheck // nothing was written
+	_ = f.Close()
 	if w.cfg.Idle <= 0 || now-w.idle < w.cfg.Idle || w.phase != open {
 		return
 	}

@@ -70,7 +70,7 @@ func writeFile(path, text string) error {
 		err = os.Rename(f.Name(), path)
 	}
 	if err != nil {
-		_ = os.Remove(f.Name()) //nolint:errcheck // the error that matters is the first
+		_ = os.Remove(f.Name())
 	}
 	return err
 }

@@ -142,7 +142,7 @@ func (w *Workload) Start(g gate.Grant) {
 	w.forget()
 	w.mu.Lock()
 	select {
-	case <-w.broken: // of a lease that was lost in the same moment
+	case <-w.broken: //nolint:errcheck // of a lease that was lost in the same moment
 	default:
 	}
 	w.phase, w.told, w.token, w.idle = open, false, g.Token, w.cfg.Clock.Now()
@@ -241,7 +241,7 @@ func (w *Workload) forget() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.word != nil {
-		_ = w.word.Close() //nolint:errcheck // nothing was written
+		_ = w.word.Close()
 		w.word = nil
 	}
 }

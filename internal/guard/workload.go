@@ -78,7 +78,7 @@ func (w *Workload) Start(g gate.Grant) {
 
 func drainBroken(broken chan error) {
 	select {
-	case <-broken:
+	case <-broken: //nolint:errcheck // what it was is over
 	default:
 	}
 }

@@ -172,7 +172,7 @@ func (m *meeting) worker(t *testing.T) *worker {
 	}
 	w.in, w.out = in, bufio.NewScanner(out)
 	t.Cleanup(func() {
-		_ = in.Close() //nolint:errcheck // the end of its input ends it
+		_ = in.Close()
 		if err := w.process.Wait(); err != nil {
 			t.Errorf("the Python worker: %v\n%s", err, w.stderr)
 		}

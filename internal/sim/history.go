@@ -193,7 +193,7 @@ func (h *History) operator() {
 		if _, err := l.Revoke(ctx, job); err != nil {
 			h.witness.note("the operator: %v", err)
 		}
-		_ = disconnect(client) //nolint:errcheck // the bubble sees what is left
+		_ = disconnect(client)
 	}()
 }
 

@@ -28,7 +28,7 @@ type life struct {
 	wire    *wire
 	client  *mongo.Client
 	locker  *mongolock.Locker
-	ctx     context.Context //nolint:containedctx // the life itself
+	ctx     context.Context
 	end     context.CancelFunc
 	// behind: a workload that still runs is its guard's, which keeps the state directory locked: nothing
 	// is acquired before that has ended. Otherwise the gate comes back beside the workload and adopts its lease.
@@ -97,7 +97,7 @@ func (l *life) gates() {
 		case <-time.After(100 * time.Millisecond):
 		}
 	}
-	errors.Join(l.locker.Close(context.Background()), disconnect(l.client)) //nolint:errcheck // the bubble sees what is left
+	errors.Join(l.locker.Close(context.Background()), disconnect(l.client))
 }
 
 // disconnect gives the driver no deadline: with one it asks without a pause whether every

@@ -74,7 +74,7 @@ func (d *Dir) make() error {
 		return os.MkdirAll(d.dir, groups) // which complains about what is no directory
 	}
 	if err == nil {
-		err = os.Chmod(d.dir, groups|setgid(filepath.Dir(d.dir))) //nolint:gosec // the group's
+		err = os.Chmod(d.dir, groups|setgid(filepath.Dir(d.dir)))
 	}
 	return err
 }
@@ -174,7 +174,7 @@ func flock(path string) (*os.File, error) {
 	f, err := os.OpenFile(path, os.O_RDONLY, 0) //nolint:gosec // our own directory
 	if errors.Is(err, os.ErrNotExist) {
 		if f, err = os.OpenFile(path, os.O_CREATE|os.O_RDONLY, mode); err == nil { //nolint:gosec // the group's
-			_ = f.Chmod(mode) //nolint:errcheck // whatever the umask is; not ours if another was first
+			_ = f.Chmod(mode)
 		}
 	}
 	if err != nil {
@@ -184,7 +184,7 @@ func flock(path string) (*os.File, error) {
 	if err == nil {
 		return f, nil
 	}
-	_ = f.Close() //nolint:errcheck // nothing was written
+	_ = f.Close()
 	if errors.Is(err, unix.EWOULDBLOCK) {
 		return nil, ErrBusy
 	}

@@ -70,7 +70,7 @@ func (f *Follower) try() (gate.Lease, error) {
 		err = f.Dir.say(l.Token, true)
 	}
 	if err != nil {
-		_ = lock.Close() //nolint:errcheck // nothing was written
+		_ = lock.Close()
 		if errors.Is(err, ErrShut) || errors.Is(err, ErrNoLease) {
 			return nil, nil //nolint:nilnil // not yet
 		}

@@ -126,7 +126,7 @@ func (d *Dir) write(name string, mode os.FileMode, v any) error {
 		err = os.Rename(f.Name(), d.path(name))
 	}
 	if err != nil {
-		_ = os.Remove(f.Name()) //nolint:errcheck // the error that matters is the first
+		_ = os.Remove(f.Name())
 		return fmt.Errorf("writing state file %s: %w", filepath.Join(d.dir, name), err)
 	}
 	return nil

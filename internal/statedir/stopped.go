@@ -61,7 +61,7 @@ func (d *Dir) Stopped(token int64) (*os.File, error) {
 		return nil, err
 	}
 	if s, err := d.word(); err != nil || s.Running || s.Token != token {
-		_ = f.Close() //nolint:errcheck // nothing was written
+		_ = f.Close()
 		return nil, err
 	}
 	return f, nil

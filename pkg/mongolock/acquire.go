@@ -160,25 +160,14 @@ func (l *Locker) acquire(ctx context.Context, r *request) (*Lease, error) {
 	// The first look is a try: uncontended, one call is all there is.
 	try := r.may()
 	for {
-		var (
-			d   *document
-			err error
-			cut = l.cutShort(ctx)
-		)
-		if try {
-			var lease *Lease
-			if lease, d, err = l.attempt(ctx, r); lease != nil {
-				return lease, nil
-			}
-			if err == nil && d.State == stateDone {
-				// A refused try writes nothing, so its answer may be that of a primary which is being rolled back: no proof.
-				d, err = l.look(ctx, r.key)
-			}
-		} else if d, err = l.look(ctx, r.key); err == nil && r.may() && l.mayWin(r, d) {
-			try = true
+		cut := l.cutShort(ctx)
+		lease, d, again, err := l.round(ctx, r, try)
+		if lease != nil {
+			return lease, nil
+		}
+		if try = again; try {
 			continue
 		}
-		try = false
 
 		pause := l.jitter()
 		if store = err; err != nil {
@@ -203,6 +192,20 @@ func (l *Locker) acquire(ctx context.Context, r *request) (*Lease, error) {
 			return nil, &WaitError{Key: r.key, Held: last, Store: store, Cause: cause}
 		}
 	}
+}
+
+// round is one try or one look. again: the look shows that a try may win.
+func (l *Locker) round(ctx context.Context, r *request, try bool) (lease *Lease, d *document, again bool, err error) {
+	if !try {
+		d, err = l.look(ctx, r.key)
+		return nil, d, err == nil && r.may() && l.mayWin(r, d), err
+	}
+	lease, d, err = l.attempt(ctx, r)
+	if lease == nil && err == nil && d.State == stateDone {
+		// A refused try writes nothing, so its answer may be that of a primary which is being rolled back: no proof.
+		d, err = l.look(ctx, r.key)
+	}
+	return lease, d, false, err
 }
 
 // cutShort says whether ctx ends before a call that begins now has had its time.

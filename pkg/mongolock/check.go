@@ -92,8 +92,13 @@ func (l *Locker) fingerprint(ctx context.Context) (string, error) {
 func (l *Locker) insertStore(ctx context.Context, id string) (r *mongo.InsertOneResult, err error) {
 	err = l.call(ctx, func(ctx context.Context) (err error) {
 		r, err = l.coll.InsertOne(ctx, bson.D{
-			{Key: "_id", Value: storeID}, {Key: "locked", Value: true}, {Key: "owner", Value: "mongogate"},
-			{Key: "created", Value: nil}, {Key: "expire", Value: nil}, {Key: "state", Value: "store"}, {Key: "store", Value: id},
+			{Key: "_id", Value: storeID},
+			{Key: "locked", Value: true},
+			{Key: "owner", Value: "mongogate"},
+			{Key: "created", Value: nil},
+			{Key: "expire", Value: nil},
+			{Key: "state", Value: "store"},
+			{Key: "store", Value: id},
 		})
 		return err
 	})

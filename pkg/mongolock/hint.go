@@ -114,7 +114,7 @@ func (h *hints) read(ctx context.Context) (opened bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	defer func() { _ = stream.Close(context.WithoutCancel(ctx)) }() //nolint:errcheck // a hint has nothing to lose
+	defer func() { _ = stream.Close(context.WithoutCancel(ctx)) }()
 	for ctx.Err() == nil {
 		// Each look has a deadline of its own, so that a stream that never pauses is not taken for one that hangs.
 		turn, cancel := context.WithTimeout(ctx, h.locker.opts.Poll+h.locker.opts.Timing.Operation)

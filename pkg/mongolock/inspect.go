@@ -62,7 +62,7 @@ func (l *Locker) each(ctx context.Context, prefix string, limit int64, f func(*d
 	if err != nil {
 		return fmt.Errorf("listing locks: %w", err)
 	}
-	defer func() { _ = cur.Close(context.WithoutCancel(ctx)) }() //nolint:errcheck // read-only
+	defer func() { _ = cur.Close(context.WithoutCancel(ctx)) }()
 	for cur.Next(ctx) {
 		f(decode(cur.Current))
 	}
@@ -181,11 +181,12 @@ func (l *Locker) ServerTime(ctx context.Context) (time.Time, error) {
 	}
 	err = l.call(ctx, func(ctx context.Context) error {
 		cur, err := l.coll.Database().Aggregate(ctx, bson.A{
-			op("$documents", bson.A{bson.D{}}), op("$project", bson.D{{Key: "now", Value: "$$NOW"}})})
+			op("$documents", bson.A{bson.D{}}), op("$project", bson.D{{Key: "now", Value: "$$NOW"}}),
+		})
 		if err != nil {
 			return err
 		}
-		defer func() { _ = cur.Close(ctx) }() //nolint:errcheck // read-only
+		defer func() { _ = cur.Close(ctx) }()
 		cur.Next(ctx)
 		return cur.Decode(&now)
 	})

@@ -163,7 +163,7 @@ func TestP2_FirstAcquiresOfManyAtOnce(t *testing.T) {
 						winners[key]++
 						tokens[key] = lease.Token()
 						mu.Unlock()
-						t.Cleanup(func() { _ = lease.Release(context.Background()) }) //nolint:errcheck // thrown away with the collection
+						t.Cleanup(func() { _ = lease.Release(context.Background()) })
 					})
 				}
 			}

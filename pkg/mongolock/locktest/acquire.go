@@ -208,7 +208,7 @@ func (s *suite) refusedWritesNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = stream.Close(ctx) }() //nolint:errcheck // read-only
+	defer func() { _ = stream.Close(ctx) }()
 	before := s.raw(t, "quiet")
 	var held *mongolock.HeldError
 	if _, err := b.Try(ctx, "quiet"); !errors.As(err, &held) || held.Info.Owner != "a" {

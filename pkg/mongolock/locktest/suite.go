@@ -189,7 +189,7 @@ func must(t *testing.T, lease *mongolock.Lease, err error) *mongolock.Lease {
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 		defer cancel()
-		_ = lease.Release(ctx) //nolint:errcheck // most tests have ended it already
+		_ = lease.Release(ctx)
 	})
 	return lease
 }

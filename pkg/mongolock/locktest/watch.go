@@ -56,7 +56,7 @@ func (s *suite) livingHolder(t *testing.T) {
 		default:
 		}
 		if stolen, err := b.Try(soon(t), "living"); err == nil {
-			_ = stolen.Release(soon(t)) //nolint:errcheck // the test has failed
+			_ = stolen.Release(soon(t))
 			t.Fatalf("robbed after %d tries", tries)
 		}
 		time.Sleep(20 * time.Millisecond)
