@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"text/tabwriter"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -57,7 +58,7 @@ func doctor(ctx context.Context, w world, s *config.Settings, index bool) error 
 	} else {
 		d.Findings = noKey(err)
 	}
-	l, done, err := viewer(s)
+	l, done, err := viewer(s, func(o *mongolock.Options) { o.Keep = keep(s) })
 	if err != nil {
 		return err
 	}
@@ -155,4 +156,13 @@ func protection(s *config.Settings) []string {
 		"sidecar: by --fence (here " + fmt.Sprint(s.Fence) + "); only run --follow beside it gives the promise",
 		"init alone: nothing after ttl + grace",
 	}
+}
+
+// keep is how long records of runs are kept, where there are runs: zero without buckets.
+func keep(s *config.Settings) time.Duration {
+	r, err := s.ResolveKey()
+	if err != nil || r.Bucket == "" {
+		return 0
+	}
+	return max(s.Retention, time.Second)
 }

@@ -20,12 +20,16 @@ import (
 )
 
 // viewer is a Locker for people: it never holds anything.
-func viewer(s *config.Settings) (*mongolock.Locker, func(), error) {
+func viewer(s *config.Settings, change ...func(*mongolock.Options)) (*mongolock.Locker, func(), error) {
 	t := mongolock.Timing{Operation: s.OperationTimeout}.WithDefaults()
 	if s.OperationTimeout > t.TTL/4 {
 		t = mongolock.Timing{TTL: 5 * s.OperationTimeout}.WithDefaults()
 	}
-	l, err := mongolock.Connect(s.URI.Reveal(), mongolock.Options{Database: s.Database, Collection: s.Collection, Owner: "mongogate", Timing: t})
+	o := mongolock.Options{Database: s.Database, Collection: s.Collection, Owner: "mongogate", Timing: t}
+	for _, c := range change {
+		c(&o)
+	}
+	l, err := mongolock.Connect(s.URI.Reveal(), o)
 	if err != nil {
 		return nil, nil, err
 	}

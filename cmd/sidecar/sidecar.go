@@ -61,7 +61,7 @@ func runSidecar(ctx context.Context, w world, s *config.Settings) error {
 	if err != nil {
 		return err
 	}
-	if err := ses.serve(g, sidecarProbes(g)); err != nil {
+	if err := ses.serve(g, sidecarProbes(g, fenced)); err != nil {
 		return err
 	}
 	ses.tellProtection(fenced)
@@ -117,16 +117,18 @@ func (ses *session) idle() time.Duration {
 	return 4 * timing(ses.s).TTL
 }
 
-func sidecarProbes(g *gate.Gate) serve.Probes {
+func sidecarProbes(g *gate.Gate, f *fence.Workload) serve.Probes {
 	var started atomic.Bool // a startup probe that has passed is not asked again; a restarted gate's is
+	// The gate is open a moment before the sentinel of an earlier loss is removed.
+	open := func() bool { return g.Open() && f.Opened() }
 	return serve.Probes{
 		Startup: func() bool {
-			if g.Open() {
+			if open() {
 				started.Store(true)
 			}
 			return started.Load()
 		},
-		Ready: g.Open,
+		Ready: open,
 		Live:  func() bool { return true },
 		Waiting: func() bool {
 			state, _ := g.State()

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -62,6 +63,7 @@ type Workload struct {
 	idled           bool          // a lease was broken off for that
 	word            *os.File      // the follower's flock, once it has given its word
 	complaint       string
+	opened          atomic.Bool
 }
 
 // phase is what is done at each scan.
@@ -149,14 +151,20 @@ func (w *Workload) Start(g gate.Grant) {
 	w.mu.Unlock()
 	// After the phase: a fence that was about to write finds that it is late.
 	w.complain("the sentinel of an earlier loss could not be removed", w.sentinel.remove())
+	w.opened.Store(true)
 	w.poke()
 }
+
+// Opened is true from when everything is ready for the workload, the sentinel
+// of an earlier loss removed, until the loss.
+func (w *Workload) Opened() bool { return w.opened.Load() }
 
 // Extend has nobody to tell: followers read the lease file.
 func (w *Workload) Extend(time.Duration) {}
 
 // Warn writes the sentinel.
 func (w *Workload) Warn(reason string) <-chan struct{} {
+	w.opened.Store(false)
 	write := w.sentinel.writer(reason)
 	w.set(warned)
 	if w.cfg.Sentinel == "" {
