@@ -91,7 +91,7 @@ func (l *Locker) Revoke(ctx context.Context, key string) (Info, error) {
 	if err := CheckKey(key); err != nil {
 		return Info{}, err
 	}
-	filter := bson.D{{Key: "_id", Value: key}, {Key: "state", Value: stateHeld}, {Key: "nonce", Value: bson.D{{Key: "$type", Value: "string"}}}}
+	filter := bson.D{{Key: "_id", Value: key}, {Key: "state", Value: stateHeld}, {Key: "nonce", Value: bson.D{{Key: "$type", Value: "string"}}}, known()}
 	d, err := l.modify(ctx, filter, bson.A{op("$set", bson.D{{Key: "revoked", Value: "$nonce"}})}, false)
 	if err != nil {
 		return Info{}, fmt.Errorf("revoking lock %q: %w", key, err)
@@ -102,8 +102,27 @@ func (l *Locker) Revoke(ctx context.Context, key string) (Info, error) {
 	return d.Info, nil
 }
 
+// known selects documents of this format, or of none: a later one is not ours to change.
+func known() bson.E {
+	return bson.E{Key: "v", Value: bson.D{{Key: "$in", Value: bson.A{Format, nil}}}}
+}
+
+// unknownFormat returns a [*FormatError] where the document is of a later format, ErrNoLock where there is none.
+func (l *Locker) unknownFormat(ctx context.Context, key string) (Info, error) {
+	d, err := l.look(ctx, key)
+	switch {
+	case err != nil:
+		return Info{}, err
+	case d == nil:
+		return Info{}, fmt.Errorf("%q: %w", key, ErrNoLock)
+	case d.v != Format:
+		return d.Info, &FormatError{Key: key, Problems: append(d.problems, "nobody may change it")}
+	}
+	return d.Info, nil
+}
+
 func (l *Locker) notRevoked(ctx context.Context, key string) (Info, error) {
-	i, err := l.Info(ctx, key)
+	i, err := l.unknownFormat(ctx, key)
 	switch {
 	case err != nil:
 		return i, err
@@ -130,12 +149,16 @@ func (l *Locker) ForceReleaseNow(ctx context.Context, key string) (Info, error) 
 		{Key: "lastNonce", Value: op("$ifNull", "$nonce", op("$ifNull", "$lastNonce", "$$REMOVE"))},
 		{Key: "touched", Value: "$$NOW"},
 	})
-	d, err := l.modify(ctx, bson.D{{Key: "_id", Value: key}}, bson.A{free, op("$unset", bson.A{"nonce", "revoked", "holder", "done", "purgeAt"})}, false)
+	d, err := l.modify(ctx, bson.D{{Key: "_id", Value: key}, known()}, bson.A{free, op("$unset", bson.A{"nonce", "revoked", "holder", "done", "purgeAt"})}, false)
 	if err != nil {
 		return Info{}, fmt.Errorf("freeing lock %q: %w", key, err)
 	}
 	if d == nil {
-		return Info{}, fmt.Errorf("%q: %w", key, ErrNoLock)
+		i, err := l.unknownFormat(ctx, key)
+		if err == nil {
+			err = fmt.Errorf("%q: %w", key, ErrNoLock) // it came meanwhile
+		}
+		return i, err
 	}
 	return d.Info, nil
 }

@@ -241,4 +241,17 @@ func (s *suite) forceNow(t *testing.T) {
 	if i, err := l.ForceReleaseNow(soon(t), "force"); err != nil || i.State != "free" {
 		t.Fatalf("a done record: %+v, %v", i, err)
 	}
+	// A document of a later format is nobody's to change.
+	s.insert(t, heldDoc("force-v2", bson.M{"v": int32(2)}))
+	before := s.raw(t, "force-v2")
+	var format *mongolock.FormatError
+	if _, err := l.ForceReleaseNow(soon(t), "force-v2"); !errors.As(err, &format) {
+		t.Errorf("forcing a later format: %v", err)
+	}
+	if _, err := l.Revoke(soon(t), "force-v2"); !errors.As(err, &format) {
+		t.Errorf("revoking a later format: %v", err)
+	}
+	if !same(before, s.raw(t, "force-v2")) {
+		t.Error("a later format was changed")
+	}
 }
