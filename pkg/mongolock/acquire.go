@@ -174,10 +174,9 @@ func (l *Locker) acquire(ctx context.Context, r *request) (*Lease, error) {
 			if refused(err) || errors.Is(err, ErrConfig) || errors.Is(err, errNonce) {
 				return nil, err
 			}
-			if answered && cut && isTimeout(err) {
+			if answered = answered && cut && isTimeout(err); answered {
 				store = nil // the end of the waiting cut the call short, not the store
 			}
-			answered = false
 		} else if last, err = l.judge(r, d); err != nil {
 			return nil, err
 		} else {

@@ -100,7 +100,7 @@ func decode(raw bson.Raw) *document {
 	if d.v, ok = p.integer("v", Format); !ok && p.has("v") {
 		d.v = -1 // of a later format, or damaged: not ours to touch
 	}
-	if d.v != Format {
+	if d.v != Format && d.v >= 0 {
 		d.problems = append(d.problems, fmt.Sprintf("v is %d, this version knows %d", d.v, Format))
 	}
 	d.nonce, d.lastNonce, d.revoked = p.str("nonce"), p.str("lastNonce"), p.str("revoked")
