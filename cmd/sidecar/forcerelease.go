@@ -3,44 +3,37 @@
 package main
 
 import (
+	"context"
 	"fmt"
 
 	"github.com/spf13/cobra"
 
 	"github.com/mongogate/mongogate/internal/config"
+	"github.com/mongogate/mongogate/pkg/mongolock"
 )
 
 func newForceRelease(w world) *cobra.Command {
 	var now, yes bool
-	c := command(w, "force-release [KEY] [flags]", "Make the holder of a lock give it up",
+	c := onKey(w, "force-release [KEY] [flags]", "Make the holder of a lock give it up",
 		`The holder is asked: at its next renewal it learns that the lock is lost, stops
 its workload and gives the lock back. A holder that no longer lives is taken over after its ttl + grace, as ever.
 
 With --now the lock is free at once, and TWO HOLDERS MAY RUN until the old one learns of it.`,
-		atMostOneKey, func(c *cobra.Command, s *config.Settings, args []string) error {
-			key, err := keyOf(s, args)
-			if err != nil {
-				return err
-			}
+		func(ctx context.Context, _ *config.Settings, l *mongolock.Locker, key string) error {
 			if now && !yes {
 				return usage("now", "two holders may run at once until the old one learns of it", "add --yes if that is meant")
 			}
-			l, done, err := viewer(s)
-			if err != nil {
-				return err
-			}
-			defer done()
 			if now {
 				if _, err := fmt.Fprintf(w.stderr, "mongogate: freeing %q at once: two holders may run until the old one learns of it\n", key); err != nil {
 					return err
 				}
-				if _, err := l.ForceReleaseNow(c.Context(), key); err != nil {
+				if _, err := l.ForceReleaseNow(ctx, key); err != nil {
 					return err
 				}
-				_, err = fmt.Fprintf(w.stdout, "%q is free\n", key)
+				_, err := fmt.Fprintf(w.stdout, "%q is free\n", key)
 				return err
 			}
-			i, err := l.Revoke(c.Context(), key)
+			i, err := l.Revoke(ctx, key)
 			if err != nil {
 				return err
 			}

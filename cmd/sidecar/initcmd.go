@@ -31,10 +31,7 @@ func runInit(ctx context.Context, w world, s *config.Settings) error {
 		return err
 	}
 	defer ses.close()
-	if err := ses.connect(); err != nil {
-		return err
-	}
-	if err := ses.identify(ses.ctx); err != nil {
+	if err := ses.reach(); err != nil {
 		return err
 	}
 	ses.log.Info("protection: init: none beyond ttl + grace by itself; a sidecar with the same state directory has to adopt the lease", "key", s.Lock.Key)

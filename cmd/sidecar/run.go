@@ -126,10 +126,7 @@ func (ses *session) runLock() (gate.Lock, func() *os.File, error) {
 		f := &statedir.Follower{Dir: ses.dir, Clock: ses.clock, Budget: budget(ses.s)}
 		return f, f.LockFile, nil
 	}
-	if err := ses.connect(); err != nil {
-		return nil, nil, err
-	}
-	if err := ses.identify(ses.ctx); err != nil {
+	if err := ses.reach(); err != nil {
 		return nil, nil, err
 	}
 	return ses.lock(), func() *os.File {

@@ -69,6 +69,14 @@ func logger(w world, s *config.Settings) (logr.Logger, error) {
 	return observe.Logger(w.stderr, json, s.LogLevel)
 }
 
+// reach makes the Locker of a gate and says which store it talks to.
+func (ses *session) reach() error {
+	if err := ses.connect(); err != nil {
+		return err
+	}
+	return ses.identify(ses.ctx)
+}
+
 // connect makes the Locker of a gate.
 func (ses *session) connect() error {
 	s := ses.s

@@ -39,10 +39,7 @@ func runSidecar(ctx context.Context, w world, s *config.Settings) error {
 		return err
 	}
 	defer ses.close()
-	if err := ses.connect(); err != nil {
-		return err
-	}
-	if err := ses.identify(ses.ctx); err != nil {
+	if err := ses.reach(); err != nil {
 		return err
 	}
 	leave := make(chan struct{})

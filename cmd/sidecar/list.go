@@ -1,0 +1,41 @@
+//go:build linux
+
+package main
+
+import (
+	"fmt"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mongogate/mongogate/internal/config"
+	"github.com/mongogate/mongogate/pkg/mongolock"
+)
+
+func newList(w world) *cobra.Command {
+	return command(w, "list [PREFIX] [flags]", "List locks", "One line a lock, in the order of their keys.",
+		atMostOneKey, func(c *cobra.Command, s *config.Settings, args []string) error {
+			l, done, err := viewer(s)
+			if err != nil {
+				return err
+			}
+			defer done()
+			prefix := ""
+			if len(args) > 0 {
+				prefix = args[0]
+			}
+			list, err := l.List(c.Context(), prefix, 0)
+			if err != nil {
+				return err
+			}
+			if list == nil {
+				list = []mongolock.Info{}
+			}
+			return render(w.stdout, s.Output, list, func(t *tabwriter.Writer) {
+				fmt.Fprintln(t, "KEY\tSTATE\tOWNER\tWHERE\tSINCE\tTOKEN")
+				for _, i := range list {
+					fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%d\n", i.Key, i.State, dash(i.Owner), dash(i.Where()), stamp(i.Created), i.Token)
+				}
+			})
+		})
+}

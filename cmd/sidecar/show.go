@@ -1,0 +1,56 @@
+//go:build linux
+
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strconv"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mongogate/mongogate/internal/config"
+	"github.com/mongogate/mongogate/pkg/mongolock"
+)
+
+func newShow(w world) *cobra.Command {
+	return onKey(w, "show [KEY] [flags]", "Show one lock", "All that the store says of a lock; exit code 77 where there is none.",
+		func(ctx context.Context, s *config.Settings, l *mongolock.Locker, key string) error {
+			i, err := l.Info(ctx, key)
+			if err != nil {
+				return err
+			}
+			return render(w.stdout, s.Output, i, func(t *tabwriter.Writer) { showTable(t, i) })
+		})
+}
+
+func showTable(t io.Writer, i mongolock.Info) {
+	row := func(name, value string) {
+		if value != "" && value != "-" {
+			fmt.Fprintf(t, "%s\t%s\n", name, value)
+		}
+	}
+	row("key", i.Key)
+	row("state", i.State)
+	row("owner", i.Owner)
+	row("where", i.Where())
+	row("since", stamp(i.Created))
+	row("last renewal", stamp(i.Touched))
+	if i.State == "held" {
+		row("ttl", i.TTL.String())
+		row("expires", stamp(i.Expire))
+	}
+	row("token", strconv.FormatInt(i.Token, 10))
+	if i.Revoked {
+		row("revoked", "yes: the holder has been asked to give it up")
+	}
+	if d := i.Done; d != nil {
+		row("done", d.Outcome+" by "+d.By+" at "+stamp(d.At))
+	}
+	row("removed after", stamp(i.PurgeAt))
+	for _, h := range i.History {
+		row("history", fmt.Sprintf("%s  token %d  %s  %s", stamp(h.At), h.Token, h.Owner, h.How))
+	}
+}

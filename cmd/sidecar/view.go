@@ -1,0 +1,129 @@
+//go:build linux
+
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+	"go.yaml.in/yaml/v3"
+
+	"github.com/mongogate/mongogate/internal/config"
+	"github.com/mongogate/mongogate/pkg/mongolock"
+)
+
+// viewer is a Locker for people: it never holds anything.
+func viewer(s *config.Settings, change ...func(*mongolock.Options)) (*mongolock.Locker, func(), error) {
+	t := mongolock.Timing{Operation: s.OperationTimeout}.WithDefaults()
+	if s.OperationTimeout > t.TTL/4 {
+		t = mongolock.Timing{TTL: 5 * s.OperationTimeout}.WithDefaults()
+	}
+	o := mongolock.Options{Database: s.Database, Collection: s.Collection, Owner: "mongogate", Timing: t}
+	for _, c := range change {
+		c(&o)
+	}
+	l, err := mongolock.Connect(s.URI.Reveal(), o)
+	if err != nil {
+		return nil, nil, err
+	}
+	return l, func() {
+		_ = closeLocker(l) // nothing is held
+	}, nil
+}
+
+// closeLocker ends a client, or leaves that to the end of the process: the driver
+// (2.9.3) now and then waits for its monitor of a server to come back from a
+// call of up to 10 s, whatever it is told.
+func closeLocker(l *mongolock.Locker) error {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	closed := make(chan error, 1)
+	go func() { closed <- l.Close(ctx) }()
+	select {
+	case err := <-closed:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// render writes v as JSON or YAML, or as the table that rows makes.
+func render(w io.Writer, format string, v any, rows func(*tabwriter.Writer)) error {
+	switch format {
+	case "json":
+		e := json.NewEncoder(w)
+		e.SetIndent("", "  ")
+		return e.Encode(v)
+	case "yaml":
+		// By way of JSON, so that both have the same names.
+		b, err := json.Marshal(v)
+		if err != nil {
+			return err
+		}
+		var plain any
+		if err := yaml.Unmarshal(b, &plain); err != nil {
+			return err
+		}
+		e := yaml.NewEncoder(w)
+		e.SetIndent(2)
+		return e.Encode(plain)
+	}
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	rows(t)
+	return t.Flush()
+}
+
+// keyOf is the key named in the arguments, or that of the settings.
+func keyOf(s *config.Settings, args []string) (string, error) {
+	if len(args) > 0 {
+		if err := mongolock.CheckKey(args[0]); err != nil {
+			return "", usage("key", strings.TrimPrefix(err.Error(), mongolock.ErrConfig.Error()+": "), "name one that mongogate list shows")
+		}
+		return args[0], nil
+	}
+	r, err := s.ResolveKey()
+	return r.Key, err
+}
+
+func atMostOneKey(c *cobra.Command, args []string) error {
+	if len(args) <= 1 {
+		return nil
+	}
+	return usage("arguments", fmt.Sprintf("%d given, want one key at most", len(args)), "write "+c.UseLine())
+}
+
+// onKey makes a command about one lock: the one named in its arguments, or that of the settings.
+func onKey(w world, use, short, long string, f func(ctx context.Context, s *config.Settings, l *mongolock.Locker, key string) error) *cobra.Command {
+	return command(w, use, short, long, atMostOneKey, func(c *cobra.Command, s *config.Settings, args []string) error {
+		key, err := keyOf(s, args)
+		if err != nil {
+			return err
+		}
+		l, done, err := viewer(s)
+		if err != nil {
+			return err
+		}
+		defer done()
+		return f(c.Context(), s, l, key)
+	})
+}
+
+func stamp(t time.Time) string {
+	if t.IsZero() {
+		return "-"
+	}
+	return t.UTC().Format(time.RFC3339)
+}
+
+func dash(s string) string {
+	if s == "" {
+		return "-"
+	}
+	return s
+}
