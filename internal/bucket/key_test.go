@@ -150,7 +150,7 @@ func TestBadKeys(t *testing.T) {
 		{"a reversed word", "x\u202ey", "", Input{}, "key", "U+202E", "take the character out"},
 		{"not UTF-8", "x\xffy", "", Input{}, "key", "not UTF-8", "UTF-8"},
 		{"too long", strings.Repeat("x", 1025), "", Input{}, "key", "1025 bytes", "shorten"},
-		{"too long with its bucket", strings.Repeat("x", 1010), "1h", Input{}, "key", "1028 bytes", "shorten"},
+		{"too long with its bucket", strings.Repeat("x", 990), "1h", Input{}, "key", "1008 bytes", "shorten"},
 		{"a clock that was never set", "x", "1h", Input{Now: time.Unix(99, 0)}, "bucket", "the year 1970", "set the clock"},
 	} {
 		in := c.in
