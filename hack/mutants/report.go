@@ -43,7 +43,7 @@ What was changed here no test can see, for the reason given; the tests pass with
 |---|---|---|
 ` + equivalent.String()
 	}
-	if err := os.WriteFile(filepath.Join(root, report), []byte(text), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(root, report), []byte(text), 0o644); err != nil {
 		return fmt.Errorf("writing %s: %w", report, err)
 	}
 	return nil

@@ -147,7 +147,7 @@ func runMutants() []mutant {
 		{
 			name: "done-on-an-old-primary", protects: "P9: a done record that no majority has is no proof",
 			edits: []edit{
-				{acquireGo, "if err == nil && d.State == stateDone {", "if false {"},
+				{acquireGo, "if lease == nil && err == nil && d.State == stateDone {", "if false {"},
 				{acquireGo, "\tif d.State == stateDone {\n\t\tif d, err", "\tif false {\n\t\tif d, err"},
 			},
 			tests: []string{unit("TestP9_DoneOnAnOldPrimaryIsNoProof")},
