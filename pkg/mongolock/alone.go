@@ -49,21 +49,27 @@ func (l *Locker) AcquireAlone(ctx context.Context, key, job string, opts ...Acqu
 	if err := l.already(ctx, r); err != nil {
 		return nil, err
 	}
-	first, err := l.acquire(ctx, j)
-	if err != nil {
-		return nil, err
+	for {
+		first, err := l.acquire(ctx, j)
+		if err != nil {
+			return nil, err
+		}
+		// Waiting for the run ends when the job's lease does.
+		both, stop := first.Context(ctx)
+		second, err := l.acquire(both, r)
+		stop()
+		if err == nil {
+			p := &Pair{Run: second, Job: first, renewed: make(chan struct{}, 1)}
+			p.done, p.end = context.WithCancelCause(context.Background())
+			p.loop.Go(p.follow)
+			return p, nil
+		}
+		lost := errors.Is(first.Err(), ErrLost)
+		if undone := l.undo(ctx, first); !lost || l.ended(ctx) != nil {
+			return nil, errors.Join(err, undone)
+		}
+		// The job's key was lost while the run's was waited for: nothing had begun, so both are waited for again.
 	}
-	// Waiting for the run ends when the job's lease does.
-	both, stop := first.Context(ctx)
-	second, err := l.acquire(both, r)
-	stop()
-	if err != nil {
-		return nil, errors.Join(err, l.undo(ctx, first))
-	}
-	p := &Pair{Run: second, Job: first, renewed: make(chan struct{}, 1)}
-	p.done, p.end = context.WithCancelCause(context.Background())
-	p.loop.Go(p.follow)
-	return p, nil
 }
 
 // already returns a [*DoneError] where the run is done.
