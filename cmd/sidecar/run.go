@@ -165,7 +165,7 @@ func runProbes(g *gate.Gate, s *config.Settings) serve.Probes {
 	return serve.Probes{
 		Startup: g.Open,
 		Ready:   func() bool { return g.Open() || s.Readiness == config.Candidate && waiting() },
-		Live:    func() bool { return true },
+		Live:    g.Alive,
 		Waiting: waiting,
 	}
 }

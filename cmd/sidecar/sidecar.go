@@ -126,7 +126,7 @@ func sidecarProbes(g *gate.Gate, f *fence.Workload) serve.Probes {
 			return started.Load()
 		},
 		Ready: open,
-		Live:  func() bool { return true },
+		Live:  g.Alive,
 		Waiting: func() bool {
 			state, _ := g.State()
 			return state == gate.Waiting

@@ -80,6 +80,14 @@ func (g *Gate) Open() bool {
 	return g.machine.IsOpen(g.cfg.Clock.Now())
 }
 
+// Alive is false where the gate should have shut long ago and has not: its
+// loop hangs. It says nothing of the lock or the store, so that an outage of those restarts nobody.
+func (g *Gate) Alive() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.machine.State() != Held || g.cfg.Clock.Now() < g.machine.Deadline()+g.cfg.Budget.Kill
+}
+
 // State is where the gate is, and under which grant.
 func (g *Gate) State() (State, Grant) {
 	g.mu.Lock()
