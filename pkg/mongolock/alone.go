@@ -59,10 +59,7 @@ func (l *Locker) AcquireAlone(ctx context.Context, key, job string, opts ...Acqu
 		second, err := l.acquire(both, r)
 		stop()
 		if err == nil {
-			p := &Pair{Run: second, Job: first, renewed: make(chan struct{}, 1)}
-			p.done, p.end = context.WithCancelCause(context.Background())
-			p.loop.Go(p.follow)
-			return p, nil
+			return newPair(second, first), nil
 		}
 		lost := errors.Is(first.Err(), ErrLost)
 		if undone := l.undo(ctx, first); !lost || l.ended(ctx) != nil {
@@ -70,6 +67,13 @@ func (l *Locker) AcquireAlone(ctx context.Context, key, job string, opts ...Acqu
 		}
 		// The job's key was lost while the run's was waited for: nothing had begun, so both are waited for again.
 	}
+}
+
+func newPair(run, job *Lease) *Pair {
+	p := &Pair{Run: run, Job: job, renewed: make(chan struct{}, 1)}
+	p.done, p.end = context.WithCancelCause(context.Background())
+	p.loop.Go(p.follow)
+	return p
 }
 
 // already returns a [*DoneError] where the run is done.
