@@ -168,6 +168,7 @@ func TestEverySettingInThreeWays(t *testing.T) {
 		known := map[string]string{
 			"uri": goodURI, "bucket": "1h", "timezone": "Asia/Kathmandu", "completion-index": "4", "state-dir": "/s",
 			"probe-address": "unix:/p", "metrics-address": ":9090", "job-name": "x-29921940",
+			"kube-label": "example.org/holder",
 		}
 		if v, ok := known[row.name]; ok {
 			return v

@@ -15,6 +15,7 @@ var chapters = []struct {
 	{"Timing", timingSettings},
 	{"Waiting and finishing", waitSettings},
 	{"When the lock is lost", lossSettings},
+	{"The Kubernetes API", kubeSettings},
 	{"Watching", viewSettings},
 }
 

@@ -30,6 +30,7 @@ type Settings struct {
 	Config, URIFile      string
 	URI                  Secret
 	Database, Collection string
+	TLSCAFile            string
 	ExpectStore          string
 
 	Key                                    *bucket.Template
@@ -55,6 +56,8 @@ type Settings struct {
 	StateDir                               string
 	Follow, Followed, WaitTree             bool
 	OnLoss                                 string
+	KubeEvents, KubeEvidence               bool
+	KubeLabel                              string
 	IdleRelease                            time.Duration
 	ProbeAddress, MetricsAddress           string
 	Readiness, LogLevel, LogFormat, Output string

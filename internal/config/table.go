@@ -22,7 +22,7 @@ var (
 func (s setting) has(command string) bool { return slices.Contains(s.commands, command) }
 
 // table is every setting, in the order of the reference.
-var table = slices.Concat(storeSettings, keySettings, podSettings, timingSettings, waitSettings, lossSettings, viewSettings)
+var table = slices.Concat(storeSettings, keySettings, podSettings, timingSettings, waitSettings, lossSettings, kubeSettings, viewSettings)
 
 var storeSettings = []setting{
 	{
@@ -44,6 +44,10 @@ var storeSettings = []setting{
 	{
 		name: "collection", commands: store, fallback: "lock", field: func(s *Settings) any { return &s.Collection }, check: collectionName,
 		usage: "lock collection",
+	},
+	{
+		name: "tls-ca-file", commands: store, placeholder: "file", field: func(s *Settings) any { return &s.TLSCAFile },
+		usage: "PEM file with the certificates of the authorities that may sign the database's certificate, instead of the system's",
 	},
 	{
 		name: "expect-store", commands: store, placeholder: "fingerprint", field: func(s *Settings) any { return &s.ExpectStore },
@@ -229,6 +233,21 @@ var lossSettings = []setting{
 	{
 		name: "idle-release", commands: fencer, field: func(s *Settings) any { return &s.IdleRelease },
 		usage: "how long a sidecar whose follower does not run keeps the lock (default 4 × ttl)",
+	},
+}
+
+var kubeSettings = []setting{
+	{
+		name: "kube-events", commands: renewer, fallback: "false", field: func(s *Settings) any { return &s.KubeEvents },
+		usage: "write Events to the pod when the lock is waited for, acquired, taken over, lost or released, and to the Job as well when a run is skipped (right: create events)",
+	},
+	{
+		name: "kube-label", commands: []string{"sidecar", "run", "doctor"}, placeholder: "label", field: func(s *Settings) any { return &s.KubeLabel }, check: labelKey,
+		usage: "label that the pod has, with the value true, while the lock is held, for Services to select by, such as mongogate.dev/holder; routing, no fence (right: patch pods)",
+	},
+	{
+		name: "kube-evidence", commands: fencer, fallback: "false", field: func(s *Settings) any { return &s.KubeEvidence },
+		usage: "take it from the pod's own status that every main container has ended for good, and give the lock back then (right: get pods)",
 	},
 }
 
