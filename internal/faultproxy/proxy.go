@@ -24,7 +24,7 @@ import (
 	"time"
 )
 
-// Proxy listens on a loopback port and forwards to one target.
+// Proxy listens on a port and forwards to one target.
 type Proxy struct {
 	target   string
 	listener *net.TCPListener
@@ -46,10 +46,13 @@ type state struct {
 	delay                    time.Duration
 }
 
-// Listen starts a proxy in front of target, a host and port. Nothing needs to
-// listen there yet.
-func Listen(target string) (*Proxy, error) {
-	listener, err := net.ListenTCP("tcp", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
+// Listen starts a proxy on loopback in front of target, a host and port.
+// Nothing needs to listen there yet.
+func Listen(target string) (*Proxy, error) { return ListenOn(net.IPv4(127, 0, 0, 1), target) }
+
+// ListenOn is Listen at another address of this machine: one that containers reach.
+func ListenOn(address net.IP, target string) (*Proxy, error) {
+	listener, err := net.ListenTCP("tcp", &net.TCPAddr{IP: address})
 	if err != nil {
 		return nil, fmt.Errorf("faultproxy: listen: %w", err)
 	}

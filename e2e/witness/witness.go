@@ -1,0 +1,162 @@
+//go:build linux
+
+package witness
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/mongogate/mongogate/pkg/gate"
+)
+
+// Run is an unbroken time during which processes of one container's workload lived.
+type Run struct {
+	Key     string
+	Cluster string // E2E_CLUSTER of its first process, for people
+	// Pod and Container are the UID and the id by which the cgroup is named.
+	Pod, Container string
+	// Start is when the first of its processes was started, to 10 ms.
+	Start time.Time
+	// Seen is the beginning of the last look that showed it.
+	Seen time.Time
+	// Gone is the end of the first look that did not; zero while it lives.
+	Gone time.Time
+}
+
+// Alive says that the last look showed it.
+func (r Run) Alive() bool { return r.Gone.IsZero() }
+
+func (r Run) String() string {
+	end := "alive"
+	if !r.Alive() {
+		end = "gone after " + r.Gone.Sub(r.Start).Round(10*time.Millisecond).String()
+	}
+	return fmt.Sprintf("%s in pod %s of cluster %q, container %.12s, from %s, %s",
+		r.Key, r.Pod, r.Cluster, r.Container, r.Start.UTC().Format("15:04:05.00"), end)
+}
+
+// pause is the time between two looks.
+const pause = 20 * time.Millisecond
+
+// Witness looks until it is closed.
+type Witness struct {
+	table *table
+	clock gate.Clock
+	// An instant on two clocks, by which the kernel's times become ours.
+	wall time.Time
+	boot time.Duration
+	quit chan struct{}
+	loop sync.WaitGroup
+
+	mu     sync.Mutex
+	runs   []*Run
+	looked chan struct{} // closed and replaced after each look
+}
+
+// New begins to look. Close it.
+func New() *Witness {
+	clock := gate.BootClock()
+	w := &Witness{
+		table: newTable(), clock: clock, wall: time.Now(), boot: clock.Now(),
+		quit: make(chan struct{}), looked: make(chan struct{}),
+	}
+	w.loop.Go(w.run)
+	return w
+}
+
+// Close ends the looking.
+func (w *Witness) Close() {
+	close(w.quit)
+	w.loop.Wait()
+}
+
+func (w *Witness) run() {
+	tick := time.NewTicker(pause)
+	defer tick.Stop()
+	for {
+		w.look()
+		select {
+		case <-tick.C:
+		case <-w.quit:
+			return
+		}
+	}
+}
+
+// look walks the table once and brings the runs up to date.
+func (w *Witness) look() {
+	began := time.Now()
+	there, err := w.table.workers()
+	ended := time.Now()
+	if err != nil {
+		return // no walk: nobody is told anything
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	found := map[*Run]bool{}
+	for _, p := range there {
+		r := w.current(p)
+		if r == nil {
+			r = &Run{Key: p.key, Cluster: p.cluster, Pod: p.pod, Container: p.container, Start: w.at(p.start)}
+			w.runs = append(w.runs, r)
+		}
+		r.Seen = began
+		found[r] = true
+	}
+	for _, r := range w.runs {
+		if r.Alive() && !found[r] {
+			r.Gone = ended
+		}
+	}
+	close(w.looked)
+	w.looked = make(chan struct{})
+}
+
+// current is the run that a process belongs to, nil if it is the first of a new one.
+func (w *Witness) current(p worker) *Run {
+	for _, r := range w.runs {
+		if r.Alive() && r.Container == p.container && r.Pod == p.pod && r.Key == p.key {
+			return r
+		}
+	}
+	return nil
+}
+
+func (w *Witness) at(boot time.Duration) time.Time { return w.wall.Add(boot - w.boot) }
+
+// Runs are those of a key so far, in the order in which they were first seen.
+func (w *Witness) Runs(key string) []Run {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var runs []Run
+	for _, r := range w.runs {
+		if r.Key == key {
+			runs = append(runs, *r)
+		}
+	}
+	return runs
+}
+
+// Await returns the first run of a key that is as asked, seen already or to
+// come. Its error says what was seen instead.
+func (w *Witness) Await(ctx context.Context, key string, asked func(Run) bool) (Run, error) {
+	for {
+		w.mu.Lock()
+		looked := w.looked
+		w.mu.Unlock()
+		runs := w.Runs(key)
+		if i := slices.IndexFunc(runs, asked); i >= 0 {
+			return runs[i], nil
+		}
+		select {
+		case <-looked:
+		case <-w.quit:
+			return Run{}, fmt.Errorf("the witness of %s was closed", key)
+		case <-ctx.Done():
+			return Run{}, fmt.Errorf("no such run of %s: %w; seen: %v", key, context.Cause(ctx), runs)
+		}
+	}
+}
