@@ -1,0 +1,148 @@
+//go:build linux
+
+package kube
+
+import (
+	"fmt"
+	"log/slog"
+	"maps"
+	"path/filepath"
+	"time"
+
+	"helm.sh/helm/v4/pkg/action"
+	"helm.sh/helm/v4/pkg/chart"
+	"helm.sh/helm/v4/pkg/chart/loader"
+	"helm.sh/helm/v4/pkg/kube"
+	"k8s.io/cli-runtime/pkg/genericclioptions"
+)
+
+// Values are values of the chart.
+type Values map[string]any
+
+// With is v with others on top: maps are merged, all else is replaced.
+func (v Values) With(others Values) Values {
+	return merge(v, others)
+}
+
+func merge(below, above map[string]any) map[string]any {
+	out := maps.Clone(below)
+	if out == nil {
+		out = map[string]any{}
+	}
+	for name, value := range above {
+		lower, ok := asMap(out[name])
+		upper, too := asMap(value)
+		if ok && too {
+			value = merge(lower, upper)
+		}
+		out[name] = value
+	}
+	return out
+}
+
+func asMap(value any) (map[string]any, bool) {
+	switch m := value.(type) {
+	case Values:
+		return m, true
+	case map[string]any:
+		return m, true
+	default:
+		return nil, false
+	}
+}
+
+// helmTimeout is for Helm's own waiting: hooks, and deletion at the end.
+const helmTimeout = 2 * time.Minute
+
+// Install installs charts/mongogate with values on top of Base. Nothing is
+// waited for, except by hooks.
+func (s *Space) Install(release string, values Values) {
+	s.t.Helper()
+	if err := s.TryInstall(release, values); err != nil {
+		s.t.Fatalf("%s: helm install %s: %v", s, release, err)
+	}
+}
+
+// TryInstall is Install for what may be refused.
+func (s *Space) TryInstall(release string, values Values) error {
+	config, app, err := s.helm()
+	if err != nil {
+		return err
+	}
+	do := action.NewInstall(config)
+	do.ReleaseName, do.Namespace, do.Timeout, do.WaitStrategy = release, s.Namespace, helmTimeout, kube.HookOnlyStrategy
+	_, err = do.RunWithContext(s.t.Context(), app, s.Base.With(values))
+	return err
+}
+
+// Upgrade upgrades a release to values on top of Base.
+func (s *Space) Upgrade(release string, values Values) {
+	s.t.Helper()
+	config, app, err := s.helm()
+	if err == nil {
+		do := action.NewUpgrade(config)
+		do.Namespace, do.Timeout, do.WaitStrategy = s.Namespace, helmTimeout, kube.HookOnlyStrategy
+		_, err = do.RunWithContext(s.t.Context(), release, app, s.Base.With(values))
+	}
+	if err != nil {
+		s.t.Fatalf("%s: helm upgrade %s: %v", s, release, err)
+	}
+}
+
+// Rollback brings a release back to what it was before the last upgrade.
+func (s *Space) Rollback(release string) {
+	s.t.Helper()
+	config, _, err := s.helm()
+	if err == nil {
+		do := action.NewRollback(config)
+		do.Timeout, do.WaitStrategy = helmTimeout, kube.HookOnlyStrategy
+		err = do.Run(release)
+	}
+	if err != nil {
+		s.t.Fatalf("%s: helm rollback %s: %v", s, release, err)
+	}
+}
+
+// Uninstall removes a release, and waits until the API has nothing of it.
+func (s *Space) Uninstall(release string) {
+	s.t.Helper()
+	config, _, err := s.helm()
+	if err == nil {
+		do := action.NewUninstall(config)
+		do.Timeout, do.WaitStrategy, do.DeletionPropagation = helmTimeout, kube.LegacyStrategy, "foreground"
+		_, err = do.Run(release)
+	}
+	if err != nil {
+		s.t.Fatalf("%s: helm uninstall %s: %v", s, release, err)
+	}
+}
+
+// HelmTest runs the tests of a release.
+func (s *Space) HelmTest(release string) error {
+	config, _, err := s.helm()
+	if err != nil {
+		return err
+	}
+	do := action.NewReleaseTesting(config)
+	do.Namespace, do.Timeout = s.Namespace, helmTimeout
+	_, shutdown, err := do.Run(release)
+	if err == nil {
+		err = shutdown()
+	}
+	return err
+}
+
+// helm is what every action needs, and the chart.
+func (s *Space) helm() (*action.Configuration, chart.Charter, error) {
+	flags := genericclioptions.NewConfigFlags(true)
+	flags.KubeConfig, flags.Namespace = &s.Kubeconfig, &s.Namespace
+	config := action.NewConfiguration(action.ConfigurationSetLogger(slog.DiscardHandler))
+	if err := config.Init(flags, s.Namespace, "secret"); err != nil {
+		return nil, nil, fmt.Errorf("helm: %w", err)
+	}
+	app, err := loader.Load(filepath.Join(s.Root, "charts", "mongogate"))
+	if err != nil {
+		return nil, nil, fmt.Errorf("helm: %w", err)
+	}
+	return config, app, nil
+}

@@ -1,0 +1,115 @@
+//go:build linux
+
+package kube
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"github.com/mongogate/mongogate/e2e/witness"
+	"github.com/mongogate/mongogate/internal/proctree"
+)
+
+// Role tells the processes of a pod apart, by name and command line.
+type Role struct {
+	name string
+	is   func(comm string, args []string) bool
+}
+
+// The processes that scenarios do things to.
+var (
+	// Gate holds the lock: mongogate run or sidecar.
+	Gate = Role{"gate", func(comm string, args []string) bool {
+		return comm == "mongogate" && len(args) > 1 && slices.Contains([]string{"run", "sidecar", "init"}, args[1])
+	}}
+	// Guard is the process between a gate and its command.
+	Guard = Role{"guard", func(comm string, args []string) bool {
+		return comm == "mongogate" && len(args) > 1 && args[1] == "__guard"
+	}}
+	// Main is the workload.
+	Main = Role{"main", func(comm string, _ []string) bool { return comm == witness.Comm }}
+)
+
+// Signal sends a signal to the pod's processes of a role, from the machine:
+// neither the kubelet nor the container runtime knows of it. It ends the test where there are none.
+func (p *Pod) Signal(role Role, sig syscall.Signal) {
+	p.s.t.Helper()
+	found := p.Processes(role)
+	if len(found) == 0 {
+		p.s.t.Fatalf("%s: pod %s has no process %s", p.s, p.Name, role.name)
+	}
+	for _, f := range found {
+		if err := f.Signal(sig); err != nil && !errors.Is(err, syscall.ESRCH) {
+			p.s.t.Fatalf("%s: pod %s: %v", p.s, p.Name, err)
+		}
+	}
+}
+
+// Processes are the pod's living ones of a role.
+func (p *Pod) Processes(role Role) []proctree.Process {
+	p.s.t.Helper()
+	all, err := proctree.Scan()
+	if err != nil {
+		p.s.t.Fatal(err)
+	}
+	return slices.DeleteFunc(all, func(f proctree.Process) bool {
+		if !f.Alive() || !role.is(f.Comm, arguments(f.PID)) {
+			return true
+		}
+		cgroup, err := f.Cgroup()
+		pod, _ := witness.Place(cgroup)
+		return err != nil || pod != string(p.UID)
+	})
+}
+
+func arguments(pid int) []string {
+	b, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/cmdline")
+	if err != nil {
+		return nil
+	}
+	return strings.Split(string(bytes.TrimRight(b, "\x00")), "\x00")
+}
+
+// MemoryOf is what the cgroup of a role's process counts, in bytes, page cache
+// included, and which version of cgroups says so.
+func (p *Pod) MemoryOf(role Role) (bytes int64, version string) {
+	p.s.t.Helper()
+	text, version := p.account(role, "memory", "memory.usage_in_bytes", "memory.current")
+	n, err := strconv.ParseInt(strings.TrimSpace(text), 10, 64)
+	if err != nil {
+		p.s.t.Fatal(err)
+	}
+	return n, version
+}
+
+// account reads a file of the cgroup of a role's process.
+func (p *Pod) account(role Role, controller, v1, v2 string) (text, version string) {
+	p.s.t.Helper()
+	found := p.Processes(role)
+	if len(found) == 0 {
+		p.s.t.Fatalf("%s: pod %s has no process %s", p.s, p.Name, role.name)
+	}
+	cgroup, err := found[0].Cgroup()
+	if err != nil {
+		p.s.t.Fatal(err)
+	}
+	path := "/sys/fs/cgroup" + cgroup + "/" + v2
+	version = "v2"
+	for line := range strings.Lines(cgroup) {
+		// Version 1: number:controllers:path.
+		if parts := strings.SplitN(strings.TrimSpace(line), ":", 3); len(parts) == 3 && slices.Contains(strings.Split(parts[1], ","), controller) {
+			path, version = fmt.Sprintf("/sys/fs/cgroup/%s%s/%s", controller, parts[2], v1), "v1"
+		}
+	}
+	b, err := os.ReadFile(path)
+	if err != nil {
+		p.s.t.Fatal(err)
+	}
+	return string(b), version
+}
