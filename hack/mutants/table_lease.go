@@ -43,7 +43,7 @@ func leaseMutants() []mutant {
 		},
 		{
 			name: "calls-without-deadline", protects: "P4: every call has its own short deadline",
-			edits: []edit{{lockerGo, "ctx, cancel := context.WithTimeout(ctx, l.opts.Timing.Operation)\n\tdefer cancel()\n\treturn f(ctx)", "return f(ctx)"}},
+			edits: []edit{{connectionGo, "ctx, cancel := context.WithTimeout(ctx, l.opts.Timing.Operation)\n\tdefer cancel()\n\treturn f(ctx, k)", "return f(ctx, k)"}},
 			tests: []string{unit("TestP5_LostAtTheDeadlineWhileCallsHang")},
 		},
 		{

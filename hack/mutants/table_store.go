@@ -11,17 +11,20 @@ const (
 func unit(test string) string { return "-timeout=40s ./pkg/mongolock -run=^" + test + "$" }
 
 const (
-	acquireGo  = "pkg/mongolock/acquire.go"
-	aloneGo    = "pkg/mongolock/alone.go"
-	connectGo  = "pkg/mongolock/connect.go"
-	documentGo = "pkg/mongolock/document.go"
-	inspectGo  = "pkg/mongolock/inspect.go"
-	leaseGo    = "pkg/mongolock/lease.go"
-	lockerGo   = "pkg/mongolock/locker.go"
-	pipelineGo = "pkg/mongolock/pipeline.go"
-	uriGo      = "pkg/mongolock/uri.go"
-	timingGo   = "pkg/mongolock/timing.go"
-	watchGo    = "pkg/mongolock/watch.go"
+	acquireGo    = "pkg/mongolock/acquire.go"
+	aloneGo      = "pkg/mongolock/alone.go"
+	connectGo    = "pkg/mongolock/connect.go"
+	connectionGo = "pkg/mongolock/connection.go"
+	hintGo       = "pkg/mongolock/hint.go"
+	reconnectGo  = "pkg/mongolock/reconnect.go"
+	documentGo   = "pkg/mongolock/document.go"
+	inspectGo    = "pkg/mongolock/inspect.go"
+	leaseGo      = "pkg/mongolock/lease.go"
+	lockerGo     = "pkg/mongolock/locker.go"
+	pipelineGo   = "pkg/mongolock/pipeline.go"
+	uriGo        = "pkg/mongolock/uri.go"
+	timingGo     = "pkg/mongolock/timing.go"
+	watchGo      = "pkg/mongolock/watch.go"
 )
 
 // storeMutants are of what is asked of the store: concerns, conditions of acquisitions, stealing.
@@ -29,27 +32,27 @@ func storeMutants() []mutant {
 	return []mutant{
 		{
 			name: "any-write-concern", protects: "P1: every write is acknowledged by a majority, whatever the collection handed in says",
-			edits: []edit{{connectGo, "\t\tSetWriteConcern(wc).\n", "\t\t"}},
+			edits: []edit{{connectionGo, "\t\tSetWriteConcern(wc).\n", "\t\t"}},
 			tests: []string{unit("TestP1_EveryCallAsksForAMajority")},
 		},
 		{
 			name: "write-concern-1", protects: "P1: the majority, not one member",
-			edits: []edit{{connectGo, "wc := writeconcern.Majority()", "wc := writeconcern.W1()"}},
+			edits: []edit{{connectionGo, "wc := writeconcern.Majority()", "wc := writeconcern.W1()"}},
 			tests: []string{unit("TestP6_ReleaseOnAnOldPrimaryIsNotBelieved"), sim},
 		},
 		{
 			name: "no-journal", protects: "P1: what is acknowledged is in the journal",
-			edits: []edit{{connectGo, "journal := true", "journal := false"}},
+			edits: []edit{{connectionGo, "journal := true", "journal := false"}},
 			tests: []string{unit("TestP1_EveryCallAsksForAMajority")},
 		},
 		{
 			name: "local-reads", protects: "P1: reads show what a majority has",
-			edits: []edit{{connectGo, "readconcern.Majority()", "readconcern.Local()"}},
+			edits: []edit{{connectionGo, "readconcern.Majority()", "readconcern.Local()"}},
 			tests: []string{unit("TestP9_DoneOnAnOldPrimaryIsNoProof")},
 		},
 		{
 			name: "secondary-reads", protects: "P1: nothing is decided by a secondary",
-			edits: []edit{{connectGo, "readpref.Primary()", "readpref.SecondaryPreferred()"}},
+			edits: []edit{{connectionGo, "readpref.Primary()", "readpref.SecondaryPreferred()"}},
 			tests: []string{unit("TestP1_DecisionsReadThePrimary")},
 		},
 		{
@@ -102,7 +105,7 @@ func storeMutants() []mutant {
 			name: "watch-from-sending", protects: "P3: the watch counts from when the reply arrived",
 			edits: []edit{
 				{watchGo, "saw(key string, d *document) {\n\tnow := w.clock.Now()", "saw(key string, d *document, at ...time.Duration) {\n\tnow := w.clock.Now()\n\tif len(at) > 0 {\n\t\tnow = at[0]\n\t}"},
-				{acquireGo, "d, err := l.read(ctx, l.coll, key, options.FindOne()", "sent := l.opts.Clock.Now()\n\td, err := l.read(ctx, l.coll, key, options.FindOne()"},
+				{acquireGo, "d, err := l.read(ctx, key)", "sent := l.opts.Clock.Now()\n\td, err := l.read(ctx, key)"},
 				{acquireGo, "l.watch.saw(key, d)", "l.watch.saw(key, d, sent)"},
 			},
 			tests: []string{unit("TestP3_WatchCountsFromTheReply")},

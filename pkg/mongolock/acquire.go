@@ -9,7 +9,6 @@ import (
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
-	"go.mongodb.org/mongo-driver/v2/mongo/options"
 )
 
 // AcquireOption changes one acquisition.
@@ -270,7 +269,7 @@ func (l *Locker) mayWin(r *request, d *document) bool {
 }
 
 func (l *Locker) look(ctx context.Context, key string) (*document, error) {
-	d, err := l.read(ctx, l.coll, key, options.FindOne().SetProjection(hideHistory))
+	d, err := l.read(ctx, key)
 	if err != nil {
 		l.opts.Observe(Event{Kind: EventUnknown, Key: key, Call: "read", Err: err})
 		return nil, fmt.Errorf("reading lock %q: %w", key, err)
@@ -361,6 +360,7 @@ func (l *Locker) won(ctx context.Context, r *request, a *attempt, d *document, s
 	} else {
 		lease.acknowledged(sent)
 	}
+	l.leased.Store(true)
 	lease.start()
 	l.opts.Observe(Event{Kind: EventAcquired, Key: r.key, Token: d.Token, Info: &d.Info})
 	return lease, nil, nil

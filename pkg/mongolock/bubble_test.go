@@ -194,7 +194,7 @@ func (w *world) doc(key string) *document {
 func (w *world) put(t *testing.T, process int, doc bson.D) {
 	t.Helper()
 	l := w.locker(t, process)
-	if _, err := l.coll.InsertOne(t.Context(), doc); err != nil {
+	if _, err := l.conn.current().coll.InsertOne(t.Context(), doc); err != nil {
 		t.Fatal(err)
 	}
 }

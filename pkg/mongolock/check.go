@@ -37,7 +37,17 @@ const storeID = reservedPrefix + ".store"
 
 // Store identifies the store; it writes the fingerprint on first use.
 func (l *Locker) Store(ctx context.Context) (Store, error) {
-	h, err := l.hello(ctx)
+	k, done := l.conn.use()
+	defer done()
+	s, err := l.identify(ctx, k, true)
+	if err == nil {
+		l.store.CompareAndSwap(nil, &s.Fingerprint)
+	}
+	return s, err
+}
+
+func (l *Locker) identify(ctx context.Context, k *connection, create bool) (Store, error) {
+	h, err := l.hello(ctx, k)
 	if err != nil {
 		return Store{}, err
 	}
@@ -51,14 +61,14 @@ func (l *Locker) Store(ctx context.Context) (Store, error) {
 	var build struct {
 		Version string `bson:"version"`
 	}
-	err = l.call(ctx, func(ctx context.Context) error {
-		return l.coll.Database().RunCommand(ctx, bson.D{{Key: "buildInfo", Value: 1}}).Decode(&build)
+	err = l.callOn(ctx, k, func(ctx context.Context, k *connection) error {
+		return k.coll.Database().RunCommand(ctx, bson.D{{Key: "buildInfo", Value: 1}}).Decode(&build)
 	})
 	if err != nil {
 		return s, fmt.Errorf("asking the server for its version: %w", err)
 	}
 	s.Version = build.Version
-	id, err := l.fingerprint(ctx)
+	id, err := l.fingerprint(ctx, k, create)
 	if err != nil {
 		return s, err
 	}
@@ -69,18 +79,19 @@ func (l *Locker) Store(ctx context.Context) (Store, error) {
 	return s, nil
 }
 
-func (l *Locker) fingerprint(ctx context.Context) (string, error) {
+func (l *Locker) fingerprint(ctx context.Context, k *connection, create bool) (string, error) {
 	var doc struct {
 		Store string `bson:"store"`
 	}
-	byID := bson.D{{Key: "_id", Value: storeID}}
-	find := func(ctx context.Context) error { return l.coll.FindOne(ctx, byID).Decode(&doc) }
-	err := l.call(ctx, find)
-	for tries := 0; errors.Is(err, mongo.ErrNoDocuments) && tries < raceTries; tries++ {
+	find := func(ctx context.Context, k *connection) error {
+		return k.coll.FindOne(ctx, byID(storeID)).Decode(&doc)
+	}
+	err := l.callOn(ctx, k, find)
+	for tries := 0; create && errors.Is(err, mongo.ErrNoDocuments) && tries < raceTries; tries++ {
 		// Locked without an end, so that a Python worker that were to use this key could not take it.
-		_, err = l.insertStore(ctx, rand.Text()[:16])
+		err = l.insertStore(ctx, k, rand.Text()[:16])
 		if err == nil || mongo.IsDuplicateKeyError(err) {
-			err = l.call(ctx, find)
+			err = l.callOn(ctx, k, find)
 		}
 	}
 	if err != nil {
@@ -89,20 +100,22 @@ func (l *Locker) fingerprint(ctx context.Context) (string, error) {
 	return doc.Store, nil
 }
 
-func (l *Locker) insertStore(ctx context.Context, id string) (r *mongo.InsertOneResult, err error) {
-	err = l.call(ctx, func(ctx context.Context) (err error) {
-		r, err = l.coll.InsertOne(ctx, bson.D{
-			{Key: "_id", Value: storeID},
-			{Key: "locked", Value: true},
-			{Key: "owner", Value: "mongogate"},
-			{Key: "created", Value: nil},
-			{Key: "expire", Value: nil},
-			{Key: "state", Value: "store"},
-			{Key: "store", Value: id},
-		})
+func (l *Locker) insertStore(ctx context.Context, k *connection, id string) error {
+	return l.callOn(ctx, k, func(ctx context.Context, k *connection) error {
+		_, err := k.coll.InsertOne(ctx, append(byID(storeID), storeFields(id)...))
 		return err
 	})
-	return r, err
+}
+
+func storeFields(id string) bson.D {
+	return bson.D{
+		{Key: "locked", Value: true},
+		{Key: "owner", Value: "mongogate"},
+		{Key: "created", Value: nil},
+		{Key: "expire", Value: nil},
+		{Key: "state", Value: "store"},
+		{Key: "store", Value: id},
+	}
 }
 
 const purgeIndex = "mongogate_purgeAt"
@@ -112,7 +125,9 @@ const purgeIndex = "mongogate_purgeAt"
 func (l *Locker) CreateIndex(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 10*l.opts.Timing.Operation) // building an index may take longer than a call
 	defer cancel()
-	_, err := l.coll.Indexes().CreateOne(ctx, mongo.IndexModel{
+	k, done := l.conn.use()
+	defer done()
+	_, err := k.coll.Indexes().CreateOne(ctx, mongo.IndexModel{
 		Keys:    bson.D{{Key: "purgeAt", Value: 1}},
 		Options: options.Index().SetExpireAfterSeconds(0).SetName(purgeIndex),
 	})
@@ -152,9 +167,10 @@ func (l *Locker) checkShards(ctx context.Context, add func(bool, string, string,
 	var c struct {
 		Key bson.D `bson:"key"`
 	}
-	name := l.coll.Database().Name() + "." + l.coll.Name()
-	err := l.call(ctx, func(ctx context.Context) error {
-		return l.coll.Database().Client().Database("config").Collection("collections").FindOne(ctx, bson.D{{Key: "_id", Value: name}}).Decode(&c)
+	var name string
+	err := l.call(ctx, func(ctx context.Context, k *connection) error {
+		name = k.coll.Database().Name() + "." + k.coll.Name()
+		return k.coll.Database().Client().Database("config").Collection("collections").FindOne(ctx, bson.D{{Key: "_id", Value: name}}).Decode(&c)
 	})
 	switch {
 	case errors.Is(err, mongo.ErrNoDocuments), err == nil && len(c.Key) == 0:
@@ -168,8 +184,8 @@ func (l *Locker) checkShards(ctx context.Context, add func(bool, string, string,
 
 func (l *Locker) checkIndexes(ctx context.Context, add func(bool, string, string, ...any)) error {
 	var found []bson.M
-	err := l.call(ctx, func(ctx context.Context) error {
-		cur, err := l.coll.Indexes().List(ctx)
+	err := l.call(ctx, func(ctx context.Context, k *connection) error {
+		cur, err := k.coll.Indexes().List(ctx)
 		if err != nil {
 			return err
 		}

@@ -7,10 +7,6 @@ import (
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/mongo"
-	"go.mongodb.org/mongo-driver/v2/mongo/options"
-	"go.mongodb.org/mongo-driver/v2/mongo/readconcern"
-	"go.mongodb.org/mongo-driver/v2/mongo/readpref"
-	"go.mongodb.org/mongo-driver/v2/mongo/writeconcern"
 )
 
 // The names that the Python library uses when nothing else is said.
@@ -34,9 +30,7 @@ func Connect(uri string, opts Options) (*Locker, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := newLocker(client.Database(o.Database).Collection(o.Collection), o)
-	l.client = client
-	return l, nil
+	return newLocker(client.Database(o.Database).Collection(o.Collection), client, o), nil
 }
 
 func newClient(uri string, o Options) (*mongo.Client, error) {
@@ -65,24 +59,21 @@ func newClient(uri string, o Options) (*mongo.Client, error) {
 	return client, nil
 }
 
-// decisive is the handle that decides: writes acknowledged by a majority that
-// has them in its journal, reads of the primary that a majority has.
-func decisive(c *mongo.Collection) *mongo.Collection {
-	journal := true
-	wc := writeconcern.Majority()
-	wc.Journal = &journal
-	return c.Clone(options.Collection().
-		SetWriteConcern(wc).
-		SetReadConcern(readconcern.Majority()).
-		SetReadPreference(readpref.Primary()))
-}
-
 // Close ends what the Locker started and, where it has a client of its own,
 // the client; a second call does nothing. Leases that are held are neither renewed nor released by it: finish them first.
 func (l *Locker) Close(ctx context.Context) error {
 	l.hint.close()
+	l.changing.Lock() // a Reconnect that is under way ends, for the Locker's life is over
+	k := l.conn.current()
+	l.changing.Unlock()
+	k.replace()
 	l.wait.Wait()
-	if l.client == nil {
+	return k.close(ctx)
+}
+
+// close ends the client, if it is ours.
+func (k *connection) close(ctx context.Context) error {
+	if k.client == nil {
 		return nil
 	}
 	// Without a deadline of its own: the driver (2.9.3) waits for connections that
@@ -90,7 +81,7 @@ func (l *Locker) Close(ctx context.Context) error {
 	end, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
 	defer context.AfterFunc(ctx, cancel)()
-	if err := l.client.Disconnect(end); err != nil && !errors.Is(err, mongo.ErrClientDisconnected) {
+	if err := k.client.Disconnect(end); err != nil && !errors.Is(err, mongo.ErrClientDisconnected) {
 		return fmt.Errorf("closing the MongoDB client: %w", err)
 	}
 	return nil

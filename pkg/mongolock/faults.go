@@ -39,6 +39,20 @@ var refusals = map[int32]string{ //nolint:gochecknoglobals // a constant table
 	10334: "BSONObjectTooLarge",
 }
 
+// Denied says that the server does not let in who asks, or not do what it asks
+// for: a sign-in that failed, a missing right. New credentials or a grant may mend it.
+func Denied(err error) bool {
+	var ce mongo.CommandError
+	if !errors.As(err, &ce) {
+		return false
+	}
+	switch ce.Code {
+	case 13, 18, 391, 8000: // Unauthorized, AuthenticationFailed, ReauthenticationRequired, AtlasError
+		return true
+	}
+	return false
+}
+
 // refused tells errors that no repetition mends.
 func refused(err error) bool {
 	if repeatable(err) {

@@ -51,8 +51,8 @@ func (s *Lease) IsHeld(ctx context.Context) error {
 	filter := bson.D{{Key: "_id", Value: s.key}, {Key: "nonce", Value: s.nonce}, {Key: "state", Value: stateHeld}}
 	var matched int64
 	// In a transaction the driver leaves the collection's write concern to the transaction.
-	err := s.locker.call(ctx, func(ctx context.Context) error {
-		r, err := s.locker.coll.UpdateOne(ctx, filter, bson.D{{Key: "$inc", Value: bson.D{{Key: "checked", Value: int64(1)}}}})
+	err := s.locker.call(ctx, func(ctx context.Context, k *connection) error {
+		r, err := k.coll.UpdateOne(ctx, filter, bson.D{{Key: "$inc", Value: bson.D{{Key: "checked", Value: int64(1)}}}})
 		if r != nil {
 			matched = r.MatchedCount
 		}

@@ -39,12 +39,33 @@ func (h *hints) subscribe(key string) (<-chan struct{}, func()) {
 		h.waiters[key] = map[chan struct{}]struct{}{}
 	}
 	h.waiters[key][wake] = struct{}{}
-	if h.stop == nil && h.locker.life.Err() == nil {
-		ctx, cancel := context.WithCancel(h.locker.life)
-		h.stop = cancel
-		h.locker.wait.Go(func() { h.follow(ctx) })
-	}
+	h.begin()
 	return wake, func() { h.unsubscribe(key, wake) }
+}
+
+// begin follows a stream, unless one is followed already.
+func (h *hints) begin() {
+	if h.stop != nil || h.locker.life.Err() != nil {
+		return
+	}
+	ctx, cancel := context.WithCancel(h.locker.life)
+	h.stop = cancel
+	h.locker.wait.Go(func() { h.follow(ctx) })
+}
+
+// again tries once more what the connection before this one had no right to.
+func (h *hints) again() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if !h.none || !h.locker.opts.ChangeStream {
+		return
+	}
+	h.none = false
+	if h.stop != nil { // of a stream that was given up while somebody waits
+		h.stop()
+		h.stop = nil
+		h.begin()
+	}
 }
 
 func (h *hints) unsubscribe(key string, wake chan struct{}) {
@@ -108,8 +129,14 @@ func (h *hints) follow(ctx context.Context) {
 }
 
 func (h *hints) read(ctx context.Context) (opened bool, err error) {
+	k, done := h.locker.conn.use()
+	defer done()
+	// The stream of a connection that is replaced ends, so that the client can be ended.
+	ctx, end := context.WithCancel(ctx)
+	defer end()
+	defer context.AfterFunc(k.replaced, end)()
 	open, cancel := context.WithTimeout(ctx, h.locker.opts.Timing.Operation)
-	stream, err := h.locker.coll.Watch(open, freed(), options.ChangeStream().SetMaxAwaitTime(h.locker.opts.Poll))
+	stream, err := k.coll.Watch(open, freed(), options.ChangeStream().SetMaxAwaitTime(h.locker.opts.Poll))
 	cancel()
 	if err != nil {
 		return false, err

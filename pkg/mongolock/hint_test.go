@@ -146,13 +146,13 @@ func TestP10_HintOutlivesABusyCollection(t *testing.T) {
 		// Each write passes the stream's filter.
 		for i := 0; busy.Err() == nil; i++ {
 			filter := bson.D{{Key: "_id", Value: "busy"}}
-			_, err := a.coll.ReplaceOne(busy, filter, bson.D{{Key: "locked", Value: false}, {Key: "n", Value: i}})
+			_, err := a.conn.current().coll.ReplaceOne(busy, filter, bson.D{{Key: "locked", Value: false}, {Key: "n", Value: i}})
 			if err != nil && busy.Err() == nil {
 				t.Error(err)
 				return
 			}
 			if i == 0 {
-				_, err := a.coll.InsertOne(busy, append(filter, bson.E{Key: "locked", Value: false}))
+				_, err := a.conn.current().coll.InsertOne(busy, append(filter, bson.E{Key: "locked", Value: false}))
 				if err != nil {
 					t.Error(err)
 					return

@@ -20,7 +20,12 @@ func (l *Locker) Info(ctx context.Context, key string) (Info, error) {
 	if err := CheckKey(key); err != nil {
 		return Info{}, err
 	}
-	d, err := l.read(ctx, l.display, key, options.FindOne())
+	var raw bson.Raw
+	err := l.call(ctx, func(ctx context.Context, k *connection) (err error) {
+		raw, err = k.display.FindOne(ctx, byID(key)).Raw()
+		return err
+	})
+	d, err := answer(raw, err)
 	if err != nil {
 		return Info{}, fmt.Errorf("reading lock %q: %w", key, err)
 	}
@@ -58,7 +63,9 @@ func (l *Locker) each(ctx context.Context, prefix string, limit int64, f func(*d
 	ctx, cancel := context.WithTimeout(ctx, 4*l.opts.Timing.Operation) // many documents, so more than one call's time
 	defer cancel()
 	o := options.Find().SetSort(bson.D{{Key: "_id", Value: 1}}).SetProjection(hideHistory).SetLimit(limit)
-	cur, err := l.display.Find(ctx, keysFrom(prefix), o)
+	k, done := l.conn.use()
+	defer done()
+	cur, err := k.display.Find(ctx, keysFrom(prefix), o)
 	if err != nil {
 		return fmt.Errorf("listing locks: %w", err)
 	}
@@ -176,8 +183,8 @@ func (l *Locker) MarkAbandoned(ctx context.Context, prefix string, idle time.Dur
 		op("$lt", op("$add", op("$toLong", "$touched"), idle.Milliseconds()), op("$toLong", "$$NOW")))
 	mark := bson.A{op("$set", bson.D{{Key: "purgeAt", Value: op("$cond", abandoned, op("$add", "$$NOW", idle.Milliseconds()), "$$REMOVE")}})}
 	var marked int64
-	err := l.call(ctx, func(ctx context.Context) error {
-		r, err := l.coll.UpdateMany(ctx, filter, mark)
+	err := l.call(ctx, func(ctx context.Context, k *connection) error {
+		r, err := k.coll.UpdateMany(ctx, filter, mark)
 		if r != nil {
 			marked = r.ModifiedCount
 		}
@@ -191,7 +198,9 @@ func (l *Locker) MarkAbandoned(ctx context.Context, prefix string, idle time.Dur
 
 // ServerTime is the clock of the server that answered, for people ("12 s left"); nothing is decided by it.
 func (l *Locker) ServerTime(ctx context.Context) (time.Time, error) {
-	h, err := l.hello(ctx)
+	k, done := l.conn.use()
+	defer done()
+	h, err := l.hello(ctx, k)
 	if err != nil {
 		return time.Time{}, err
 	}
@@ -202,8 +211,8 @@ func (l *Locker) ServerTime(ctx context.Context) (time.Time, error) {
 	var now struct {
 		Now time.Time `bson:"now"`
 	}
-	err = l.call(ctx, func(ctx context.Context) error {
-		cur, err := l.coll.Database().Aggregate(ctx, bson.A{
+	err = l.call(ctx, func(ctx context.Context, k *connection) error {
+		cur, err := k.coll.Database().Aggregate(ctx, bson.A{
 			op("$documents", bson.A{bson.D{}}), op("$project", bson.D{{Key: "now", Value: "$$NOW"}}),
 		})
 		if err != nil {
@@ -227,11 +236,11 @@ type hello struct {
 	MaxWire   int       `bson:"maxWireVersion"`
 }
 
-func (l *Locker) hello(ctx context.Context) (hello, error) {
+func (l *Locker) hello(ctx context.Context, k *connection) (hello, error) {
 	var h hello
 	ask := func(name string) error {
-		return l.call(ctx, func(ctx context.Context) error {
-			return l.coll.Database().Client().Database("admin").RunCommand(ctx, bson.D{{Key: name, Value: 1}}).Decode(&h)
+		return l.callOn(ctx, k, func(ctx context.Context, k *connection) error {
+			return k.coll.Database().Client().Database("admin").RunCommand(ctx, bson.D{{Key: name, Value: 1}}).Decode(&h)
 		})
 	}
 	err := ask("hello")

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
-	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"github.com/mongogate/mongogate/pkg/gate"
 )
@@ -260,7 +259,7 @@ func (s *Lease) confirm(ctx context.Context, until time.Duration) error {
 
 // successor tells the observer who has the key after a definite loss.
 func (s *Lease) successor(ctx context.Context) {
-	d, err := s.locker.read(context.WithoutCancel(ctx), s.locker.coll, s.key, options.FindOne().SetProjection(hideHistory))
+	d, err := s.locker.read(context.WithoutCancel(ctx), s.key)
 	if err != nil {
 		return // for people only, and the loss has been told
 	}

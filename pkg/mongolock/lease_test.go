@@ -311,7 +311,7 @@ func TestP7_TokenOutlivesADeletionAndAClockThatStepsBack(t *testing.T) {
 		lease, err := l.Try(t.Context(), "key")
 		w.must(t, lease, err)
 		w.release(t, lease)
-		if _, err := l.coll.DeleteOne(t.Context(), bsonKey("key")); err != nil {
+		if _, err := l.conn.current().coll.DeleteOne(t.Context(), bsonKey("key")); err != nil {
 			t.Fatal(err)
 		}
 		w.cluster.SetNow(func() time.Time { return time.Now().Add(-time.Hour) })

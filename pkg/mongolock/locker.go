@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 	"unicode"
 	"unicode/utf8"
@@ -19,10 +20,13 @@ import (
 // Locker obtains leases on the keys of one collection. It may be used by many goroutines.
 type Locker struct {
 	opts Options
-	// coll decides; display serves reads for people, with the read preference that the client was given.
-	coll, display *mongo.Collection
-	// client is the Locker's own, or nil.
-	client *mongo.Client
+	conn connections
+	// changing is held by who replaces the connection.
+	changing sync.Mutex
+	// store is the fingerprint, once it is known.
+	store atomic.Pointer[string]
+	// leased is true once a lease was had.
+	leased atomic.Bool
 
 	watch watches
 	hint  *hints
@@ -40,12 +44,13 @@ func New(c *mongo.Collection, opts Options) (*Locker, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newLocker(c, o), nil
+	return newLocker(c, nil, o), nil
 }
 
-func newLocker(c *mongo.Collection, o Options) *Locker {
+func newLocker(c *mongo.Collection, own *mongo.Client, o Options) *Locker {
 	life, stop := context.WithCancelCause(context.Background())
-	l := &Locker{opts: o, coll: decisive(c), display: c, life: life, stop: stop}
+	l := &Locker{opts: o, life: life, stop: stop}
+	l.conn.now = newConnection(c, own)
 	l.watch.clock = o.Clock
 	l.hint = newHints(l)
 	return l
@@ -90,33 +95,28 @@ func distinct(key, job string) error {
 // hideHistory leaves out of an answer what no decision needs.
 var hideHistory = bson.D{{Key: "history", Value: 0}} //nolint:gochecknoglobals // a constant
 
-// call runs one call to the store under its own deadline.
-func (l *Locker) call(ctx context.Context, f func(context.Context) error) error {
-	ctx, cancel := context.WithTimeout(ctx, l.opts.Timing.Operation)
-	defer cancel()
-	return f(ctx)
-}
-
 // modify is one findAndModify that returns the document as it then is, or nil where none matched.
 func (l *Locker) modify(ctx context.Context, filter bson.D, pipeline bson.A, upsert bool) (*document, error) {
 	o := options.FindOneAndUpdate().SetReturnDocument(options.After).SetUpsert(upsert).SetProjection(hideHistory)
 	var raw bson.Raw
-	err := l.call(ctx, func(ctx context.Context) (err error) {
-		raw, err = l.coll.FindOneAndUpdate(ctx, filter, pipeline, o).Raw()
+	err := l.call(ctx, func(ctx context.Context, k *connection) (err error) {
+		raw, err = k.coll.FindOneAndUpdate(ctx, filter, pipeline, o).Raw()
 		return err
 	})
 	return answer(raw, err)
 }
 
 // read is one read of what a majority has, or nil where there is no document.
-func (l *Locker) read(ctx context.Context, c *mongo.Collection, key string, o *options.FindOneOptionsBuilder) (*document, error) {
+func (l *Locker) read(ctx context.Context, key string) (*document, error) {
 	var raw bson.Raw
-	err := l.call(ctx, func(ctx context.Context) (err error) {
-		raw, err = c.FindOne(ctx, bson.D{{Key: "_id", Value: key}}, o).Raw()
+	err := l.call(ctx, func(ctx context.Context, k *connection) (err error) {
+		raw, err = k.coll.FindOne(ctx, byID(key), options.FindOne().SetProjection(hideHistory)).Raw()
 		return err
 	})
 	return answer(raw, err)
 }
+
+func byID(key string) bson.D { return bson.D{{Key: "_id", Value: key}} }
 
 func answer(raw bson.Raw, err error) (*document, error) {
 	if errors.Is(err, mongo.ErrNoDocuments) {

@@ -18,7 +18,7 @@ import (
 // failCommand makes the server fail some of the named commands of our own clients.
 func failCommand(t *testing.T, l *Locker, mode any, data bson.D) {
 	t.Helper()
-	admin := l.coll.Database().Client().Database("admin")
+	admin := l.conn.current().coll.Database().Client().Database("admin")
 	set := func(mode any, data bson.D) error {
 		return admin.RunCommand(context.Background(), bson.D{{Key: "configureFailPoint", Value: "failCommand"}, {Key: "mode", Value: mode}, {Key: "data", Value: data}}).Err()
 	}
@@ -55,7 +55,7 @@ func TestP4_WriteConcernErrorOfARealServer(t *testing.T) {
 // TestP3_WriteConcernErrorDoesNotFeedTheWatch: the holder that it shows may never have been.
 func TestP3_WriteConcernErrorDoesNotFeedTheWatch(t *testing.T) {
 	w := newWire(t, sharedServer(t, devdb.FailPoints))
-	if _, err := w.direct.coll.InsertOne(t.Context(), oursWith(bson.M{"_id": "key"})); err != nil {
+	if _, err := w.direct.conn.current().coll.InsertOne(t.Context(), oursWith(bson.M{"_id": "key"})); err != nil {
 		t.Fatal(err)
 	}
 	b := w.through(t, func(o *Options) { o.Owner = "b" })
@@ -119,7 +119,7 @@ func TestP5_StepDownWithinTheLease(t *testing.T) {
 	got(t, lease, err)
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
-	err = w.direct.coll.Database().Client().Database("admin").RunCommand(ctx, bson.D{{Key: "replSetStepDown", Value: int32(3)}, {Key: "force", Value: true}}).Err()
+	err = w.direct.conn.current().coll.Database().Client().Database("admin").RunCommand(ctx, bson.D{{Key: "replSetStepDown", Value: int32(3)}, {Key: "force", Value: true}}).Err()
 	if err != nil {
 		t.Logf("stepping down: %v", err) // some servers close the connection instead of answering
 	}

@@ -78,7 +78,7 @@ func TestBadOptionsAreReportedAtOnce(t *testing.T) {
 	if !errors.Is(err, ErrConfig) || !strings.Contains(err.Error(), "empty") || !strings.Contains(err.Error(), "heartbeat 333.333µs") {
 		t.Errorf("%v, want the key and the ttl", err)
 	}
-	if _, err := New(l.coll, Options{Keep: -1}); !errors.Is(err, ErrConfig) {
+	if _, err := New(l.conn.current().coll, Options{Keep: -1}); !errors.Is(err, ErrConfig) {
 		t.Errorf("New: %v", err)
 	}
 }

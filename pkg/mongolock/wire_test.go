@@ -130,7 +130,7 @@ func (w *wire) seen(kind EventKind, call string) int {
 
 func (w *wire) raw(t *testing.T, key string) bson.Raw {
 	t.Helper()
-	raw, err := w.direct.coll.FindOne(t.Context(), bsonKey(key)).Raw()
+	raw, err := w.direct.conn.current().coll.FindOne(t.Context(), bsonKey(key)).Raw()
 	if err != nil {
 		t.Fatal(err)
 	}

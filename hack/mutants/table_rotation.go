@@ -1,0 +1,32 @@
+package main
+
+// rotationMutants are of new credentials under leases that live.
+func rotationMutants() []mutant {
+	return []mutant{
+		{
+			name: "rotate-into-another-store", protects: "P1: new credentials lead to the same store",
+			edits: []edit{{reconnectGo, `known != "" && known != s.Fingerprint`, `known == "?"`}},
+			tests: []string{unit("TestP1_ReconnectToAnotherStore")},
+		},
+		{
+			name: "rotate-without-rights", protects: "rotation: credentials that may not renew do not replace those that may",
+			edits: []edit{{reconnectGo, "l.mayAcquire(ctx, next,", "l.mayAcquire(ctx, l.conn.current(),"}},
+			tests: []string{unit("TestReconnectAsAnotherUser")},
+		},
+		{
+			name: "rotate-under-calls", protects: "rotation: the old client is ended after its last call",
+			edits: []edit{{reconnectGo, "\t\told.calls.Wait()\n", ""}},
+			tests: []string{unit("TestReconnectLetsCallsEnd"), unit("TestReconnectUnderLoad")},
+		},
+		{
+			name: "rotate-keeps-the-stream", protects: "rotation: a change stream does not keep the old client",
+			edits: []edit{{hintGo, "defer context.AfterFunc(k.replaced, end)()", "_ = end"}},
+			tests: []string{unit("TestReconnectUnderLoad")},
+		},
+		{
+			name: "rotate-from-what-nobody-knows", protects: "P1: with a lease, a store that was never identified is not left for another",
+			edits: []edit{{reconnectGo, "if err != nil && l.leased.Load() {", "if false {"}},
+			tests: []string{unit("TestReconnectWithoutAFingerprint")},
+		},
+	}
+}

@@ -1,0 +1,86 @@
+package mongolock
+
+import (
+	"context"
+	"sync"
+
+	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+	"go.mongodb.org/mongo-driver/v2/mongo/readconcern"
+	"go.mongodb.org/mongo-driver/v2/mongo/readpref"
+	"go.mongodb.org/mongo-driver/v2/mongo/writeconcern"
+)
+
+// connection is one client and the handles made of it. A Locker has one at a
+// time; a call that has begun on one ends on it.
+type connection struct {
+	// coll decides; display serves reads for people, with the read preference that the client was given.
+	coll, display *mongo.Collection
+	// client is the Locker's own, or nil.
+	client *mongo.Client
+	// calls are those under way.
+	calls sync.WaitGroup
+	// replaced ends when another connection takes this one's place.
+	replaced context.Context //nolint:containedctx // the connection's own life
+	replace  context.CancelFunc
+}
+
+func newConnection(c *mongo.Collection, own *mongo.Client) *connection {
+	k := &connection{coll: decisive(c), display: c, client: own}
+	k.replaced, k.replace = context.WithCancel(context.Background())
+	return k
+}
+
+// decisive is the handle that decides: writes acknowledged by a majority that
+// has them in its journal, reads of the primary that a majority has.
+func decisive(c *mongo.Collection) *mongo.Collection {
+	journal := true
+	wc := writeconcern.Majority()
+	wc.Journal = &journal
+	return c.Clone(options.Collection().
+		SetWriteConcern(wc).
+		SetReadConcern(readconcern.Majority()).
+		SetReadPreference(readpref.Primary()))
+}
+
+// connections is the one in use.
+type connections struct {
+	mu  sync.RWMutex
+	now *connection
+}
+
+// use gives the connection in use to one call, which ends it with done.
+func (c *connections) use() (k *connection, done func()) {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	c.now.calls.Add(1)
+	return c.now, c.now.calls.Done
+}
+
+func (c *connections) current() *connection {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	return c.now
+}
+
+// swap puts another one in its place. No call begins on the old one any more.
+func (c *connections) swap(next *connection) (old *connection) {
+	c.mu.Lock()
+	old, c.now = c.now, next
+	c.mu.Unlock()
+	old.replace()
+	return old
+}
+
+// call runs one call to the store, on the connection in use and under its own deadline.
+func (l *Locker) call(ctx context.Context, f func(context.Context, *connection) error) error {
+	k, done := l.conn.use()
+	defer done()
+	return l.callOn(ctx, k, f)
+}
+
+func (l *Locker) callOn(ctx context.Context, k *connection, f func(context.Context, *connection) error) error {
+	ctx, cancel := context.WithTimeout(ctx, l.opts.Timing.Operation)
+	defer cancel()
+	return f(ctx, k)
+}
