@@ -1,0 +1,293 @@
+{{/* Fails with everything that makes a request unsafe, or says nothing. */}}
+{{- define "mongogate.check" -}}
+{{- $all := include "mongogate.problems" . | fromYamlArray -}}
+{{- if $all -}}
+{{- $lines := list (printf "%s %s is not rendered:" .kind .name) -}}
+{{- range $all }}{{ $lines = append $lines (printf "  - %s" .) }}{{ end -}}
+{{- fail (printf "\n\n%s\n" (join "\n" $lines)) -}}
+{{- end -}}
+{{- end -}}
+
+{{/* The list of problems, each with its reason and what to set instead. */}}
+{{- define "mongogate.problems" -}}
+{{- if not (hasKey (.values | default dict) "protection") -}}
+{{- fail "mongogate: the values of the gate are missing: give the dependency mongogate-lib an alias in Chart.yaml, and pass .Values.<alias> as values" -}}
+{{- end -}}
+{{- if not (has .kind (list "Deployment" "StatefulSet" "Job" "CronJob")) -}}
+{{- fail (printf "mongogate: kind %s: give Deployment, StatefulSet, Job or CronJob" .kind) -}}
+{{- end -}}
+{{- $all := .problems | default list -}}
+{{- range list "mode" "containers" "rollout" "jobs" "timing" "database" -}}
+{{- $all = concat $all (include (printf "mongogate.problems.%s" .) $ | fromYamlArray) -}}
+{{- end -}}
+{{- $all | toYaml -}}
+{{- end -}}
+
+{{/* Which protection, and what it needs to be one. */}}
+{{- define "mongogate.problems.mode" -}}
+{{- $v := .values -}}
+{{- $f := include "mongogate.facts" . | fromYaml -}}
+{{- $p := list -}}
+{{- if eq $v.protection "init" -}}
+{{- $p = append $p "protection: init alone protects nothing after ttl + grace, for nobody renews the lease: set protection to follow, restart, kill or sentinel, and init.enabled: true, so that a sidecar adopts the lease" -}}
+{{- end -}}
+{{- if and $v.init.enabled (eq $v.protection "run") -}}
+{{- $p = append $p "init.enabled with protection: run: the wrapper takes a lock of its own when the workload starts: leave init out, or set protection to follow, restart, kill or sentinel" -}}
+{{- end -}}
+{{- if and $v.also (not $f.sidecar) -}}
+{{- $p = append $p (printf "also: %s with protection: %s: there is no sidecar to do it: leave also empty, or set protection to follow, restart, kill or sentinel" (join ", " $v.also) $v.protection) -}}
+{{- end -}}
+{{- if and $f.kill (not $v.acceptGap) (ne $v.protection "follow") (not $f.restart) (ne (toString .pod.restartPolicy) "Never") -}}
+{{- $p = append $p "protection: kill: the kubelet restarts killed containers without asking the gate, and they run without the lock until the next scan: set also: [restart], protection: follow, restartPolicy: Never (Jobs), or acceptGap: true" -}}
+{{- end -}}
+{{- if $f.restart -}}
+{{- $kube := .root.Capabilities.KubeVersion -}}
+{{- if semverCompare "<1.36.0-0" $kube.Version -}}
+{{- $p = append $p (printf "restart needs Kubernetes 1.36 (RestartAllContainers), this is %s, which would drop the rule: set protection to run or follow" $kube.Version) -}}
+{{- end -}}
+{{- end -}}
+{{- if and (eq $v.readiness "candidate") (ne $v.protection "run") -}}
+{{- $p = append $p (printf "readiness: candidate with protection: %s: what waits behind a startup barrier has not started and cannot be ready: set readiness: holder, or protection: run" $v.protection) -}}
+{{- end -}}
+{{- if eq $v.readiness "candidate" -}}
+{{- if not (hasKey . "services") -}}
+{{- $p = append $p "readiness: candidate: a Service would send requests to pods that do not run the workload: pass the selectors of all Services in front of it as services (an empty list if there are none)" -}}
+{{- end -}}
+{{- range .services -}}
+{{- if not (and $v.kube.label (eq (toString (get . $v.kube.label)) "true")) -}}
+{{- $p = append $p (printf "readiness: candidate behind a Service that does not select the holder: requests would go to pods that do not run the workload: set kube.label (such as mongogate.dev/holder) and let the Service select %s: \"true\", or set readiness: holder" ($v.kube.label | default "it")) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- if and $v.kube.evidence (not $f.sidecar) -}}
+{{- $p = append $p (printf "kube.evidence with protection: %s: the wrapper sees for itself that its tree of processes is empty: set kube.evidence: false" $v.protection) -}}
+{{- end -}}
+{{- if and (not $f.isJob) (eq $v.onLoss "exit") $f.kill (not $f.restart) -}}
+{{- $p = append $p "onLoss: exit with kill: nobody would scan while the gate is away: leave onLoss empty" -}}
+{{- end -}}
+{{- if ne $v.protection "run" -}}
+{{- range $name := list "ifHeld" "onFailure" "timeout" "failIfHeld" "noOverlap" -}}
+{{- if get $v $name -}}
+{{- $p = append $p (printf "%s with protection: %s: only run knows how a run ends: %s" $name $v.protection (ternary "use init.timeout, a sidecar must not end while the pod starts" (printf "set protection: run, or leave %s out" $name) (eq $name "timeout"))) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- if and $f.shared .pod.hostPID -}}
+{{- $p = append $p "hostPID: the gate would take every process of the node for the workload: set hostPID: false" -}}
+{{- end -}}
+{{- if and (eq .kind "StatefulSet") $v.key (gt (.workload.replicas | default 1 | int) 1) (not (contains "{{.Index}}" (nospace $v.key))) -}}
+{{- $p = append $p (printf "key: %s is one key for all %d pods of a StatefulSet: all but one would wait for ever, and so would every rollout: name {{.Index}} in the key, leave it empty, or set replicas: 1" $v.key (.workload.replicas | int)) -}}
+{{- end -}}
+{{- $p | toYaml -}}
+{{- end -}}
+
+{{/* What the wrapper and the fences ask of the containers. */}}
+{{- define "mongogate.problems.containers" -}}
+{{- $v := .values -}}
+{{- $f := include "mongogate.facts" . | fromYaml -}}
+{{- $p := list -}}
+{{- $c := $f.mine -}}
+{{- if not $c -}}
+{{- $p = append $p (printf "container: there is no container %s in the pod" ($f.main | default "at all")) -}}
+{{- end -}}
+{{- $names := list -}}
+{{- range .pod.containers }}{{ $names = append $names .name }}{{ end -}}
+{{- range $v.ungated -}}
+{{- if not (has . $names) }}{{ $p = append $p (printf "ungated: there is no container %s in the pod" .) }}{{ end -}}
+{{- end -}}
+{{- $inits := list -}}
+{{- range .pod.initContainers }}{{ $inits = append $inits .name }}{{ end -}}
+{{- range $v.after -}}
+{{- if not (has . $inits) }}{{ $p = append $p (printf "after: there is no init container %s in the pod" .) }}{{ end -}}
+{{- end -}}
+{{- $theirs := list -}}
+{{- range .pod.volumes }}{{ if hasPrefix "mongogate-" .name }}{{ $theirs = append $theirs .name }}{{ end }}{{ end -}}
+{{- range $name := list "bin" "state" "podinfo" "uri" "ca" -}}
+{{- $full := printf "mongogate-%s%s" $name $f.suffix -}}
+{{- if has $full $theirs }}{{ $p = append $p (printf "the pod has a volume %s already, which is the gate's name: give it another one, or set suffix" $full) }}{{ end -}}
+{{- end -}}
+{{- if $f.wrapper -}}
+{{- if and $c (not $c.command) -}}
+{{- $p = append $p (printf "container %s has no command: the wrapper starts it, and cannot read the image's ENTRYPOINT: set command to what the image runs" $f.main) -}}
+{{- end -}}
+{{- if (dig "lifecycle" "postStart" dict $c) -}}
+{{- $p = append $p (printf "container %s has lifecycle.postStart: it would run while the wrapper waits, before the workload: put it into the command" $f.main) -}}
+{{- end -}}
+{{- range .pod.containers -}}
+{{- if and (ne (toString .name) $f.main) (not (has .name $v.ungated)) -}}
+{{- $p = append $p (printf "container %s would run without the lock, for the wrapper runs %s alone: name it in ungated if it may, or set protection to restart, kill or sentinel" .name $f.main) -}}
+{{- end -}}
+{{- end -}}
+{{- range $kind := list "livenessProbe" "readinessProbe" "startupProbe" -}}
+{{- $probe := get $c $kind | default dict -}}
+{{- if or $probe.tcpSocket $probe.grpc -}}
+{{- $p = append $p (printf "container %s, %s: the gate asks by exec and HTTP only: set httpGet or exec" $f.main $kind) -}}
+{{- end -}}
+{{- with $probe.httpGet -}}
+{{- if or .httpHeaders .host (eq (upper (toString .scheme)) "HTTPS") -}}
+{{- $p = append $p (printf "container %s, %s: the gate asks http://localhost by plain GET, not with httpHeaders, host or HTTPS: set exec, or a plain httpGet" $f.main $kind) -}}
+{{- end -}}
+{{- if not (include "mongogate.port" (dict "port" .port "container" $c)) -}}
+{{- $p = append $p (printf "container %s, %s: it has no port %v: give its number, or name the port" $f.main $kind .port) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- if $f.sidecar -}}
+{{- range $v.ungated -}}
+{{- if not $f.wrapper -}}{{- if not $f.kill -}}
+{{- $p = append $p (printf "ungated: %s: behind a startup barrier every container waits for the lock: leave ungated empty, or set protection: run" .) -}}
+{{- end -}}{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- if or $f.kill (eq $v.protection "follow") -}}
+{{- $ours := dig "runAsUser" (dig "securityContext" "runAsUser" "" .pod) $v.securityContext | toString -}}
+{{- range .pod.containers -}}
+{{- $theirs := dig "securityContext" "runAsUser" (dig "securityContext" "runAsUser" "" $.pod) . | toString -}}
+{{- if and (ne $ours $theirs) (not (has .name $v.ungated)) -}}
+{{- $p = append $p (printf "container %s runs as user %s and the gate as %s: %s: set runAsUser in the pod's securityContext alone" .name ($theirs | default "of the image") ($ours | default "of its image") (ternary "the kernel lets a user signal its own processes only" "the follower cannot read the gate's files" $f.kill)) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- if $f.wrapper -}}
+{{- range $c.env }}{{ if hasPrefix "MONGOGATE_" .name }}
+{{- $p = append $p (printf "container %s has %s in env: the gate's settings are values of the gate: take it out and set the value" $f.main .name) -}}
+{{- end }}{{ end -}}
+{{- end -}}
+{{- if hasKey (dig "limits" dict ($v.resources | default dict)) "cpu" -}}
+{{- $p = append $p "resources.limits.cpu: throttling is a pause, and a pause loses the lease: take it out" -}}
+{{- end -}}
+{{- $p | toYaml -}}
+{{- end -}}
+
+{{/* A standby is not ready. Whatever waits for it to be ready waits for ever. */}}
+{{- define "mongogate.problems.rollout" -}}
+{{- $v := .values -}}
+{{- $f := include "mongogate.facts" . | fromYaml -}}
+{{- $p := list -}}
+{{- $w := .workload | default dict -}}
+{{- $replicas := dig "replicas" 1 $w | int -}}
+{{- $why := ternary "one that waits for the lock is not ready (readiness: holder)" "one that waits behind the startup barrier is never ready" (eq $v.protection "run") -}}
+{{- $or := ternary ", or readiness: candidate" ", or protection: run with readiness: candidate" (eq $v.protection "run") -}}
+{{- if and (not $f.isJob) (ne $v.readiness "candidate") -}}
+{{- if eq .kind "Deployment" -}}
+{{- $type := dig "strategy" "type" "RollingUpdate" $w -}}
+{{- $surge := dig "strategy" "rollingUpdate" "maxSurge" "25%" $w -}}
+{{- if and (eq $type "RollingUpdate") (not (has (toString $surge) (list "0" "0%"))) -}}
+{{- $p = append $p (printf "a rolling update starts the new pod beside the old one, and %s: the rollout would wait for ever: set strategy.type: Recreate, rollingUpdate.maxSurge: 0%s" $why $or) -}}
+{{- end -}}
+{{- if gt $replicas 1 -}}
+{{- $p = append $p (printf "replicas: %d: %s, and the Deployment would never be available: set replicas: 1 (the standbys are in the other clusters)%s" $replicas $why $or) -}}
+{{- end -}}
+{{- end -}}
+{{- if and (eq .kind "StatefulSet") (gt $replicas 1) (ne (toString $w.podManagementPolicy) "Parallel") -}}
+{{- $p = append $p (printf "podManagementPolicy: OrderedReady starts a pod when the one before it is ready, and %s: set podManagementPolicy: Parallel%s" $why $or) -}}
+{{- end -}}
+{{- range $kind := .beside -}}
+{{- if eq $kind "PodDisruptionBudget" -}}
+{{- $p = append $p (printf "a PodDisruptionBudget counts ready pods, and %s: a node could not be drained: leave it out%s" $why $or) -}}
+{{- else if eq $kind "HorizontalPodAutoscaler" -}}
+{{- $p = append $p (printf "a HorizontalPodAutoscaler adds pods, and %s: leave it out%s" $why $or) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- $p | toYaml -}}
+{{- end -}}
+
+{{/* Runs: each once, whichever cluster does it. */}}
+{{- define "mongogate.problems.jobs" -}}
+{{- $v := .values -}}
+{{- $f := include "mongogate.facts" . | fromYaml -}}
+{{- $p := list -}}
+{{- $w := .workload | default dict -}}
+{{- if eq .kind "CronJob" -}}
+{{- $schedule := toString $w.schedule -}}
+{{- if hasPrefix "@every" (trim $schedule) -}}
+{{- $p = append $p (printf "schedule: %s counts from when each cluster started, so no two clusters mean the same run: write the minute, such as \"*/10 * * * *\"" $schedule) -}}
+{{- end -}}
+{{- if contains "TZ=" $schedule -}}
+{{- $p = append $p (printf "schedule: %s: a zone in the schedule is refused by Kubernetes: set timeZone" $schedule) -}}
+{{- end -}}
+{{- if not $w.timeZone -}}
+{{- $p = append $p "timeZone is missing: each cluster would use its controller's zone, and the runs would not be the same: set timeZone, such as Etc/UTC" -}}
+{{- end -}}
+{{- if kindIs "invalid" $w.startingDeadlineSeconds -}}
+{{- $p = append $p "startingDeadlineSeconds is missing: a cluster that was down could start a run after its record has been removed: set it, such as 600" -}}
+{{- end -}}
+{{- if and $v.noOverlap (eq (toString $w.concurrencyPolicy) "Replace") -}}
+{{- $p = append $p "concurrencyPolicy: Replace with noOverlap: the new run would end the one that it waits for: set Forbid or Allow" -}}
+{{- end -}}
+{{- if and (ne $v.protection "run") (ne $v.bucket "none") -}}
+{{- $p = append $p (printf "protection: %s with kind CronJob: a run that another cluster has done can end as a success only where the command has not started: set protection: run, or bucket: none if runs are only not to overlap" $v.protection) -}}
+{{- end -}}
+{{- if and $v.retention (not (kindIs "invalid" $w.startingDeadlineSeconds)) -}}
+{{- $least := addf (mulf 1000.0 (float64 $w.startingDeadlineSeconds)) (include "mongogate.period" $schedule | float64) -}}
+{{- if lt (include "mongogate.ms" $v.retention | float64) $least -}}
+{{- $p = append $p (printf "retention: %s is below startingDeadlineSeconds + one period = %s: a latecomer would find no record and run again: set at least that, or leave it empty" $v.retention (include "mongogate.seconds" $least)) -}}
+{{- end -}}
+{{- end -}}
+{{- else -}}
+{{- range $name := list "bucket" "timezone" "manual" "retention" -}}
+{{- if get $v $name }}{{ $p = append $p (printf "%s with kind %s: only the Jobs of a CronJob have a scheduled minute: leave it empty, or set kind: CronJob" $name $.kind) }}{{ end -}}
+{{- end -}}
+{{- range $name := list "ifHeld" "onFailure" "failIfHeld" "noOverlap" -}}
+{{- if and (get $v $name) (eq $v.protection "run") }}{{ $p = append $p (printf "%s with kind %s: it is about buckets, which only CronJobs have: leave it out" $name $.kind) }}{{ end -}}
+{{- end -}}
+{{- end -}}
+{{- if and $f.isJob (eq $v.readiness "candidate") -}}
+{{- $p = append $p (printf "readiness: candidate with kind %s: nobody asks whether a run is ready: leave readiness out" .kind) -}}
+{{- end -}}
+{{- if $f.isJob -}}
+{{- $pods := max ($f.job.parallelism | default 1 | int) ($f.job.completions | default 1 | int) -}}
+{{- if gt $pods 1 -}}
+{{- if ne (toString $f.job.completionMode) "Indexed" -}}
+{{- $p = append $p (printf "%d pods of one Job under one key: they would run one after another, and the first would finish the bucket for all: set completionMode: Indexed, which puts the index into the key, or parallelism and completions: 1" $pods) -}}
+{{- else if and $v.key (not (contains "{{.Index}}" (nospace $v.key))) -}}
+{{- $p = append $p (printf "key: %s is one key for %d pods of a Job: name {{.Index}} in it, or leave it empty" $v.key $pods) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- $p | toYaml -}}
+{{- end -}}
+
+{{/* The sums of the lease. The binary does them again, and ends with 64 where they do not add up. */}}
+{{- define "mongogate.problems.timing" -}}
+{{- $v := .values -}}
+{{- $f := include "mongogate.facts" . | fromYaml -}}
+{{- $t := include "mongogate.timing" . | fromYaml -}}
+{{- $p := list -}}
+{{- $deadline := subf (float64 $t.ttl) (float64 $t.budget) (mulf 0.01 (float64 $t.ttl)) -}}
+{{- $need := addf (float64 $t.heartbeat) (mulf 2.0 (float64 $t.operation)) -}}
+{{- if gt $need (addf $deadline 0.5) -}}
+{{- $p = append $p (printf "heartbeat %s + 2 × operationTimeout %s = %s is more than ttl %s − killBudget %s − 1%% drift = %s: one lost renewal would lose the lock: raise ttl, or leave the others empty" (include "mongogate.seconds" $t.heartbeat) (include "mongogate.seconds" $t.operation) (include "mongogate.seconds" $need) (include "mongogate.seconds" $t.ttl) (include "mongogate.seconds" $t.budget) (include "mongogate.seconds" $deadline)) -}}
+{{- end -}}
+{{- if gt (float64 $t.after) (addf (mulf 0.75 (float64 $t.budget)) 0.5) -}}
+{{- $p = append $p (printf "killAfter %s is more than three quarters of the kill budget %s: no time would be left for SIGKILL: leave it empty" (include "mongogate.seconds" $t.after) (include "mongogate.seconds" $t.budget)) -}}
+{{- end -}}
+{{- if and (lt (float64 $t.ttl) 5000.0) (not $v.allowShortTtl) -}}
+{{- $p = append $p (printf "ttl %s is below 5s, which an election of the database outlasts: raise it (allowShortTtl is for tests)" $v.ttl) -}}
+{{- end -}}
+{{- if and $f.restart (lt (float64 $t.budget) 7000.0) -}}
+{{- $p = append $p (printf "restart with a kill budget of %s: the kubelet takes up to 5s to restart the containers: set killBudget: 7s and a ttl that has room for it (30s), or leave killBudget empty" (include "mongogate.seconds" $t.budget)) -}}
+{{- end -}}
+{{- $end := dig "terminationGracePeriodSeconds" 30 .pod -}}
+{{- if and $f.wrapper (not (kindIs "invalid" $end)) -}}
+{{- $stop := addf (float64 $t.budget) (float64 $t.operation) -}}
+{{- if lt (mulf 1000.0 (float64 $end)) $stop -}}
+{{- $p = append $p (printf "terminationGracePeriodSeconds: %v is less than killBudget + operationTimeout = %s: the kubelet would kill the wrapper before it has stopped the workload and given the lock back: raise it" $end (include "mongogate.seconds" $stop)) -}}
+{{- end -}}
+{{- end -}}
+{{- $p | toYaml -}}
+{{- end -}}
+
+{{/* Where the lock is. */}}
+{{- define "mongogate.problems.database" -}}
+{{- $p := list -}}
+{{- if not .values.database.existingSecret -}}
+{{- $p = append $p "database.existingSecret is missing: make a Secret with the connection string under the key uri, and name it" -}}
+{{- end -}}
+{{- if and .values.caBundle.configMap .values.caBundle.secret -}}
+{{- $p = append $p "caBundle.configMap and caBundle.secret are both given: leave one out" -}}
+{{- end -}}
+{{- $p | toYaml -}}
+{{- end -}}

@@ -1,0 +1,160 @@
+{{/* Kubernetes' own fields of a container of ours, whatever it does. */}}
+{{- define "mongogate.container" -}}
+image: {{ include "mongogate.image" . | quote }}
+imagePullPolicy: {{ .values.image.pullPolicy }}
+terminationMessagePolicy: FallbackToLogsOnError
+{{- with (include "mongogate.securityContext" .values.securityContext) }}
+securityContext:
+  {{- . | nindent 2 }}
+{{- end }}
+{{- with .values.resources }}
+resources:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end -}}
+
+{{/* Without what is null: a platform assigns it. */}}
+{{- define "mongogate.securityContext" -}}
+{{- $kept := dict -}}
+{{- range $k, $v := . }}{{ if not (kindIs "invalid" $v) }}{{ $_ := set $kept $k $v }}{{ end }}{{ end -}}
+{{- if $kept }}{{ toYaml $kept }}{{ end -}}
+{{- end -}}
+
+{{/* Where a gate that talks to the database finds what it needs. */}}
+{{- define "mongogate.gateMounts" -}}
+{{- $f := include "mongogate.facts" . | fromYaml -}}
+- name: mongogate-state{{ $f.suffix }}
+  mountPath: {{ $f.state }}
+- name: mongogate-podinfo{{ $f.suffix }}
+  mountPath: /etc/podinfo
+  readOnly: true
+- name: mongogate-uri{{ $f.suffix }}
+  mountPath: /etc/mongogate/secret
+  readOnly: true
+{{- if or .values.caBundle.configMap .values.caBundle.secret }}
+- name: mongogate-ca{{ $f.suffix }}
+  mountPath: /etc/mongogate/ca
+  readOnly: true
+{{- end }}
+{{- end -}}
+
+{{- define "mongogate.gateEnv" -}}
+{{- $ours := include "mongogate.env" . | fromYamlArray -}}
+{{- include "mongogate.mergedEnv" (dict "given" .values.env "ours" $ours) -}}
+{{- end -}}
+
+{{/* The init container that copies the binary to where the workload's container finds it. */}}
+{{- define "mongogate.install" -}}
+{{- include "mongogate.check" . -}}
+{{- $f := include "mongogate.facts" . | fromYaml -}}
+name: mongogate-install{{ $f.suffix }}
+{{ include "mongogate.container" . }}
+args: [install, /opt/mongogate]
+volumeMounts:
+  - name: mongogate-bin{{ $f.suffix }}
+    mountPath: /opt/mongogate
+{{- end -}}
+
+{{/* The init container that gives every start of the pod's containers a number of its own. */}}
+{{- define "mongogate.epoch" -}}
+{{- include "mongogate.check" . -}}
+{{- $f := include "mongogate.facts" . | fromYaml -}}
+name: mongogate-epoch{{ $f.suffix }}
+{{ include "mongogate.container" . }}
+args: [epoch]
+env:
+  - name: MONGOGATE_STATE_DIR
+    value: {{ $f.state }}
+volumeMounts:
+  - name: mongogate-state{{ $f.suffix }}
+    mountPath: {{ $f.state }}
+{{- end -}}
+
+{{/* The init container that blocks until the lock is held; the sidecar adopts the lease. */}}
+{{- define "mongogate.init" -}}
+{{- include "mongogate.check" . -}}
+{{- $f := include "mongogate.facts" . | fromYaml -}}
+name: mongogate-wait{{ $f.suffix }}
+{{ include "mongogate.container" . }}
+args: [init]
+env:
+  {{- include "mongogate.gateEnv" (merge (dict "role" "wait") .) | nindent 2 }}
+volumeMounts:
+  {{- include "mongogate.gateMounts" . | nindent 2 }}
+{{- end -}}
+
+{{/* The native sidecar: its startup probe holds the other containers back until the lock is held. */}}
+{{- define "mongogate.sidecar" -}}
+{{- include "mongogate.check" . -}}
+{{- $f := include "mongogate.facts" . | fromYaml -}}
+{{- $p := .values.probes -}}
+name: mongogate{{ $f.suffix }}
+{{ include "mongogate.container" . }}
+args: [sidecar]
+restartPolicy: Always
+{{- if $f.restart }}
+# Whatever the gate ends with, but told to end: the kubelet restarts every container of the pod.
+restartPolicyRules:
+  - action: RestartAllContainers
+    exitCodes:
+      operator: NotIn
+      values: [0]
+{{- end }}
+env:
+  {{- include "mongogate.gateEnv" (merge (dict "role" "gate") .) | nindent 2 }}
+{{- if .values.metrics.enabled }}
+ports:
+  - name: gate-metrics
+    containerPort: {{ .values.metrics.port | int64 }}
+{{- end }}
+# It waits for ever: a gate that ended while its pod starts would end the pod on some versions (kubernetes#132826).
+startupProbe:
+  exec:
+    command: [/mongogate, probe, startup]
+  {{- toYaml $p.startup | nindent 2 }}
+readinessProbe:
+  exec:
+    command: [/mongogate, probe, ready]
+  {{- toYaml $p.readiness | nindent 2 }}
+livenessProbe:
+  exec:
+    command: [/mongogate, probe, live]
+  {{- toYaml $p.liveness | nindent 2 }}
+volumeMounts:
+  {{- include "mongogate.gateMounts" . | nindent 2 }}
+{{- end -}}
+
+{{/* The workload's own container: its command under the gate, its probes through it. */}}
+{{- define "mongogate.wrapper" -}}
+{{- include "mongogate.check" . -}}
+{{- $f := include "mongogate.facts" . | fromYaml -}}
+{{- $c := deepCopy $f.mine -}}
+{{- $follow := eq .values.protection "follow" -}}
+{{- $role := ternary "follower" "gate" $follow -}}
+{{- $argv := list "/opt/mongogate/mongogate" "run" -}}
+{{- if $follow }}{{ $argv = append $argv "--follow" }}{{ end -}}
+{{- $_ := set $c "command" (concat (append $argv "--") ($c.command | default list)) -}}
+{{- $_ := set $c "env" (include "mongogate.mergedEnv" (dict "given" $c.env "ours" (include "mongogate.env" (merge (dict "role" $role) .) | fromYamlArray)) | fromYamlArray) -}}
+{{- $mounts := list (dict "name" (printf "mongogate-bin%s" $f.suffix) "mountPath" "/opt/mongogate" "readOnly" true) -}}
+{{- range (include "mongogate.gateMounts" . | fromYamlArray) -}}
+{{- if or (not $follow) (has .name (list (printf "mongogate-state%s" $f.suffix) (printf "mongogate-podinfo%s" $f.suffix))) }}{{ $mounts = append $mounts . }}{{ end -}}
+{{- end -}}
+{{- $_ := set $c "volumeMounts" (concat ($c.volumeMounts | default list) $mounts) -}}
+{{- if and .values.metrics.enabled (not $follow) -}}
+{{- $_ := set $c "ports" (append ($c.ports | default list) (dict "name" "gate-metrics" "containerPort" (int64 .values.metrics.port))) -}}
+{{- end -}}
+{{- $_ := unset $c "livenessProbe" -}}{{- $_ := unset $c "readinessProbe" -}}{{- $_ := unset $c "startupProbe" -}}
+{{- $c = merge $c (include "mongogate.probes" . | fromYaml) -}}
+{{- toYaml $c -}}
+{{- end -}}
+
+{{/* A container behind a sidecar: it can read the sentinel, and carries the mark by which the kill fence finds it. */}}
+{{- define "mongogate.watched" -}}
+{{- $f := include "mongogate.facts" . | fromYaml -}}
+{{- $c := deepCopy .mine -}}
+{{- if $f.shared -}}
+{{- $_ := set $c "env" (include "mongogate.mergedEnv" (dict "given" $c.env "ours" (list (dict "name" "MONGOGATE_WORKLOAD" "value" "true"))) | fromYamlArray) -}}
+{{- end -}}
+{{- $_ := set $c "volumeMounts" (append ($c.volumeMounts | default list) (dict "name" (printf "mongogate-state%s" $f.suffix) "mountPath" $f.state "readOnly" true)) -}}
+{{- toYaml $c -}}
+{{- end -}}

@@ -1,0 +1,49 @@
+{{/*
+What the gate may do in its own namespace, where a feature needs it: nothing
+otherwise. "serviceAccount" is the account of the pods. RBAC knows no "own pod".
+*/}}
+{{- define "mongogate.rbac" -}}
+{{- include "mongogate.check" . -}}
+{{- $f := include "mongogate.facts" . | fromYaml -}}
+{{- if $f.kube -}}
+{{- $name := printf "%s-mongogate%s" .name $f.suffix -}}
+apiVersion: rbac.authorization.k8s.io/v1
+kind: Role
+metadata:
+  name: {{ $name }}
+  namespace: {{ .root.Release.Namespace }}
+  {{- with .labels }}
+  labels:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+rules:
+  {{- if .values.kube.events }}
+  - apiGroups: [""]
+    resources: [events]
+    verbs: [create, patch]
+  {{- end }}
+  {{- if or .values.kube.label .values.kube.evidence }}
+  - apiGroups: [""]
+    resources: [pods]
+    verbs: {{ ternary "[get, patch]" "[get]" (not (empty .values.kube.label)) }}
+  {{- end }}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata:
+  name: {{ $name }}
+  namespace: {{ .root.Release.Namespace }}
+  {{- with .labels }}
+  labels:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+roleRef:
+  apiGroup: rbac.authorization.k8s.io
+  kind: Role
+  name: {{ $name }}
+subjects:
+  - kind: ServiceAccount
+    name: {{ .serviceAccount }}
+    namespace: {{ .root.Release.Namespace }}
+{{- end -}}
+{{- end -}}

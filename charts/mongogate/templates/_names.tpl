@@ -1,0 +1,78 @@
+{{- define "app.chart" -}}
+{{- .Values.nameOverride | default .Chart.Name | trunc 63 | trimSuffix "-" -}}
+{{- end -}}
+
+{{/* CronJobs may have 52 characters, for their Jobs get eleven more. */}}
+{{- define "app.name" -}}
+{{- $max := ternary 52 63 (eq .Values.kind "CronJob") -}}
+{{- $chart := include "app.chart" . -}}
+{{- $name := ternary .Release.Name (printf "%s-%s" .Release.Name $chart) (contains $chart .Release.Name) -}}
+{{- .Values.fullnameOverride | default $name | trunc $max | trimSuffix "-" -}}
+{{- end -}}
+
+{{- define "app.selector" -}}
+app.kubernetes.io/name: {{ include "app.chart" . }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end -}}
+
+{{- define "app.labels" -}}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" }}
+{{ include "app.selector" . }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+{{- with .Values.commonLabels }}
+{{ toYaml . }}
+{{- end }}
+{{- end -}}
+
+{{- define "app.image" -}}
+{{- $i := .Values.image -}}
+{{- $registry := $i.registry -}}
+{{- with dig "imageRegistry" "" (.Values.global | default dict) }}{{ $registry = . }}{{ end -}}
+{{- with $registry }}{{ . }}/{{ end }}{{ $i.repository -}}
+{{- if $i.digest -}}@{{ $i.digest }}{{- else if $i.tag -}}:{{ $i.tag }}{{- end -}}
+{{- end -}}
+
+{{/* The account of the pods; empty for the namespace's. */}}
+{{- define "app.serviceAccount" -}}
+{{- $k := .Values.gate.kube -}}
+{{- if .Values.serviceAccount.name -}}{{ .Values.serviceAccount.name }}
+{{- else if or $k.events $k.label $k.evidence -}}{{ include "app.name" . }}
+{{- end -}}
+{{- end -}}
+
+{{/* The gate's values, with the Secret that the chart itself makes of databaseUri. */}}
+{{- define "app.gate" -}}
+{{- $v := deepCopy .Values.gate -}}
+{{- if .Values.databaseUri }}{{ $_ := set $v.database "existingSecret" (printf "%s-uri" (include "app.name" .)) }}{{ $_ := set $v.database "key" "uri" }}{{ end -}}
+{{- toYaml $v -}}
+{{- end -}}
+
+{{/* What the library is asked, as YAML: everything but $ itself. */}}
+{{- define "app.request" -}}
+{{- $services := list -}}
+{{- if .Values.service.enabled }}{{ $services = append $services (include "app.serviceSelector" . | fromYaml) }}{{ end -}}
+{{- $beside := list -}}
+{{- if .Values.podDisruptionBudget.enabled }}{{ $beside = append $beside "PodDisruptionBudget" }}{{ end -}}
+{{- range .Values.extraObjects -}}
+{{- $o := . -}}
+{{- if kindIs "string" . }}{{ $o = . | fromYaml }}{{ end -}}
+{{- $beside = append $beside (toString $o.kind) -}}
+{{- end -}}
+{{- dict
+  "name" (include "app.name" .)
+  "kind" .Values.kind
+  "workload" (include "app.workload" . | fromYaml)
+  "pod" (include "app.pod" . | fromYaml)
+  "values" (include "app.gate" . | fromYaml)
+  "services" $services
+  "beside" $beside
+  "problems" (include "app.problems" . | fromYamlArray)
+| toYaml -}}
+{{- end -}}
+
+{{- define "app.serviceSelector" -}}
+{{ include "app.selector" . }}
+{{- with .Values.gate.kube.label }}
+{{ . }}: "true"
+{{- end }}
+{{- end -}}

@@ -1,0 +1,47 @@
+{{/* The pod as it would be without a gate. */}}
+{{- define "app.pod" -}}
+{{- $v := .Values -}}
+{{- with include "app.serviceAccount" . }}
+serviceAccountName: {{ . }}
+{{- end }}
+{{- if $v.serviceAccount.automountToken }}
+automountServiceAccountToken: true
+{{- end }}
+{{- with $v.imagePullSecrets }}
+imagePullSecrets:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with include "mongogate.securityContext" $v.podSecurityContext }}
+securityContext:
+  {{- . | nindent 2 }}
+{{- end }}
+{{- if $v.restartPolicy }}
+restartPolicy: {{ $v.restartPolicy }}
+{{- else if has $v.kind (list "Job" "CronJob") }}
+restartPolicy: Never
+{{- end }}
+terminationGracePeriodSeconds: {{ $v.terminationGracePeriodSeconds }}
+{{- range $field := list "nodeSelector" "tolerations" "affinity" "topologySpreadConstraints" "priorityClassName" "runtimeClassName" "volumes" "initContainers" }}
+{{- with get $v $field }}
+{{ $field }}:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end }}
+containers:
+  - name: {{ $v.containerName }}
+    image: {{ include "app.image" . | quote }}
+    imagePullPolicy: {{ $v.image.pullPolicy }}
+    {{- range $field := list "command" "args" "env" "envFrom" "workingDir" "ports" "resources" "livenessProbe" "readinessProbe" "startupProbe" "lifecycle" "volumeMounts" }}
+    {{- with get $v $field }}
+    {{ $field }}:
+      {{- toYaml . | nindent 6 }}
+    {{- end }}
+    {{- end }}
+    {{- with include "mongogate.securityContext" $v.securityContext }}
+    securityContext:
+      {{- . | nindent 6 }}
+    {{- end }}
+  {{- with $v.extraContainers }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
+{{- end -}}

@@ -1,0 +1,75 @@
+{{/* The workload's spec without its pod. */}}
+{{- define "app.workload" -}}
+{{- $v := .Values -}}
+{{- if eq $v.kind "Deployment" }}
+replicas: {{ $v.replicas }}
+{{- with $v.deployment }}
+revisionHistoryLimit: {{ .revisionHistoryLimit }}
+progressDeadlineSeconds: {{ .progressDeadlineSeconds }}
+strategy:
+  {{- toYaml .strategy | nindent 2 }}
+{{- end }}
+{{- else if eq $v.kind "StatefulSet" }}
+replicas: {{ $v.replicas }}
+serviceName: {{ include "app.name" . }}{{ if $v.service.enabled }}-pods{{ end }}
+{{- with $v.statefulSet }}
+podManagementPolicy: {{ .podManagementPolicy }}
+updateStrategy:
+  {{- if .updateStrategy }}
+  {{- toYaml .updateStrategy | nindent 2 }}
+  {{- else }}
+  type: RollingUpdate
+  {{- if semverCompare ">=1.35.0-0" $.Capabilities.KubeVersion.Version }}
+  # One that waits for its lock is not ready, and the next is not to wait for it.
+  rollingUpdate:
+    maxUnavailable: 100%
+  {{- end }}
+  {{- end }}
+{{- with .persistentVolumeClaimRetentionPolicy }}
+persistentVolumeClaimRetentionPolicy:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .volumeClaimTemplates }}
+volumeClaimTemplates:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end }}
+{{- else if eq $v.kind "Job" }}
+{{- include "app.job" . }}
+{{- else }}
+{{- $c := $v.cronJob }}
+schedule: {{ $c.schedule | quote }}
+{{- with $c.timeZone }}
+timeZone: {{ . }}
+{{- end }}
+{{- if not (kindIs "invalid" $c.startingDeadlineSeconds) }}
+startingDeadlineSeconds: {{ $c.startingDeadlineSeconds | int64 }}
+{{- end }}
+concurrencyPolicy: {{ $c.concurrencyPolicy }}
+suspend: {{ $c.suspend }}
+successfulJobsHistoryLimit: {{ $c.successfulJobsHistoryLimit }}
+failedJobsHistoryLimit: {{ $c.failedJobsHistoryLimit }}
+jobTemplate:
+  spec:
+    {{- include "app.job" . | nindent 4 }}
+{{- end }}
+{{- end -}}
+
+{{- define "app.job" -}}
+{{- with .Values.job }}
+backoffLimit: {{ .backoffLimit }}
+parallelism: {{ .parallelism }}
+completions: {{ .completions }}
+completionMode: {{ .completionMode }}
+{{- if not (kindIs "invalid" .activeDeadlineSeconds) }}
+activeDeadlineSeconds: {{ .activeDeadlineSeconds | int64 }}
+{{- end }}
+{{- if not (kindIs "invalid" .ttlSecondsAfterFinished) }}
+ttlSecondsAfterFinished: {{ .ttlSecondsAfterFinished | int64 }}
+{{- end }}
+{{- with .podFailurePolicy }}
+podFailurePolicy:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end }}
+{{- end -}}

@@ -1,0 +1,184 @@
+package render
+
+import (
+	"context"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"helm.sh/helm/v4/pkg/action"
+	"helm.sh/helm/v4/pkg/chart/common"
+	chart "helm.sh/helm/v4/pkg/chart/v2"
+	"helm.sh/helm/v4/pkg/chart/v2/loader"
+	release "helm.sh/helm/v4/pkg/release/v1"
+	"sigs.k8s.io/yaml"
+)
+
+const charts = "../../charts"
+
+// rendered is what `helm template` gives for one set of values.
+type rendered struct {
+	Manifest, Notes string
+	// Hooks are the manifests of `helm test`.
+	Hooks string
+}
+
+// All is every object, those of hooks as well.
+func (r rendered) All() []byte { return []byte(r.Manifest + "\n---\n" + r.Hooks) }
+
+// helm renders a chart as `helm template` does: values checked against the
+// schemas, capabilities as given, no cluster.
+func helm(t *testing.T, dir string, values map[string]any, kube string) (rendered, error) {
+	t.Helper()
+	c, err := loader.Load(dir)
+	if err != nil {
+		t.Fatalf("loading %s: %v", dir, err)
+	}
+	version, err := common.ParseKubeVersion(kube)
+	if err != nil {
+		t.Fatal(err)
+	}
+	install := action.NewInstall(new(action.Configuration))
+	install.DryRunStrategy, install.ReleaseName, install.Namespace, install.KubeVersion = action.DryRunClient, "demo", "team", version
+	out, err := install.RunWithContext(context.Background(), c, values)
+	if err != nil {
+		return rendered{}, err
+	}
+	rel := out.(*release.Release)
+	r := rendered{Manifest: rel.Manifest, Notes: rel.Info.Notes}
+	for _, h := range rel.Hooks {
+		r.Hooks += "---\n" + h.Manifest + "\n"
+	}
+	return r, nil
+}
+
+func values(t *testing.T, text string) map[string]any {
+	t.Helper()
+	v := map[string]any{}
+	if err := yaml.UnmarshalStrict([]byte(text), &v); err != nil {
+		t.Fatalf("values: %v\n%s", err, text)
+	}
+	return v
+}
+
+func read(t *testing.T, path string) string {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+// valuesFiles are the charts' examples, by name.
+func valuesFiles(t *testing.T) map[string]string {
+	t.Helper()
+	paths, err := filepath.Glob(charts + "/mongogate/ci/*-values.yaml")
+	if err != nil || len(paths) == 0 {
+		t.Fatalf("no values files: %v", err)
+	}
+	all := map[string]string{}
+	for _, p := range paths {
+		all[strings.TrimSuffix(filepath.Base(p), "-values.yaml")] = read(t, p)
+	}
+	return all
+}
+
+// Every values file of the chart makes objects that Kubernetes, PodSecurity and the gate itself accept.
+func TestChartValuesFiles(t *testing.T) {
+	files := valuesFiles(t)
+	modes := map[string]bool{}
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		t.Run(name, func(t *testing.T) {
+			v := values(t, files[name])
+			r, err := helm(t, charts+"/mongogate", v, "v1.36.3")
+			if err != nil {
+				t.Fatal(err)
+			}
+			again, err := helm(t, charts+"/mongogate", values(t, files[name]), "v1.36.3")
+			if err != nil || again != r {
+				t.Errorf("the second render differs from the first: %v", err)
+			}
+			objects, err := Decode(r.All())
+			if err != nil {
+				t.Fatalf("%v\n%s", err, r.All())
+			}
+			for _, p := range Check(objects) {
+				t.Error(p)
+			}
+			for _, w := range Workloads(objects) {
+				modes[w.Kind+" "+w.Pod.Labels[ProtectionLabel]] = true
+			}
+			if t.Failed() {
+				t.Logf("rendered:\n%s", r.All())
+			}
+		})
+	}
+	t.Logf("%d values files: %s", len(files), strings.Join(slices.Sorted(maps.Keys(modes)), ", "))
+}
+
+// Templates that ask the cluster, draw lots or read the clock render differently in Argo CD and Flux.
+func TestChartsAskNoCluster(t *testing.T) {
+	count := 0
+	err := filepath.WalkDir(charts, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || !strings.Contains(path, "/templates/") {
+			return err
+		}
+		count++
+		for _, word := range []string{"lookup", "rand", "uuidv4", "genCA", "genSelfSignedCert", "now ", "env ", "getHostByName"} {
+			for line := range strings.Lines(read(t, path)) {
+				if strings.Contains(line, "{{") && strings.Contains(line, " "+word+" ") || strings.Contains(line, "("+word) {
+					t.Errorf("%s uses %s: %s", path, word, strings.TrimSpace(line))
+				}
+			}
+		}
+		return nil
+	})
+	if err != nil || count < 10 {
+		t.Fatalf("%d templates read: %v", count, err)
+	}
+}
+
+// A checkout is enough: the application chart brings the library along, as it is beside it.
+func TestChartBringsTheLibrary(t *testing.T) {
+	c, err := loader.Load(charts + "/mongogate")
+	if err != nil {
+		t.Fatal(err)
+	}
+	lib, err := loader.Load(charts + "/mongogate-lib")
+	if err != nil {
+		t.Fatal(err)
+	}
+	deps := c.Dependencies()
+	if len(deps) != 1 || deps[0].Name() != "mongogate-lib" {
+		t.Fatalf("dependencies: %v", deps)
+	}
+	if got, want := files(deps[0]), files(lib); got != want {
+		t.Error("the library in charts/mongogate/charts is not charts/mongogate-lib")
+	}
+	for _, m := range []*chart.Metadata{c.Metadata, lib.Metadata} {
+		if m.AppVersion != c.Metadata.AppVersion || m.Version != c.Metadata.Version {
+			t.Errorf("%s: version %s, appVersion %s; mongogate has %s, %s", m.Name, m.Version, m.AppVersion, c.Metadata.Version, c.Metadata.AppVersion)
+		}
+	}
+	if d := c.Metadata.Dependencies[0]; d.Version != lib.Metadata.Version || d.Repository != "file://../mongogate-lib" {
+		t.Errorf("the dependency is %s at %s", d.Version, d.Repository)
+	}
+	r, err := helm(t, charts+"/mongogate", values(t, valuesFiles(t)["run-deployment"]), "v1.36.3")
+	if err != nil || !strings.Contains(r.Manifest, "docker.io/mongogate/mongogate:"+lib.Metadata.AppVersion+`"`) && !strings.Contains(r.Manifest, "docker.io/mongogate/mongogate:"+lib.Metadata.AppVersion+"\n") {
+		t.Errorf("the gate's image has not the tag %s: %v", lib.Metadata.AppVersion, err)
+	}
+}
+
+func files(c *chart.Chart) string {
+	var b strings.Builder
+	for _, f := range c.Templates {
+		b.WriteString(f.Name + "\n" + string(f.Data))
+	}
+	b.Write(c.Schema)
+	return b.String()
+}
