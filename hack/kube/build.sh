@@ -9,7 +9,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 cache=${MONGOGATE_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/mongogate}/kube
 log() { printf 'kube: %s\n' "$*" >&2; }
 
-sum=$(cd "$here" && cat build.sh modules/*/go.mod modules/*/go.sum modules/*/*.go <(go version) | sha256sum | cut -c1-16)
+sum=$(cd "$here" && cat build.sh modules/*/go.mod modules/*/go.sum <(go version) | sha256sum | cut -c1-16)
 bin=$cache/bin-$sum
 if [ -e "$bin/.complete" ]; then
   echo "$bin"
