@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"maps"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"helm.sh/helm/v4/pkg/action"
@@ -19,7 +20,8 @@ import (
 // Values are values of the chart.
 type Values map[string]any
 
-// With is v with others on top: maps are merged, all else is replaced.
+// With is v with others on top: maps are merged, lists named env are added to,
+// all else is replaced.
 func (v Values) With(others Values) Values {
 	return merge(v, others)
 }
@@ -34,6 +36,10 @@ func merge(below, above map[string]any) map[string]any {
 		upper, too := asMap(value)
 		if ok && too {
 			value = merge(lower, upper)
+		}
+		if below, ok := out[name].([]any); ok && name == "env" {
+			more, _ := value.([]any)
+			value = slices.Concat(below, more)
 		}
 		out[name] = value
 	}
@@ -54,8 +60,8 @@ func asMap(value any) (map[string]any, bool) {
 // helmTimeout is for Helm's own waiting: hooks, and deletion at the end.
 const helmTimeout = 2 * time.Minute
 
-// Install installs charts/mongogate with values on top of Base. Nothing is
-// waited for, except by hooks.
+// Install installs charts/mongogate with values on top of Base; its objects have
+// the release's name. Nothing is waited for, except by hooks.
 func (s *Space) Install(release string, values Values) {
 	s.t.Helper()
 	if err := s.TryInstall(release, values); err != nil {
@@ -71,7 +77,7 @@ func (s *Space) TryInstall(release string, values Values) error {
 	}
 	do := action.NewInstall(config)
 	do.ReleaseName, do.Namespace, do.Timeout, do.WaitStrategy = release, s.Namespace, helmTimeout, kube.HookOnlyStrategy
-	_, err = do.RunWithContext(s.t.Context(), app, s.Base.With(values))
+	_, err = do.RunWithContext(s.t.Context(), app, s.values(release, values))
 	return err
 }
 
@@ -82,7 +88,7 @@ func (s *Space) Upgrade(release string, values Values) {
 	if err == nil {
 		do := action.NewUpgrade(config)
 		do.Namespace, do.Timeout, do.WaitStrategy = s.Namespace, helmTimeout, kube.HookOnlyStrategy
-		_, err = do.RunWithContext(s.t.Context(), release, app, s.Base.With(values))
+		_, err = do.RunWithContext(s.t.Context(), release, app, s.values(release, values))
 	}
 	if err != nil {
 		s.t.Fatalf("%s: helm upgrade %s: %v", s, release, err)
@@ -130,6 +136,10 @@ func (s *Space) HelmTest(release string) error {
 		err = shutdown()
 	}
 	return err
+}
+
+func (s *Space) values(release string, values Values) map[string]any {
+	return s.Base.With(Values{"fullnameOverride": release}).With(values)
 }
 
 // helm is what every action needs, and the chart.

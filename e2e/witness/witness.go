@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -159,4 +160,17 @@ func (w *Witness) Await(ctx context.Context, key string, asked func(Run) bool) (
 			return Run{}, fmt.Errorf("no such run of %s: %w; seen: %v", key, context.Cause(ctx), runs)
 		}
 	}
+}
+
+// Keys are those that begin with prefix and were ever seen, in no order.
+func (w *Witness) Keys(prefix string) []string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var keys []string
+	for _, r := range w.runs {
+		if strings.HasPrefix(r.Key, prefix) && !slices.Contains(keys, r.Key) {
+			keys = append(keys, r.Key)
+		}
+	}
+	return keys
 }

@@ -1,0 +1,128 @@
+//go:build linux
+
+package scenario
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/mongogate/mongogate/e2e/lab"
+	"github.com/mongogate/mongogate/e2e/witness"
+)
+
+// EnvParallel is how many scenarios work at once; 6 if it is not set.
+const EnvParallel = "E2E_PARALLEL"
+
+// Alone is how the names of scenarios begin that disturb all others: hack/e2e.sh
+// runs them by themselves, one after the other, when the others have ended.
+const Alone = "TestAlone"
+
+// suite is what all scenarios of a process share.
+type suite struct {
+	lab     *lab.Lab
+	witness *witness.Witness
+	places  chan struct{}
+	// blind are the clusters whose processes are not in this machine's table.
+	blind []string
+
+	mu      sync.Mutex
+	skipped []string
+}
+
+var running *suite //nolint:gochecknoglobals // TestMain makes it, and the testing package hands nothing from there to tests
+
+// Main runs the tests of a package in the lab, and says at the end by name what was
+// skipped. What it returns is for os.Exit.
+func Main(m *testing.M, out io.Writer) int {
+	flag.Parse()
+	if flag.Lookup("test.list").Value.String() != "" {
+		return m.Run() // names only
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
+	defer cancel()
+	l, err := lab.Open(ctx)
+	if err != nil {
+		_, _ = fmt.Fprintln(out, err)
+		return 1
+	}
+	defer func() { _ = l.Close() }()
+	_, _ = fmt.Fprintln(out, l.DB.Banner)
+
+	places, err := strconv.Atoi(os.Getenv(EnvParallel))
+	if err != nil || places < 1 {
+		places = 6
+	}
+	running = &suite{lab: l, witness: witness.New(), places: make(chan struct{}, places)}
+	defer running.witness.Close()
+	for _, c := range l.Clusters() {
+		if err := running.look(ctx, c); err != nil {
+			_, _ = fmt.Fprintf(out, "witness: blind in cluster %s: %v\n", c.Name, err)
+			running.blind = append(running.blind, c.Name)
+			if c.Owned { // on this very machine: something is wrong
+				return 1
+			}
+		}
+	}
+	code := m.Run()
+	if len(running.skipped) > 0 {
+		slices.Sort(running.skipped)
+		_, _ = fmt.Fprintf(out, "skipped: %s\n", strings.Join(running.skipped, "; "))
+	}
+	return code
+}
+
+func current(t *testing.T) *suite {
+	t.Helper()
+	if running == nil {
+		t.Fatal("no lab: TestMain is to call scenario.Main")
+	}
+	return running
+}
+
+// turn waits until the scenario may work. Those that run alone are not told to
+// run in parallel, so that the testing package gives them the lab for themselves.
+func (u *suite) turn(s *Scenario) {
+	if strings.HasPrefix(s.T.Name(), Alone) {
+		return
+	}
+	s.Parallel()
+	if s.opts.Background {
+		return
+	}
+	u.places <- struct{}{}
+	s.Cleanup(func() { <-u.places })
+}
+
+// check skips a scenario that cannot be run here.
+func (u *suite) check(s *Scenario) {
+	for _, c := range u.lab.Clusters() {
+		if !strings.Contains(s.opts.Clusters, c.Name) {
+			continue
+		}
+		if s.opts.Control && !c.Owned {
+			s.SkipFor("cluster " + c.Name + " is not ours to stop")
+		}
+		if !s.opts.Unwitnessed && slices.Contains(u.blind, c.Name) {
+			s.SkipFor("the processes of cluster " + c.Name + " are not on this machine")
+		}
+	}
+}
+
+// SkipFor ends a scenario that cannot be run here, and has it named at the end of the suite.
+func (s *Scenario) SkipFor(reason string) {
+	s.Helper()
+	u := current(s.T)
+	u.mu.Lock()
+	u.skipped = append(u.skipped, s.T.Name()+" ("+reason+")")
+	u.mu.Unlock()
+	s.Skip(reason)
+}

@@ -1,0 +1,113 @@
+#!/usr/bin/env bash
+# The end-to-end scenarios, on two real clusters that are started for them.
+#
+#   hack/e2e.sh [-run PATTERN]
+#
+# E2E_KEEP=1        leave the clusters up at the end, and use those that are up: for work on scenarios
+# E2E_PARALLEL=6    scenarios that work at once
+# E2E_KUBECONFIGS=A,B   use these clusters instead and start none. They need the images E2E_IMAGE and
+#                   E2E_WORKER_IMAGE, a database at MONGOGATE_TEST_URI that this machine reaches, and
+#                   E2E_HOST_ADDRESS, the address at which their pods reach this machine
+#
+# What is downloaded is downloaded first: the clusters and the test itself live
+# in a network namespace without a way out.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+cluster=hack/kube/cluster.sh
+floor=3
+pattern=.
+while [ $# -gt 0 ]; do
+  case $1 in
+  -run) pattern=$2 floor=1 && shift 2 ;;
+  -run=*) pattern=${1#-run=} floor=1 && shift ;;
+  *) sed -n '2,/^set -e/p' "$0" | sed '$d; s/^# \{0,1\}//' >&2 && exit 64 ;;
+  esac
+done
+
+begun=$SECONDS
+step() { printf '== %s (%d s)\n' "$*" $((SECONDS - begun)); }
+work=$(mktemp -d)
+given=${E2E_KUBECONFIGS:-}
+children=()
+finish() {
+  trap '' INT TERM HUP
+  [ ${#children[@]} = 0 ] || kill -TERM "${children[@]}" 2>/dev/null || true
+  wait
+  [ -n "$given" ] || [ -n "${E2E_KEEP:-}" ] || "$cluster" down a b >&2 || true
+  rm -rf "$work"
+}
+trap finish EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM HUP
+# A shell that waits for a command in the foreground does not hear signals.
+interruptible() {
+  "$@" &
+  children=($!)
+  wait $!
+  children=()
+}
+
+step build
+(cd e2e && go test -c -o "$work/e2e.test" ./scenario)
+
+# up NAME INDEX [GATES]: a cluster with today's images; with E2E_KEEP one that is up is kept.
+up() {
+  if [ -n "${E2E_KEEP:-}" ] && "$cluster" k "$1" get --raw /readyz >/dev/null 2>&1; then
+    for i in mongogate worker busybox; do "$cluster" ctr "$1" images import "$images/$i.tar" >/dev/null 2>&1; done
+  else
+    "$cluster" down "$1"
+    "$cluster" up "$@"
+  fi
+}
+enter=
+if [ -z "$given" ]; then
+  [ "$(id -u)" = 0 ] || { echo "e2e: clusters of our own need root; or set E2E_KUBECONFIGS" >&2; exit 69; }
+  # Its first start installs the database, which it could not from inside.
+  if [ -z "${MONGOGATE_TEST_URI:-}" ] && ! go run ./hack/devdb uri >/dev/null 2>&1; then
+    interruptible go run ./hack/devdb up >/dev/null
+    interruptible go run ./hack/devdb down
+  fi
+  KUBE_BIN=$(hack/kube/build.sh)
+  images=${MONGOGATE_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/mongogate}/kube/images
+  KUBE_IMAGES=$images
+  export KUBE_BIN KUBE_IMAGES
+  interruptible hack/kube/images.sh "$KUBE_BIN" "$images" >/dev/null
+  step clusters
+  up a 1 &
+  children=($!)
+  up b 2 ContainerRestartRules=false,RestartAllContainersOnContainerExits=false &
+  children+=($!)
+  for c in "${children[@]}"; do wait "$c"; done
+  children=()
+  E2E_KUBECONFIGS=$("$cluster" kubeconfig a),$("$cluster" kubeconfig b)
+  export E2E_KUBECONFIGS E2E_OWNED=1 E2E_HOST_ADDRESS=10.210.0.1
+  enter="nsenter --net=/run/netns/mongogate --"
+fi
+
+# pass NAME ARGUMENTS...: runs tests, shows how each ends, and keeps what they said.
+code=0
+pass() {
+  local name=$1 out=$work/$1.out
+  shift
+  step "$name"
+  touch "$out"
+  (cd e2e/scenario && exec $enter "$work/e2e.test" -test.v=test2json -test.count=1 -test.timeout 60m -test.parallel 500 "$@") >"$out" 2>&1 &
+  children=($!)
+  tail -n +1 -f --pid=$! "$out" | grep -a --line-buffered -o -e '--- [A-Z]*: .*' -e '^[a-z]*: .*' &
+  wait "${children[0]}" || code=1
+  wait
+  children=()
+  go tool test2json -t -p "e2e/$name" <"$out" >>"$work/json"
+}
+export E2E_FIGURES=$work/figures
+touch "$E2E_FIGURES" "$work/json"
+names=$(cd e2e/scenario && "$work/e2e.test" -test.list "$pattern")
+among=$(grep -v '^TestAlone' <<<"$names" | paste -sd'|')
+alone=$(grep '^TestAlone' <<<"$names" | paste -sd'|' || true)
+[ -z "$among" ] || pass together -test.run "^($among)\$"
+[ -z "$alone" ] || pass alone -test.run "^($alone)\$"
+
+step report
+sort "$E2E_FIGURES"
+go run ./hack/testreport -floor "$floor" <"$work/json" || code=1
+exit "$code"
