@@ -94,7 +94,7 @@ func (g gated) standbyUnready() bool {
 	}
 	return slices.ContainsFunc(g.gates, func(x Gate) bool {
 		p := x.ReadinessProbe
-		return p != nil && (x.Settings == nil || x.Readiness != config.Candidate || p.Exec == nil || slices.Contains(p.Exec.Command, "--"))
+		return p != nil && (x.Settings == nil || x.Readiness != config.Candidate || p.Exec == nil)
 	})
 }
 
