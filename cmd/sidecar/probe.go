@@ -48,8 +48,13 @@ func probe(ctx context.Context, w world, s *config.Settings, args []string) erro
 	defer cancel()
 	no := func(err error) error { return &exit{exitFailed, err} }
 	if main := args[1:]; len(main) > 0 {
-		// While the wrapper waits the workload does not run: its probes must not fail it for that.
-		if status, err := serve.Ask(ctx, s.ProbeAddress, serve.WaitingPath); err == nil && status == http.StatusOK && args[0] != "ready" {
+		// While the wrapper waits the workload does not run: its probes must not fail it for that. A candidate is
+		// ready as well; asked first, for what opens between the two questions is no longer one that waits.
+		yes := func(path string) bool {
+			status, err := serve.Ask(ctx, s.ProbeAddress, path)
+			return err == nil && status == http.StatusOK
+		}
+		if (args[0] != "ready" || yes(serve.ReadyPath)) && yes(serve.WaitingPath) {
 			return nil
 		}
 		return askMain(ctx, w, main)
