@@ -34,11 +34,11 @@
 {{- if and $v.init.enabled (eq $v.protection "run") -}}
 {{- $p = append $p "init.enabled with protection: run: the wrapper takes a lock of its own when the workload starts: leave init out, or set protection to follow, restart, kill or sentinel" -}}
 {{- end -}}
-{{- if and $v.also (not $f.sidecar) -}}
-{{- $p = append $p (printf "also: %s with protection: %s: there is no sidecar to do it: leave also empty, or set protection to follow, restart, kill or sentinel" (join ", " $v.also) $v.protection) -}}
+{{- if and $v.also (not (has $v.protection (list "restart" "kill" "sentinel"))) -}}
+{{- $p = append $p (printf "also: %s with protection: %s: the wrapper stops its workload by itself: leave also empty, or set protection to restart, kill or sentinel" (join ", " $v.also) $v.protection) -}}
 {{- end -}}
-{{- if and $f.kill (not $v.acceptGap) (ne $v.protection "follow") (not $f.restart) (ne (toString .pod.restartPolicy) "Never") -}}
-{{- $p = append $p "protection: kill: the kubelet restarts killed containers without asking the gate, and they run without the lock until the next scan: set also: [restart], protection: follow, restartPolicy: Never (Jobs), or acceptGap: true" -}}
+{{- if and $f.kill (not $v.acceptGap) (not $f.restart) (ne (toString .pod.restartPolicy) "Never") -}}
+{{- $p = append $p "protection: kill: the kubelet restarts killed containers without asking the gate, and they run without the lock until the next scan: set also: [restart] (Kubernetes 1.36), protection: follow, restartPolicy: Never (Jobs), or acceptGap: true" -}}
 {{- end -}}
 {{- if $f.restart -}}
 {{- $kube := .root.Capabilities.KubeVersion -}}
@@ -140,6 +140,7 @@
 {{- end -}}{{- end -}}
 {{- end -}}
 {{- end -}}
+{{- /* A wrapper and its sidecar share files, the fence kill sends signals: both want one user. */ -}}
 {{- if or $f.kill (eq $v.protection "follow") -}}
 {{- $ours := dig "runAsUser" (dig "securityContext" "runAsUser" "" .pod) $v.securityContext | toString -}}
 {{- range .pod.containers -}}
