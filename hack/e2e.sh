@@ -67,7 +67,7 @@ if [ -z "$given" ]; then
     interruptible go run ./hack/devdb up >/dev/null
     interruptible go run ./hack/devdb down
   fi
-  KUBE_BIN=$(hack/kube/build.sh)
+  KUBE_BIN=${KUBE_BIN:-$(hack/kube/build.sh)}
   images=${MONGOGATE_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/mongogate}/kube/images
   KUBE_IMAGES=$images
   export KUBE_BIN KUBE_IMAGES

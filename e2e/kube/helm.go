@@ -3,6 +3,7 @@
 package kube
 
 import (
+	"encoding/json"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -138,8 +139,18 @@ func (s *Space) HelmTest(release string) error {
 	return err
 }
 
+// values are what Helm is given: nothing but the types that JSON knows.
 func (s *Space) values(release string, values Values) map[string]any {
-	return s.Base.With(Values{"fullnameOverride": release}).With(values)
+	s.t.Helper()
+	text, err := json.Marshal(s.Base.With(Values{"fullnameOverride": release}).With(values))
+	if err != nil {
+		s.t.Fatalf("%s: values: %v", s, err)
+	}
+	plain := map[string]any{}
+	if err := json.Unmarshal(text, &plain); err != nil {
+		s.t.Fatalf("%s: values: %v", s, err)
+	}
+	return plain
 }
 
 // helm is what every action needs, and the chart.

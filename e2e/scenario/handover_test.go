@@ -47,7 +47,7 @@ func TestHandOverOnDelete(t *testing.T) {
 	b.WaitLog("main", "waiting for the lock", time.Minute)
 
 	deleted := time.Now()
-	a.Delete()
+	s.A.Scale(scenario.Release, 0) // a pod that is only deleted has a successor beside it, which is faster than b
 	first = s.AwaitGone(first, 20*time.Second)
 	second := s.AwaitRun(b, 20*time.Second)
 	s.Figure("pod-deleted-to-main-gone", first.Gone.Sub(deleted))

@@ -7,6 +7,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"slices"
 	"strconv"
@@ -47,6 +48,7 @@ func Main(m *testing.M, out io.Writer) int {
 	if flag.Lookup("test.list").Value.String() != "" {
 		return m.Run() // names only
 	}
+	slog.SetDefault(slog.New(slog.DiscardHandler)) // Helm tells every symbolic link that it meets
 	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
 	defer cancel()
 	l, err := lab.Open(ctx)
