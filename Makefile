@@ -25,6 +25,22 @@ SOURCES := $(shell find cmd internal pkg -name '*.go' -not -name '*_test.go') go
 bin/mongogate: $(SOURCES)
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $@ ./cmd/sidecar
 
+# What the image says of itself. The Go that makes it is the Dockerfile's.
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
+REVISION ?= $(shell git rev-parse HEAD 2>/dev/null)
+IMAGE ?= docker.io/mongogate/mongogate:$(patsubst v%,%,$(VERSION))
+PLATFORMS ?= linux/amd64,linux/arm64
+IMAGE_GO := GOTOOLCHAIN=go$(shell sed -n 's/^ARG GO_VERSION=//p' Dockerfile) $(GO)
+
+.PHONY: image
+image: ## Build the container image as an archive, dist/mongogate.tar, without a container engine
+	@cd hack/image && SOURCE_DATE_EPOCH=$${SOURCE_DATE_EPOCH:-$$(git log -1 --format=%ct 2>/dev/null || echo 0)} $(IMAGE_GO) run . \
+		-version '$(VERSION)' -revision '$(REVISION)' -name '$(IMAGE)' -platforms '$(PLATFORMS)' -out '$(CURDIR)/dist/mongogate.tar'
+
+.PHONY: image-test
+image-test: ## Build the image twice, compare it with the Dockerfile, and run it
+	cd hack/image && $(IMAGE_GO) test ./...
+
 .PHONY: lint
 lint: ## Vet, lint, and check that modules and generated documents are tidy
 	@hack/lint.sh
@@ -51,4 +67,4 @@ db-down: ## Stop it
 
 .PHONY: clean
 clean: ## Remove what was built
-	rm -rf bin
+	rm -rf bin dist

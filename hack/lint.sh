@@ -12,11 +12,11 @@ GOOS=windows GOARCH=amd64 go vet ./pkg/...
 step "arm64"
 GOARCH=arm64 go vet ./cmd/... ./internal/...
 step "modules are tidy"
-for m in . tools bench bench/square; do
+for m in . tools bench bench/square hack/image; do
   [ ! -e "$m/go.mod" ] || (cd "$m" && go mod tidy -diff && go mod verify >/dev/null)
 done
 step golangci-lint
 go tool -modfile=tools/go.mod golangci-lint run --allow-parallel-runners ./...
 step shell
-bash -n hack/*.sh .ci/run
+for f in hack/*.sh hack/kube/*.sh .ci/run; do bash -n "$f"; done
 echo "lint: ok"
