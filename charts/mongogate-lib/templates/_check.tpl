@@ -10,12 +10,6 @@
 
 {{/* The list of problems, each with its reason and what to set instead. */}}
 {{- define "mongogate.problems" -}}
-{{- if not (hasKey (.values | default dict) "protection") -}}
-{{- fail "mongogate: the values of the gate are missing: give the dependency mongogate-lib an alias in Chart.yaml, and pass .Values.<alias> as values" -}}
-{{- end -}}
-{{- if not (has .kind (list "Deployment" "StatefulSet" "Job" "CronJob")) -}}
-{{- fail (printf "mongogate: kind %s: give Deployment, StatefulSet, Job or CronJob" .kind) -}}
-{{- end -}}
 {{- $all := .problems | default list -}}
 {{- range list "mode" "containers" "rollout" "jobs" "timing" "database" -}}
 {{- $all = concat $all (include (printf "mongogate.problems.%s" .) $ | fromYamlArray) -}}

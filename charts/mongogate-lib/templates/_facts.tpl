@@ -12,6 +12,12 @@ What follows from a request. Every template of this chart takes one dict:
   problems  what the caller refuses itself, so that all of it is told at once
 */}}
 {{- define "mongogate.facts" -}}
+{{- if not (hasKey (.values | default dict) "protection") -}}
+{{- fail "mongogate: the values of the gate are missing: give the dependency mongogate-lib an alias in Chart.yaml, and pass .Values.<alias> as values" -}}
+{{- end -}}
+{{- if not (has .kind (list "Deployment" "StatefulSet" "Job" "CronJob")) -}}
+{{- fail (printf "mongogate: kind %s: give Deployment, StatefulSet, Job or CronJob" .kind) -}}
+{{- end -}}
 {{- $v := .values -}}
 {{- $job := dict -}}
 {{- if eq .kind "Job" }}{{ $job = .workload | default dict }}{{ end -}}
