@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
@@ -171,7 +172,7 @@ func oneKey(g gated) []string {
 	var problems []string
 	for i, x := range g.gates {
 		if x.Settings != nil && x.Settings.Lock.Key != "" && i < len(second) && x.Settings.Lock.Key == second[i].Settings.Lock.Key {
-			problems = append(problems, fmt.Sprintf("%s: %d pods have key %q: put the pod's name or index into it", x.Name, many, x.Settings.Lock.Key))
+			problems = append(problems, fmt.Sprintf("%s: %d pods have key %q: put the pod's name or index into it", x.Container.Name, many, x.Settings.Lock.Key))
 		}
 	}
 	return problems
@@ -184,7 +185,7 @@ func initAlone(g gated) []string {
 			return s.Sidecar && s.Settings.Lock.Key == x.Settings.Lock.Key && stateVolume(g.Workload, s) == stateVolume(g.Workload, x)
 		}
 		if !slices.ContainsFunc(g.of("sidecar"), adopts) {
-			problems = append(problems, x.Name+": no sidecar with its key and state directory takes the lease over")
+			problems = append(problems, x.Container.Container.Name+": no sidecar with its key and state directory takes the lease over")
 		}
 	}
 	return problems
@@ -195,14 +196,14 @@ func barrier(g gated) []string {
 	followed := len(g.of("sidecar")) > 0 && g.of("sidecar")[0].Followed
 	for _, x := range g.of("sidecar") {
 		if !x.Sidecar {
-			problems = append(problems, x.Name+": not a native sidecar (an init container with restartPolicy Always), so main containers do not wait for it")
+			problems = append(problems, x.Container.Name+": not a native sidecar (an init container with restartPolicy Always), so main containers do not wait for it")
 		}
 		p := x.StartupProbe
 		switch {
 		case p == nil && !followed:
-			problems = append(problems, x.Name+": no startup probe, so main containers do not wait for the lock")
+			problems = append(problems, x.Container.Name+": no startup probe, so main containers do not wait for the lock")
 		case p != nil && max(p.PeriodSeconds, 1)*(p.FailureThreshold/1000) < 86400:
-			problems = append(problems, x.Name+": the kubelet restarts a gate that waits; set failureThreshold to 2147483647")
+			problems = append(problems, x.Container.Name+": the kubelet restarts a gate that waits; set failureThreshold to 2147483647")
 		}
 	}
 	return problems
@@ -214,7 +215,7 @@ func killGap(g gated) []string {
 			g.Pod.Spec.RestartPolicy == corev1.RestartPolicyNever || g.Pod.Annotations[AcceptGap] == "true" {
 			continue
 		}
-		return []string{x.Name + ": a main container that the kubelet restarts runs for up to one scan without the lock: set restartPolicy Never, add restart, or accept it with the annotation " + AcceptGap + `: "true"`}
+		return []string{x.Container.Name + ": a main container that the kubelet restarts runs for up to one scan without the lock: set restartPolicy Never, add restart, or accept it with the annotation " + AcceptGap + `: "true"`}
 	}
 	return nil
 }
@@ -226,7 +227,7 @@ func killReach(g gated) []string {
 			continue
 		}
 		if s := g.Pod.Spec.ShareProcessNamespace; s == nil || !*s {
-			problems = append(problems, x.Name+": the pod does not share its process namespace")
+			problems = append(problems, x.Container.Name+": the pod does not share its process namespace")
 		}
 		marked := false
 		for _, c := range g.Containers() {
@@ -235,7 +236,7 @@ func killReach(g gated) []string {
 			}
 			marked = marked || slices.ContainsFunc(c.Env, func(v corev1.EnvVar) bool { return v.Name == "MONGOGATE_WORKLOAD" })
 			if user(g.Workload, c) != user(g.Workload, x.Container) {
-				problems = append(problems, fmt.Sprintf("%s has the user %s, %s has %s: signals need the same", c.Name, user(g.Workload, c), x.Name, user(g.Workload, x.Container)))
+				problems = append(problems, fmt.Sprintf("%s has the user %s, %s has %s: signals need the same", c.Name, user(g.Workload, c), x.Container.Name, user(g.Workload, x.Container)))
 			}
 		}
 		if !marked {
@@ -267,10 +268,10 @@ func restart(g gated) []string {
 				r.ExitCodes.Operator == corev1.ContainerRestartRuleOnExitCodesOpNotIn && slices.Equal(r.ExitCodes.Values, []int32{0})
 		}
 		if !slices.ContainsFunc(x.RestartPolicyRules, rule) {
-			problems = append(problems, x.Name+": no rule RestartAllContainers for exit codes NotIn [0]: a crashed gate would leave the workload running")
+			problems = append(problems, x.Container.Name+": no rule RestartAllContainers for exit codes NotIn [0]: a crashed gate would leave the workload running")
 		}
 		if first := g.Pod.Spec.InitContainers[0]; first.Name != epochContainer || first.RestartPolicy != nil {
-			problems = append(problems, x.Name+": the first init container is not a plain "+epochContainer+", so a rule that is ignored goes unnoticed")
+			problems = append(problems, x.Container.Name+": the first init container is not a plain "+epochContainer+", so a rule that is ignored goes unnoticed")
 		}
 	}
 	return problems
@@ -285,12 +286,12 @@ func follow(g gated) []string {
 	}
 	for _, r := range runs {
 		if !slices.ContainsFunc(sidecars, func(s Gate) bool { return pair(r, s) }) {
-			problems = append(problems, r.Name+": no sidecar with --followed, the same key and the same state directory")
+			problems = append(problems, r.Container.Name+": no sidecar with --followed, the same key and the same state directory")
 		}
 	}
 	for _, s := range sidecars {
 		if !slices.ContainsFunc(runs, func(r Gate) bool { return pair(r, s) }) {
-			problems = append(problems, s.Name+": --followed, and nothing in the pod runs with --follow, its key and its state directory")
+			problems = append(problems, s.Container.Name+": --followed, and nothing in the pod runs with --follow, its key and its state directory")
 		}
 	}
 	return problems
@@ -300,15 +301,15 @@ func wrapped(g gated) []string {
 	var problems []string
 	for _, x := range g.of("run") {
 		if x.Lifecycle != nil && x.Lifecycle.PostStart != nil {
-			problems = append(problems, x.Name+": postStart runs while the command waits")
+			problems = append(problems, x.Container.Name+": postStart runs while the command waits")
 		}
 		for name, p := range map[string]*corev1.Probe{"liveness": x.LivenessProbe, "startup": x.StartupProbe} {
 			if p != nil && (p.Exec == nil || !strings.HasSuffix(p.Exec.Command[0], "/mongogate")) {
-				problems = append(problems, x.Name+": its "+name+" probe fails while the command waits: ask through mongogate probe … --")
+				problems = append(problems, x.Container.Name+": its "+name+" probe fails while the command waits: ask through mongogate probe … --")
 			}
 		}
 		if len(x.Command) == 0 {
-			problems = append(problems, x.Name+": run needs an explicit command")
+			problems = append(problems, x.Container.Name+": run needs an explicit command")
 		}
 	}
 	return problems
@@ -337,10 +338,12 @@ func cronJob(g gated) []string {
 			continue
 		}
 		deduplicated = true
-		say(x.Command != "run", x.Name+": no exit code of an init container or a sidecar ends a skipped Job as a success: use run in the main container")
-		say(x.NoOverlap && c.Spec.ConcurrencyPolicy == batchv1.ReplaceConcurrent, x.Name+": Replace ends the run that noOverlap waits for")
+		say(x.Command != "run", x.Container.Name+": no exit code of an init container or a sidecar ends a skipped Job as a success: use run in the main container")
+		say(x.NoOverlap && c.Spec.ConcurrencyPolicy == batchv1.ReplaceConcurrent, x.Container.Name+": Replace ends the run that noOverlap waits for")
 		if d := c.Spec.StartingDeadlineSeconds; d != nil {
-			say(int64(x.StartingDeadline.Seconds()) != *d, fmt.Sprintf("%s: MONGOGATE_STARTING_DEADLINE is %v, startingDeadlineSeconds is %d", x.Name, x.StartingDeadline, *d))
+			told := time.Duration(*d) * time.Second
+			say(x.StartingDeadline != 0 && x.StartingDeadline != told, fmt.Sprintf("%s: MONGOGATE_STARTING_DEADLINE is %v, startingDeadlineSeconds is %d", x.Container.Name, x.StartingDeadline, *d))
+			say(x.Retention < told, fmt.Sprintf("%s: records are kept for %v, startingDeadlineSeconds is %d", x.Container.Name, x.Retention, *d))
 		}
 	}
 	say(deduplicated && len(g.of("run")) < len(g.Pod.Spec.Containers), "a main container runs without the lock")
@@ -362,9 +365,9 @@ func addresses(g gated) []string {
 				at = stateVolume(g.Workload, x) + " " + at
 			}
 			if other := seen[at]; other != "" {
-				problems = append(problems, other+" and "+x.Name+" both answer at "+at)
+				problems = append(problems, other+" and "+x.Container.Name+" both answer at "+at)
 			}
-			seen[at] = x.Name
+			seen[at] = x.Container.Name
 		}
 	}
 	return problems
@@ -392,11 +395,11 @@ func state(g gated) []string {
 		}
 		at := slices.IndexFunc(g.Pod.Spec.Volumes, func(v corev1.Volume) bool { return v.Name == stateVolume(g.Workload, x) })
 		if at < 0 {
-			problems = append(problems, x.Name+": no volume at "+x.StateDir)
+			problems = append(problems, x.Container.Name+": no volume at "+x.StateDir)
 			continue
 		}
 		if e := g.Pod.Spec.Volumes[at].EmptyDir; e == nil || e.Medium != corev1.StorageMediumMemory || e.SizeLimit == nil {
-			problems = append(problems, x.Name+": the volume at "+x.StateDir+" is no emptyDir in memory with a size limit")
+			problems = append(problems, x.Container.Name+": the volume at "+x.StateDir+" is no emptyDir in memory with a size limit")
 		}
 	}
 	return problems
@@ -453,7 +456,7 @@ func ending(g gated) []string {
 			operation = x.TTL / 5
 		}
 		if least := int64((kill + operation).Seconds()); grace < least {
-			problems = append(problems, fmt.Sprintf("%s: terminationGracePeriodSeconds %d < kill budget + one operation = %d", x.Name, grace, least))
+			problems = append(problems, fmt.Sprintf("%s: terminationGracePeriodSeconds %d < kill budget + one operation = %d", x.Container.Name, grace, least))
 		}
 	}
 	return problems
@@ -472,7 +475,7 @@ func label(g gated) []string {
 			kinds = append(kinds, x.Fence...)
 		}
 	}
-	if !slices.Contains(kinds, got) {
+	if len(kinds) > 0 && !slices.Contains(kinds, got) { // a pod that only looks at locks protects nothing
 		return []string{fmt.Sprintf("%s is %q, the gates do %s", ProtectionLabel, got, strings.Join(kinds, ", "))}
 	}
 	return nil
