@@ -129,7 +129,10 @@ func (ses *session) runLock() (gate.Lock, func() *os.File, error) {
 	if err := ses.reach(); err != nil {
 		return nil, nil, err
 	}
-	return ses.lock(), func() *os.File {
+	lock := ses.lock()
+	within := lock.Within
+	lock.Within = 0 // it is the time of all tries together
+	return ses.throughRotation(lock, within), func() *os.File {
 		if ses.dir == nil {
 			return nil
 		}

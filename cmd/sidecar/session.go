@@ -10,6 +10,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-logr/logr"
@@ -19,6 +20,7 @@ import (
 	"github.com/mongogate/mongogate/internal/holder"
 	"github.com/mongogate/mongogate/internal/observe"
 	"github.com/mongogate/mongogate/internal/proctree"
+	"github.com/mongogate/mongogate/internal/rotate"
 	"github.com/mongogate/mongogate/internal/serve"
 	"github.com/mongogate/mongogate/internal/statedir"
 	"github.com/mongogate/mongogate/pkg/gate"
@@ -37,6 +39,11 @@ type session struct {
 	ctx   context.Context //nolint:containedctx // the session's own life
 	end   context.CancelFunc
 	tasks sync.WaitGroup
+
+	// rotation looks at the files that the connection is made from; nil where there are none.
+	rotation *rotate.Watcher
+	// reached is true once the store has let this session in.
+	reached atomic.Bool
 }
 
 // newSession opens the log and the state directory. Close it.
@@ -74,7 +81,13 @@ func (ses *session) reach() error {
 	if err := ses.connect(); err != nil {
 		return err
 	}
-	return ses.identify(ses.ctx)
+	if err := ses.identify(ses.ctx); err != nil {
+		return err
+	}
+	if ses.rotation != nil {
+		ses.tasks.Go(func() { ses.rotation.Run(ses.ctx) })
+	}
+	return nil
 }
 
 // connect makes the Locker of a gate.
@@ -98,6 +111,7 @@ func (ses *session) connect() error {
 	if s.Lock.Bucket != "" {
 		o.Keep = s.Retention
 	}
+	ses.rotation = ses.rotated() // before the files are read for the first time
 	var err error
 	ses.locker, err = mongolock.Connect(s.URI.Reveal(), o)
 	return err
@@ -111,6 +125,7 @@ func (ses *session) identify(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		ses.reached.Store(true)
 		ses.log.Info("store", "fingerprint", store.Fingerprint, "kind", store.Kind, "version", store.Version)
 		if expect != "" && expect != store.Fingerprint {
 			return &exit{config.ExitUsage, fmt.Errorf("expect-store: this is store %s, not %s; correct the URI or the expectation", store.Fingerprint, expect)}

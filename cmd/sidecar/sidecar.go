@@ -168,16 +168,27 @@ func (ses *session) sidecarLock(idled func() bool) gate.Lock {
 	}
 	within := l.Within
 	l.Within = 0 // it is the time of all tries together
-	return &patient{Lock: l, key: l.Key, within: within, pause: timing(ses.s).Heartbeat, told: func(err error) { ses.log.Error(err, "the lock cannot be had; trying again") }}
+	return &patient{
+		Lock: l, key: l.Key, within: within, pause: timing(ses.s).Heartbeat,
+		again: func(err error) bool {
+			var (
+				wait *mongolock.WaitError
+				done *mongolock.DoneError
+			)
+			return !errors.As(err, &wait) && !errors.As(err, &done) && !errors.Is(err, mongolock.ErrConfig)
+		},
+		told: func(err error) { ses.log.Error(err, "the lock cannot be had; trying again") },
+	}
 }
 
-// patient tries again after errors that may be mended while it waits, such as a missing right.
+// patient tries again after errors that may be mended while it waits.
 type patient struct {
 	gate.Lock
 	key string
 	// within ends the waiting; zero waits for ever.
 	within time.Duration
 	pause  time.Duration
+	again  func(error) bool
 	told   func(error)
 }
 
@@ -189,11 +200,7 @@ func (p *patient) Acquire(ctx context.Context) (gate.Lease, error) {
 	}
 	for {
 		l, err := p.Lock.Acquire(ctx)
-		var (
-			wait *mongolock.WaitError
-			done *mongolock.DoneError
-		)
-		if err == nil || ctx.Err() != nil || errors.As(err, &wait) || errors.As(err, &done) || errors.Is(err, mongolock.ErrConfig) {
+		if err == nil || ctx.Err() != nil || !p.again(err) {
 			return l, err
 		}
 		p.told(err)

@@ -126,6 +126,10 @@ var badInputs = []badInput{
 	{why: "refused, and cut short", w: noURI("MONGOGATE_URI=mongodb://u:" + canary), field: "uri", message: "is not shown", remedy: "%3A"},
 	{why: "refused with half a secret", w: noURI("MONGOGATE_URI=mongodb://u:x@" + canary + "@h/?w=1"), field: "uri", message: "is not shown", remedy: "%40"},
 
+	// Authorities.
+	{why: "no such authority", w: flagsOf("--tls-ca-file=/none"), field: "tls-ca-file", message: `"/none": there is no such file`, remedy: "path of a file"},
+	{why: "no certificate", w: withFile("not PEM", "--tls-ca-file=/x"), field: "tls-ca-file", message: "no certificate", remedy: "BEGIN CERTIFICATE"},
+
 	// Files.
 	{why: "no such file", w: vars("MONGOGATE_CONFIG=/none"), field: "config", message: "there is no such file", remedy: "that exists", from: "variable MONGOGATE_CONFIG"},
 	{why: "connection string as file", w: vars("MONGOGATE_CONFIG=" + goodURI), field: "config", message: "[redacted]: this is no name of a file", remedy: "give a path"},

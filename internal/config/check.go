@@ -13,6 +13,7 @@ import (
 // check applies the rules that take more than one setting, and those of others.
 // bad are the settings that could not be read; nothing is concluded from them.
 func (l *loader) check(s *Settings, bad map[string]bool) {
+	l.checkAuthority(s)
 	l.checkURI(s)
 	l.checkTiming(s, bad)
 	if s.Command == "sidecar" {

@@ -243,19 +243,13 @@ func (l *loader) readURI(s *Settings) {
 	if file.text == "" || uri.rank > file.rank {
 		return
 	}
-	data, f := l.read(file.text)
-	text := strings.TrimSpace(string(data))
-	switch {
-	case f != nil:
+	text, f := l.uriIn(file.text)
+	if f != nil {
 		l.problem("uri-file", f.message, f.remedy)
-	case text == "":
-		l.problem("uri-file", "the file is empty", "write the connection string into it")
-	case len(text) > maxURI || strings.ContainsAny(text, "\r\n"):
-		l.problem("uri-file", "the file holds more than a connection string", "write the connection string into it and nothing else")
-	default:
-		s.URI = Secret(text)
-		l.values["uri"] = value{text: redacted, from: "file " + show(file.text), rank: file.rank}
+		return
 	}
+	s.URI, s.uriFromFile = Secret(text), true
+	l.values["uri"] = value{text: redacted, from: "file " + show(file.text), rank: file.rank}
 }
 
 func plural(rank int) string {

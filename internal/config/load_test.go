@@ -168,14 +168,14 @@ func TestEverySettingInThreeWays(t *testing.T) {
 		known := map[string]string{
 			"uri": goodURI, "bucket": "1h", "timezone": "Asia/Kathmandu", "completion-index": "4", "state-dir": "/s",
 			"probe-address": "unix:/p", "metrics-address": ":9090", "job-name": "x-29921940",
-			"kube-label": "example.org/holder",
+			"kube-label": "example.org/holder", "tls-ca-file": "ca",
 		}
 		if v, ok := known[row.name]; ok {
 			return v
 		}
 		return "x"
 	}
-	files := map[string]string{"x": goodURI}
+	files := map[string]string{"x": goodURI, "ca": authority(t)}
 	for _, row := range table {
 		if row.name == "config" {
 			continue

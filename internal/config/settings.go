@@ -69,6 +69,9 @@ type Settings struct {
 	// Warnings are for the log: things that work but should not stay so.
 	Warnings []string
 
+	// uriFromFile is true where the connection string is that of URIFile.
+	uriFromFile bool
+
 	sources map[string]value
 	start   time.Time
 }

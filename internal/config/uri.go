@@ -67,7 +67,7 @@ func unencrypted(uri string) bool {
 	hosts, query, _ := strings.Cut(rest, "?")
 	hosts, _, _ = strings.Cut(hosts, "/")
 	query = strings.ToLower(query)
-	if strings.Contains(query, "tls=true") || strings.Contains(query, "ssl=true") {
+	if strings.Contains(query, "tls=true") || strings.Contains(query, "ssl=true") || strings.Contains(query, "tlscafile=") {
 		return false
 	}
 	if scheme == "mongodb+srv" {

@@ -20,7 +20,7 @@ type Metrics struct {
 	Registry *prometheus.Registry
 
 	acquired, skipped prometheus.Counter
-	lost              *prometheus.CounterVec
+	lost, rotated     *prometheus.CounterVec
 	unknown           *prometheus.CounterVec
 	renew             prometheus.Histogram
 	stop              prometheus.Histogram
@@ -50,6 +50,7 @@ func NewMetrics(version string) *Metrics {
 		acquired: counter("acquisitions_total", "Leases that were acquired."),
 		skipped:  counter("skips_total", "Runs that were skipped because they are done or held elsewhere."),
 		lost:     vec("losses_total", "Leases that were lost, by reason: deadline, revoked, taken.", "reason"),
+		rotated:  vec("rotations_total", "New credentials that were found, by outcome: taken, refused.", "outcome"),
 		unknown:  vec("unacknowledged_total", "Calls to the store that were not acknowledged, by call.", "call"),
 		renew:    histogram("renewal_duration_seconds", "Time to an acknowledged renewal.", prometheus.ExponentialBuckets(0.001, 2.5, 11)),
 		stop:     histogram("stop_duration_seconds", "Time from a loss to the evidence that nothing is left of the workload.", prometheus.ExponentialBuckets(0.01, 2, 12)),
@@ -62,6 +63,9 @@ func NewMetrics(version string) *Metrics {
 	r.MustRegister(m.token, info, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	for _, reason := range []mongolock.LossReason{mongolock.LostDeadline, mongolock.LostRevoked, mongolock.LostTaken} {
 		m.lost.WithLabelValues(string(reason))
+	}
+	for _, outcome := range []string{rotationTaken, rotationRefused} {
+		m.rotated.WithLabelValues(outcome)
 	}
 	for _, call := range []string{"acquire", "renew", "finish", "read"} {
 		m.unknown.WithLabelValues(call)

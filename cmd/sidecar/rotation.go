@@ -1,0 +1,62 @@
+//go:build linux
+
+package main
+
+import (
+	"context"
+	"os"
+	"time"
+
+	"github.com/mongogate/mongogate/internal/rotate"
+	"github.com/mongogate/mongogate/pkg/gate"
+	"github.com/mongogate/mongogate/pkg/mongolock"
+)
+
+// rotatedEvery is the longest time between two looks at the files of the connection while nothing fails.
+const rotatedEvery = 10 * time.Second
+
+// rotated looks after the files that the connection is made from: with new credentials in them the lease goes on over a
+// new client. nil where there are no files.
+func (ses *session) rotated() *rotate.Watcher {
+	s := ses.s
+	if !s.FromFiles() {
+		return nil
+	}
+	return rotate.New(rotate.Config{
+		Read: func() (string, []string, error) {
+			uri, files, err := s.Reread(os.ReadFile)
+			return uri.Reveal(), files, err
+		},
+		Take: func(ctx context.Context, uri string) error { return ses.locker.Reconnect(ctx, uri) },
+		// A lease has to outlive what a poll leaves unseen.
+		Every: min(rotatedEvery, timing(s).Heartbeat),
+		Told:  ses.metrics.Rotated,
+		Log:   ses.log,
+	}, s.URI.Reveal(), s.Files())
+}
+
+// answered looks at the credentials when a call failed: they may have been revoked.
+func (ses *session) answered(e mongolock.Event) {
+	switch e.Kind {
+	case mongolock.EventUnknown:
+		if ses.rotation != nil {
+			ses.rotation.Look()
+		}
+	case mongolock.EventWaiting, mongolock.EventAcquired, mongolock.EventRenewed:
+		ses.reached.Store(true)
+	case mongolock.EventLost, mongolock.EventSuccessor, mongolock.EventFinished:
+	}
+}
+
+// throughRotation waits on where the store lets nobody in whom it has let in
+// before: the new credentials are on their way, and a run that waits for its
+// turn must not end for that. What was refused from the start is an error at once.
+func (ses *session) throughRotation(l gate.Lock, within time.Duration) gate.Lock {
+	return &patient{
+		Lock: l, key: ses.s.Lock.Key, within: within, pause: timing(ses.s).Heartbeat,
+		again: func(err error) bool { return ses.rotation != nil && mongolock.Denied(err) && ses.reached.Load() },
+		told: func(err error) {
+			ses.log.Error(err, "the credentials are refused that were good before; waiting for new ones")
+		},
+	}
+}
