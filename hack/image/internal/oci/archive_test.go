@@ -71,6 +71,11 @@ func TestContainerdImports(t *testing.T) {
 		if err != nil || len(platforms) != 2 || platforms[0].Architecture != "amd64" || platforms[1].Architecture != "arm64" {
 			t.Errorf("platforms %v, %v", platforms, err)
 		}
+		var perPlatform ocispec.Index
+		read(ctx, t, store, d, &perPlatform)
+		if a := perPlatform.Manifests[0].ArtifactType; a != "" {
+			t.Errorf("an ordinary image is listed as the artifact %s", a)
+		}
 		if ok, _, _, missing, err := images.Check(ctx, store, d, nil); !ok || len(missing) > 0 || err != nil {
 			t.Errorf("missing of %s: %v, %v", names, missing, err)
 		}
