@@ -45,6 +45,10 @@ image-test: ## Build the image twice, compare it with the Dockerfile, and run it
 lint: ## Vet, lint, and check that modules and generated documents are tidy
 	@hack/lint.sh
 
+.PHONY: e2e
+e2e: ## Run every scenario on two real clusters that are started for it (root; the first run builds Kubernetes)
+	@hack/e2e.sh
+
 .PHONY: prove
 prove: build ## Run every loss and hand-over trial and write docs/proof.md
 	$(GO) run ./hack/prove -binary bin/mongogate -out docs/proof.md

@@ -18,7 +18,7 @@ import (
 )
 
 // Apply applies YAML documents to the namespace. ${NAMESPACE}, ${CLUSTER},
-// ${IMAGE} and ${WORKER} in them are replaced, and so are the pairs in replace.
+// ${IMAGE}, ${WORKER}, ${KEY} and ${TTL} in them are replaced, and so are the pairs in replace.
 func (s *Space) Apply(documents string, replace ...string) {
 	s.t.Helper()
 	if err := s.TryApply(documents, replace...); err != nil {
@@ -28,7 +28,7 @@ func (s *Space) Apply(documents string, replace ...string) {
 
 // TryApply is Apply for what may be refused.
 func (s *Space) TryApply(documents string, replace ...string) error {
-	pairs := append([]string{"${NAMESPACE}", s.Namespace, "${CLUSTER}", s.Name, "${IMAGE}", s.Lab.Image, "${WORKER}", s.Lab.WorkerImage}, replace...)
+	pairs := append([]string{"${NAMESPACE}", s.Namespace, "${CLUSTER}", s.Name, "${IMAGE}", s.Lab.Image, "${WORKER}", s.Lab.WorkerImage, "${KEY}", s.Key, "${TTL}", s.TTL.String()}, replace...)
 	in := yaml.NewYAMLOrJSONDecoder(strings.NewReader(strings.NewReplacer(pairs...).Replace(documents)), 4096)
 	for {
 		var o unstructured.Unstructured

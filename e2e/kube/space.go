@@ -24,33 +24,37 @@ const URISecret = "mongogate-uri"
 // milliseconds is measured by the witness and the database.
 const poll = 250 * time.Millisecond
 
-// Space is the namespace of one scenario in one cluster. It has the same name in both.
+// Space is the namespace of one scenario in one cluster.
 type Space struct {
 	*lab.Cluster
-	Lab       *lab.Lab
-	Namespace string
+	Setup
 	// DB is the only way of this namespace to the database; faults on it meet nobody else.
 	DB *faultproxy.Proxy
 	// URI leads through DB.
 	URI string
-	// Base are values that every installation of the chart starts from.
-	Base Values
 
 	t testing.TB
+}
+
+// Setup is what a scenario wants of a namespace.
+type Setup struct {
+	Lab *lab.Lab
+	// Namespace is the name, the same in all clusters of a scenario.
+	Namespace string
+	// Base are values that every installation of the chart starts from.
+	Base Values
+	// Key is what the witness knows the workload by.
+	Key string
+	TTL time.Duration
 }
 
 // New makes the namespace, in which PodSecurity "restricted" is enforced, and
 // its secret. Both go at the end of the test; before, if it failed, all that is
 // in it is written to its output.
-func New(t testing.TB, l *lab.Lab, cluster *lab.Cluster, namespace string, base Values) *Space {
+func New(t testing.TB, cluster *lab.Cluster, setup Setup) *Space {
 	t.Helper()
-	proxy, uri, err := l.DB.Proxy()
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := &Space{Cluster: cluster, Lab: l, Namespace: namespace, DB: proxy, URI: uri, Base: base, t: t}
-	t.Cleanup(func() { _ = proxy.Close() })
-	space := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace, Labels: map[string]string{
+	s := &Space{Cluster: cluster, Setup: setup, t: t}
+	space := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: s.Namespace, Labels: map[string]string{
 		"pod-security.kubernetes.io/enforce": "restricted",
 		"mongogate.dev/e2e":                  "true",
 	}}}
@@ -58,8 +62,20 @@ func New(t testing.TB, l *lab.Lab, cluster *lab.Cluster, namespace string, base 
 		t.Fatalf("cluster %s: %v", cluster.Name, err)
 	}
 	t.Cleanup(s.remove)
-	s.Secret(URISecret, map[string]string{"uri": uri})
+	s.UseDatabase(s.Lab.DB)
 	return s
+}
+
+// UseDatabase leads the namespace to a database, through a proxy of its own.
+func (s *Space) UseDatabase(db *lab.Database) {
+	s.t.Helper()
+	var err error
+	if s.DB, s.URI, err = db.Proxy(); err != nil {
+		s.t.Fatal(err)
+	}
+	proxy := s.DB
+	s.t.Cleanup(func() { _ = proxy.Close() })
+	s.Secret(URISecret, map[string]string{"uri": s.URI})
 }
 
 func (s *Space) remove() {

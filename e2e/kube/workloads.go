@@ -3,9 +3,16 @@
 package kube
 
 import (
+	"cmp"
+	"context"
 	"fmt"
+	"maps"
+	"slices"
+	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -19,5 +26,89 @@ func (s *Space) Scale(deployment string, replicas int32) {
 	patch := client.RawPatch(types.MergePatchType, fmt.Appendf(nil, `{"spec":{"replicas":%d}}`, replicas))
 	if err := s.Patch(s.t.Context(), d, patch); err != nil {
 		s.t.Fatalf("%s: scale %s: %v", s, deployment, err)
+	}
+}
+
+// Jobs are those of the namespace, oldest first.
+func (s *Space) Jobs() []batchv1.Job {
+	s.t.Helper()
+	jobs, err := s.jobs(s.t.Context())
+	if err != nil {
+		s.t.Fatalf("%s: jobs: %v", s, err)
+	}
+	return jobs
+}
+
+func (s *Space) jobs(ctx context.Context) ([]batchv1.Job, error) {
+	var jobs batchv1.JobList
+	err := s.List(ctx, &jobs, client.InNamespace(s.Namespace))
+	slices.SortFunc(jobs.Items, func(a, b batchv1.Job) int {
+		return cmp.Or(a.CreationTimestamp.Compare(b.CreationTimestamp.Time), cmp.Compare(a.Name, b.Name))
+	})
+	return jobs.Items, err
+}
+
+// WaitJobs waits until the namespace's Jobs are as wanted.
+func (s *Space) WaitJobs(want string, within time.Duration, as func([]batchv1.Job) bool) {
+	s.t.Helper()
+	s.Eventually("jobs: "+want, within, func(ctx context.Context) (bool, string) {
+		jobs, err := s.jobs(ctx)
+		if err != nil {
+			return false, err.Error()
+		}
+		seen := fmt.Sprintf("%d jobs", len(jobs))
+		for _, j := range jobs {
+			seen += fmt.Sprintf("; %s: %d active, %d succeeded, %d failed, %s", j.Name, j.Status.Active, j.Status.Succeeded, j.Status.Failed, Outcome(j))
+		}
+		return as(jobs), seen
+	})
+}
+
+// WaitJob waits until a Job has ended, and returns how: Complete or Failed.
+func (s *Space) WaitJob(name string, within time.Duration) batchv1.JobConditionType {
+	s.t.Helper()
+	var outcome batchv1.JobConditionType
+	s.WaitJobs(name+" has ended", within, func(jobs []batchv1.Job) bool {
+		i := slices.IndexFunc(jobs, func(j batchv1.Job) bool { return j.Name == name })
+		if i >= 0 {
+			outcome = Outcome(jobs[i])
+		}
+		return outcome != ""
+	})
+	return outcome
+}
+
+// Outcome is how a Job has ended: Complete, Failed, or nothing yet.
+func Outcome(j batchv1.Job) batchv1.JobConditionType {
+	for _, c := range j.Status.Conditions {
+		if c.Status == corev1.ConditionTrue && (c.Type == batchv1.JobComplete || c.Type == batchv1.JobFailed) {
+			return c.Type
+		}
+	}
+	return ""
+}
+
+// CreateJobFrom makes a Job of a CronJob by hand, as kubectl create job --from does.
+func (s *Space) CreateJobFrom(cronJob, name string) {
+	s.t.Helper()
+	var from batchv1.CronJob
+	err := s.Get(s.t.Context(), client.ObjectKey{Namespace: s.Namespace, Name: cronJob}, &from)
+	if err == nil {
+		template := from.Spec.JobTemplate
+		annotations := maps.Clone(template.Annotations)
+		if annotations == nil {
+			annotations = map[string]string{}
+		}
+		annotations["cronjob.kubernetes.io/instantiate"] = "manual"
+		err = s.Create(s.t.Context(), &batchv1.Job{
+			ObjectMeta: metav1.ObjectMeta{
+				Name: name, Namespace: s.Namespace, Labels: template.Labels, Annotations: annotations,
+				OwnerReferences: []metav1.OwnerReference{*metav1.NewControllerRef(&from, batchv1.SchemeGroupVersion.WithKind("CronJob"))},
+			},
+			Spec: template.Spec,
+		})
+	}
+	if err != nil {
+		s.t.Fatalf("%s: job %s from %s: %v", s, name, cronJob, err)
 	}
 }

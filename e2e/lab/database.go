@@ -8,26 +8,25 @@ import (
 	"fmt"
 	"net"
 	"strings"
+	"time"
 
 	"github.com/mongogate/mongogate/internal/devdb"
 	"github.com/mongogate/mongogate/internal/faultproxy"
 	"github.com/mongogate/mongogate/pkg/mongolock"
 )
 
-// Database is the one that all scenarios share, each under keys and through
-// proxies of its own.
+// Database is a server, and the lock collection in it.
 type Database struct {
 	// Locker sees the lock collection directly, past all proxies.
 	*mongolock.Locker
-	Banner string
+	Server *devdb.Server
 
-	server *devdb.Server
-	host   net.IP
+	host net.IP
 }
 
-// openDatabase starts one, or uses that of MONGOGATE_TEST_URI.
-func openDatabase(ctx context.Context, host net.IP) (*Database, error) {
-	server, err := devdb.Start(ctx, 0)
+// OpenDatabase starts one. Close it.
+func (l *Lab) OpenDatabase(ctx context.Context, options devdb.Options) (*Database, error) {
+	server, err := devdb.StartWith(ctx, options)
 	if err != nil {
 		return nil, fmt.Errorf("lab: %w", err)
 	}
@@ -35,27 +34,27 @@ func openDatabase(ctx context.Context, host net.IP) (*Database, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("lab: %w", err), server.Close())
 	}
-	return &Database{Locker: locker, Banner: server.Banner(), server: server, host: host}, nil
+	return &Database{Locker: locker, Server: server, host: l.host}, nil
 }
 
-func (d *Database) close() error {
-	return errors.Join(d.Locker.Close(context.Background()), d.server.Close())
+// Close ends it.
+func (d *Database) Close() error {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	return errors.Join(d.Locker.Close(ctx), d.Server.Close())
 }
 
 // Proxy starts one that pods reach, and gives the URI that leads through it.
-func (d *Database) Proxy() (*faultproxy.Proxy, string, error) { return ProxyTo(d.server, d.host) }
-
-// ProxyTo is Proxy for another server.
-func ProxyTo(server *devdb.Server, host net.IP) (*faultproxy.Proxy, string, error) {
-	target := server.Addr()
+func (d *Database) Proxy() (*faultproxy.Proxy, string, error) {
+	target := d.Server.Addr()
 	if target == "" { // not ours: it is in the URI
-		target = firstHost(server.URI)
+		target = firstHost(d.Server.URI)
 	}
-	proxy, err := faultproxy.ListenOn(host, target)
+	proxy, err := faultproxy.ListenOn(d.host, target)
 	if err != nil {
-		return nil, "", fmt.Errorf("lab: a proxy at %s (%s): %w", host, EnvHost, err)
+		return nil, "", fmt.Errorf("lab: a proxy at %s (%s): %w", d.host, EnvHost, err)
 	}
-	uri, err := proxy.URI(server.URI)
+	uri, err := proxy.URI(d.Server.URI)
 	if err != nil {
 		return nil, "", errors.Join(fmt.Errorf("lab: %w", err), proxy.Close())
 	}

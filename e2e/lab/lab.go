@@ -15,6 +15,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/mongogate/mongogate/internal/devdb"
 )
 
 // Environment variables that say what to run on. hack/e2e.sh sets them.
@@ -32,6 +34,8 @@ type Lab struct {
 	DB   *Database
 	// Image and WorkerImage are in both clusters.
 	Image, WorkerImage string
+
+	host net.IP
 }
 
 // Open finds the clusters and starts the database. Close it.
@@ -48,7 +52,7 @@ func Open(ctx context.Context) (*Lab, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &Lab{Image: or(EnvImage, "docker.io/mongogate/mongogate:dev"), WorkerImage: or(EnvWorkerImage, "mongogate.test/worker:1")}
+	l := &Lab{host: host, Image: or(EnvImage, "docker.io/mongogate/mongogate:dev"), WorkerImage: or(EnvWorkerImage, "mongogate.test/worker:1")}
 	owned := os.Getenv(EnvOwned) != ""
 	var errs [2]error
 	l.A, errs[0] = openCluster("a", paths[0], root, owned)
@@ -56,12 +60,12 @@ func Open(ctx context.Context) (*Lab, error) {
 	if err := errors.Join(errs[:]...); err != nil {
 		return nil, err
 	}
-	l.DB, err = openDatabase(ctx, host)
+	l.DB, err = l.OpenDatabase(ctx, devdb.Options{})
 	return l, err
 }
 
 // Close ends the database. Clusters are left as they are.
-func (l *Lab) Close() error { return l.DB.close() }
+func (l *Lab) Close() error { return l.DB.Close() }
 
 // Clusters are both.
 func (l *Lab) Clusters() []*Cluster { return []*Cluster{l.A, l.B} }

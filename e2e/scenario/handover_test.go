@@ -37,11 +37,12 @@ func TestRunHoldsMainBack(t *testing.T) {
 // has it within a look, not after a lease.
 func TestHandOverOnDelete(t *testing.T) {
 	s := scenario.New(t, scenario.Opts{Clusters: "ab", TTL: 20 * time.Second})
-	created := time.Now()
+	installed := time.Now()
 	s.A.Install(scenario.Release, nil)
 	a := s.A.Pod(app)
 	first := s.AwaitRun(a, time.Minute)
-	s.Figure("pod-created-to-running", first.Start.Sub(created))
+	s.Figure("helm-install-to-lock-held", s.AwaitHolder(s.Key, a, time.Second).Created.Sub(installed))
+	s.Figure("helm-install-to-main-running", first.Start.Sub(installed))
 	s.B.Install(scenario.Release, nil)
 	b := s.B.Pod(app)
 	b.WaitLog("main", "waiting for the lock", time.Minute)

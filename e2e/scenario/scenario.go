@@ -16,6 +16,7 @@ import (
 	"github.com/mongogate/mongogate/e2e/kube"
 	"github.com/mongogate/mongogate/e2e/lab"
 	"github.com/mongogate/mongogate/e2e/witness"
+	"github.com/mongogate/mongogate/internal/devdb"
 	"github.com/mongogate/mongogate/pkg/mongolock"
 )
 
@@ -40,6 +41,8 @@ type Scenario struct {
 	*testing.T
 
 	Lab *lab.Lab
+	// DB is the database past all proxies, for looking at locks and taking them.
+	DB *lab.Database
 	// A and B are its namespaces; nil where it has none.
 	A, B *kube.Space
 	// Name is that of its namespaces, the same in both clusters.
@@ -60,7 +63,7 @@ const Release = "w"
 func New(t *testing.T, opts Opts) *Scenario {
 	t.Helper()
 	suite := current(t)
-	s := &Scenario{T: t, Lab: suite.lab, Witness: suite.witness, opts: opts}
+	s := &Scenario{T: t, Lab: suite.lab, DB: suite.lab.DB, Witness: suite.witness, opts: opts}
 	if opts.Clusters == "" {
 		s.opts.Clusters = "a"
 	}
@@ -75,13 +78,35 @@ func New(t *testing.T, opts Opts) *Scenario {
 	s.Timing = mongolock.Timing{TTL: s.opts.TTL}.WithDefaults()
 	t.Cleanup(s.dumpLocks)
 	if strings.Contains(s.opts.Clusters, "a") {
-		s.A = kube.New(t, s.Lab, s.Lab.A, s.Name, s.base("a"))
+		s.A = s.space(s.Lab.A)
 	}
 	if strings.Contains(s.opts.Clusters, "b") {
-		s.B = kube.New(t, s.Lab, s.Lab.B, s.Name, s.base("b"))
+		s.B = s.space(s.Lab.B)
 	}
 	t.Cleanup(s.judge)
 	return s
+}
+
+func (s *Scenario) space(c *lab.Cluster) *kube.Space {
+	s.Helper()
+	return kube.New(s.T, c, kube.Setup{Lab: s.Lab, Namespace: s.Name, Base: s.base(c.Name), Key: s.Key, TTL: s.opts.TTL})
+}
+
+// UseDatabase starts a database for this scenario alone, and leads its
+// namespaces there: one with sign-in, say. Skip what it lacks by DB.Missing.
+func (s *Scenario) UseDatabase(options devdb.Options) {
+	s.Helper()
+	db, err := s.Lab.OpenDatabase(s.Context(), options)
+	if err != nil {
+		s.Fatal(err)
+	}
+	s.Cleanup(func() { _ = db.Close() })
+	s.DB = db
+	for _, space := range []*kube.Space{s.A, s.B} {
+		if space != nil {
+			space.UseDatabase(db)
+		}
+	}
 }
 
 // namespace makes a name that says which test it is of: TestAloneNodeDrain is e2e-alone-node-drain-x7k2q.
@@ -123,7 +148,7 @@ func (s *Scenario) dumpLocks() {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	locks, err := s.Lab.DB.List(ctx, s.Name+"/", 0)
+	locks, err := s.DB.List(ctx, s.Name+"/", 0)
 	if err != nil {
 		s.Logf("lock documents: %v", err)
 	}

@@ -57,7 +57,7 @@ func (s *Scenario) Runs() []witness.Run { return s.Witness.Runs(s.Key) }
 // called, which tells when the last instant was at which it was surely held.
 func (s *Scenario) HoldLock(key string) (release func() time.Time) {
 	s.Helper()
-	lease, err := s.Lab.DB.Acquire(s.Context(), key)
+	lease, err := s.DB.Acquire(s.Context(), key)
 	if err != nil {
 		s.Fatalf("taking %s: %v", key, err)
 	}
@@ -81,7 +81,7 @@ func (s *Scenario) HoldLock(key string) (release func() time.Time) {
 // Lock is what the database says of a key now; zero where there is no document.
 func (s *Scenario) Lock(key string) mongolock.Info {
 	s.Helper()
-	info, err := s.Lab.DB.Info(s.Context(), key)
+	info, err := s.DB.Info(s.Context(), key)
 	if err != nil {
 		s.Logf("lock %s: %v", key, err)
 	}
@@ -94,7 +94,7 @@ func (s *Scenario) AwaitLock(key, want string, within time.Duration, asked func(
 	ctx, cancel := context.WithTimeout(s.Context(), within)
 	defer cancel()
 	for {
-		info, err := s.Lab.DB.Info(ctx, key)
+		info, err := s.DB.Info(ctx, key)
 		if err == nil && asked(info) {
 			return info
 		}

@@ -57,7 +57,7 @@ func Main(m *testing.M, out io.Writer) int {
 		return 1
 	}
 	defer func() { _ = l.Close() }()
-	_, _ = fmt.Fprintln(out, l.DB.Banner)
+	_, _ = fmt.Fprintln(out, l.DB.Server.Banner())
 
 	places, err := strconv.Atoi(os.Getenv(EnvParallel))
 	if err != nil || places < 1 {
