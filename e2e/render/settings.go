@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"maps"
 	"path"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -118,7 +119,7 @@ func (p podWorld) read(c Container, argv []string) (Gate, error) {
 	}
 	out := config.Outside{
 		ReadFile: func(name string) ([]byte, error) { return p.file(c, name) },
-		Hostname: "machine", UID: 65532, Now: p.now, CheckURI: mongolock.CheckURI, CheckTiming: timing,
+		Hostname: "machine", UID: 65532, Now: p.now, CheckURI: checkURI, CheckTiming: timing,
 	}
 	for _, name := range slices.Sorted(maps.Keys(env)) {
 		out.Environ = append(out.Environ, name+"="+env[name])
@@ -126,6 +127,11 @@ func (p podWorld) read(c Container, argv []string) (Gate, error) {
 	g.Settings, err = config.Load(g.Command, flags, out)
 	return g, err
 }
+
+// checkURI leaves the file out that --tls-ca-file puts in: it is there only in the pod.
+func checkURI(uri string) error { return mongolock.CheckURI(caFile.ReplaceAllString(uri, "")) }
+
+var caFile = regexp.MustCompile(`&?tlsCAFile=[^&]*`)
 
 // timing is the sum that the binary does before it starts.
 func timing(s *config.Settings) error {
@@ -258,19 +264,19 @@ func (p podWorld) file(c Container, name string) ([]byte, error) {
 				}
 			}
 		case v.Secret != nil && inItems(v.Secret.Items, rest):
+			if strings.HasSuffix(rest, ".crt") {
+				return authority()
+			}
 			return []byte(uri), nil
 		case v.ConfigMap != nil && inItems(v.ConfigMap.Items, rest):
 			if text, found := p.configMap(v.ConfigMap.Name)[rest]; found {
 				return []byte(text), nil
 			}
-			return []byte(certificate), nil
+			return authority()
 		}
 	}
 	return nil, missing
 }
-
-// certificate stands for whatever a ConfigMap that is not rendered holds.
-const certificate = "-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n"
 
 func inItems(items []corev1.KeyToPath, name string) bool {
 	return len(items) == 0 || slices.ContainsFunc(items, func(i corev1.KeyToPath) bool { return i.Path == name })
