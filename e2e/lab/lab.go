@@ -55,13 +55,22 @@ func Open(ctx context.Context) (*Lab, error) {
 	l := &Lab{host: host, Image: or(EnvImage, "docker.io/mongogate/mongogate:dev"), WorkerImage: or(EnvWorkerImage, "mongogate.test/worker:1")}
 	owned := os.Getenv(EnvOwned) != ""
 	var errs [2]error
-	l.A, errs[0] = openCluster("a", paths[0], root, owned)
-	l.B, errs[1] = openCluster("b", paths[1], root, owned)
+	l.A, errs[0] = openCluster(nameOf("a", paths[0], owned), paths[0], root, owned)
+	l.B, errs[1] = openCluster(nameOf("b", paths[1], owned), paths[1], root, owned)
 	if err := errors.Join(errs[:]...); err != nil {
 		return nil, err
 	}
 	l.DB, err = l.OpenDatabase(ctx, devdb.Options{})
 	return l, err
+}
+
+// nameOf is how cluster.sh knows a cluster of our own: by the directory of its
+// kubeconfig, RUN/NAME/kubeconfig/admin. Others have the name that scenarios use.
+func nameOf(otherwise, kubeconfig string, owned bool) string {
+	if !owned {
+		return otherwise
+	}
+	return filepath.Base(filepath.Dir(filepath.Dir(kubeconfig)))
 }
 
 // Close ends the database. Clusters are left as they are.
