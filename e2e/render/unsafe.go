@@ -178,14 +178,22 @@ func oneKey(g gated) []string {
 	return problems
 }
 
+// before says whether a gate starts before another.
+func (g gated) before(a, b Gate) bool {
+	at := func(x Gate) int {
+		return slices.IndexFunc(g.Containers(), func(c Container) bool { return c.Name == x.Container.Name })
+	}
+	return at(a) < at(b)
+}
+
 func initAlone(g gated) []string {
 	var problems []string
 	for _, x := range g.of("init") {
 		adopts := func(s Gate) bool {
-			return s.Sidecar && s.Settings.Lock.Key == x.Settings.Lock.Key && stateVolume(g.Workload, s) == stateVolume(g.Workload, x)
+			return s.Sidecar && g.before(x, s) && s.Settings.Lock.Key == x.Settings.Lock.Key && stateVolume(g.Workload, s) == stateVolume(g.Workload, x)
 		}
 		if !slices.ContainsFunc(g.of("sidecar"), adopts) {
-			problems = append(problems, x.Container.Container.Name+": no sidecar with its key and state directory takes the lease over")
+			problems = append(problems, x.Container.Container.Name+": no sidecar behind it, with its key and state directory, takes the lease over")
 		}
 	}
 	return problems
