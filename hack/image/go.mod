@@ -6,7 +6,7 @@ require (
 	github.com/containerd/containerd/v2 v2.3.6
 	github.com/distribution/reference v0.6.0
 	github.com/google/go-containerregistry v0.22.1
-	github.com/moby/buildkit v0.33.1
+	github.com/moby/buildkit v0.33.1 // v0.34 needs a version of tonistiigi/fsutil that cannot be fetched
 	github.com/moby/patternmatcher v0.6.1
 	github.com/opencontainers/go-digest v1.0.0
 	github.com/opencontainers/image-spec v1.1.1
