@@ -21,8 +21,8 @@ import (
 // Values are values of the chart.
 type Values map[string]any
 
-// With is v with others on top: maps are merged, lists named env are added to,
-// all else is replaced.
+// With is v with others on top: maps are merged, lists named env are added to
+// and lose what has another value now, all else is replaced.
 func (v Values) With(others Values) Values {
 	return merge(v, others)
 }
@@ -40,11 +40,20 @@ func merge(below, above map[string]any) map[string]any {
 		}
 		if below, ok := out[name].([]any); ok && name == "env" {
 			more, _ := value.([]any)
-			value = slices.Concat(below, more)
+			value = slices.Concat(without(below, more), more)
 		}
 		out[name] = value
 	}
 	return out
+}
+
+// without is a list of variables without those that are in another list too: to
+// the API it is a map by name.
+func without(list, others []any) []any {
+	nameOf := func(variable any) any { m, _ := asMap(variable); return m["name"] }
+	return slices.DeleteFunc(slices.Clone(list), func(v any) bool {
+		return slices.ContainsFunc(others, func(o any) bool { return nameOf(o) == nameOf(v) })
+	})
 }
 
 func asMap(value any) (map[string]any, bool) {

@@ -6,7 +6,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"maps"
 	"slices"
 	"time"
 
@@ -86,29 +85,4 @@ func Outcome(j batchv1.Job) batchv1.JobConditionType {
 		}
 	}
 	return ""
-}
-
-// CreateJobFrom makes a Job of a CronJob by hand, as kubectl create job --from does.
-func (s *Space) CreateJobFrom(cronJob, name string) {
-	s.t.Helper()
-	var from batchv1.CronJob
-	err := s.Get(s.t.Context(), client.ObjectKey{Namespace: s.Namespace, Name: cronJob}, &from)
-	if err == nil {
-		template := from.Spec.JobTemplate
-		annotations := maps.Clone(template.Annotations)
-		if annotations == nil {
-			annotations = map[string]string{}
-		}
-		annotations["cronjob.kubernetes.io/instantiate"] = "manual"
-		err = s.Create(s.t.Context(), &batchv1.Job{
-			ObjectMeta: metav1.ObjectMeta{
-				Name: name, Namespace: s.Namespace, Labels: template.Labels, Annotations: annotations,
-				OwnerReferences: []metav1.OwnerReference{*metav1.NewControllerRef(&from, batchv1.SchemeGroupVersion.WithKind("CronJob"))},
-			},
-			Spec: template.Spec,
-		})
-	}
-	if err != nil {
-		s.t.Fatalf("%s: job %s from %s: %v", s, name, cronJob, err)
-	}
 }
