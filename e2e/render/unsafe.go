@@ -278,7 +278,7 @@ func restart(g gated) []string {
 		if !slices.ContainsFunc(x.RestartPolicyRules, rule) {
 			problems = append(problems, x.Container.Name+": no rule RestartAllContainers for exit codes NotIn [0]: a crashed gate would leave the workload running")
 		}
-		if first := g.Pod.Spec.InitContainers[0]; first.Name != epochContainer || first.RestartPolicy != nil {
+		if first := g.Pod.Spec.InitContainers[0]; !strings.HasPrefix(first.Name, epochContainer) || first.RestartPolicy != nil {
 			problems = append(problems, x.Container.Name+": the first init container is not a plain "+epochContainer+", so a rule that is ignored goes unnoticed")
 		}
 	}

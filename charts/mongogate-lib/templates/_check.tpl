@@ -1,6 +1,6 @@
 {{/* Fails with everything that makes a request unsafe, or says nothing. */}}
 {{- define "mongogate.check" -}}
-{{- $all := include "mongogate.problems" . | fromYamlArray -}}
+{{- $all := include "mongogate.problems" . | fromJsonArray -}}
 {{- if $all -}}
 {{- $lines := list (printf "%s %s is not rendered:" .kind .name) -}}
 {{- range $all }}{{ $lines = append $lines (printf "  - %s" .) }}{{ end -}}
@@ -12,15 +12,15 @@
 {{- define "mongogate.problems" -}}
 {{- $all := .problems | default list -}}
 {{- range list "mode" "containers" "rollout" "jobs" "timing" "database" -}}
-{{- $all = concat $all (include (printf "mongogate.problems.%s" .) $ | fromYamlArray) -}}
+{{- $all = concat $all (include (printf "mongogate.problems.%s" .) $ | fromJsonArray) -}}
 {{- end -}}
-{{- $all | toYaml -}}
+{{- $all | toJson -}}
 {{- end -}}
 
 {{/* Which protection, and what it needs to be one. */}}
 {{- define "mongogate.problems.mode" -}}
 {{- $v := .values -}}
-{{- $f := include "mongogate.facts" . | fromYaml -}}
+{{- $f := include "mongogate.facts" . | fromJson -}}
 {{- $p := list -}}
 {{- if eq $v.protection "init" -}}
 {{- $p = append $p "protection: init alone protects nothing after ttl + grace, for nobody renews the lease: set protection to follow, restart, kill or sentinel, and init.enabled: true, so that a sidecar adopts the lease" -}}
@@ -72,13 +72,13 @@
 {{- if and (eq .kind "StatefulSet") $v.key (gt (.workload.replicas | default 1 | int) 1) (not (contains "{{.Index}}" (nospace $v.key))) -}}
 {{- $p = append $p (printf "key: %s is one key for all %d pods of a StatefulSet: all but one would wait for ever, and so would every rollout: name {{.Index}} in the key, leave it empty, or set replicas: 1" $v.key (.workload.replicas | int)) -}}
 {{- end -}}
-{{- $p | toYaml -}}
+{{- $p | toJson -}}
 {{- end -}}
 
 {{/* What the wrapper and the fences ask of the containers. */}}
 {{- define "mongogate.problems.containers" -}}
 {{- $v := .values -}}
-{{- $f := include "mongogate.facts" . | fromYaml -}}
+{{- $f := include "mongogate.facts" . | fromJson -}}
 {{- $p := list -}}
 {{- $c := $f.mine -}}
 {{- if not $c -}}
@@ -152,13 +152,13 @@
 {{- if hasKey (dig "limits" dict ($v.resources | default dict)) "cpu" -}}
 {{- $p = append $p "resources.limits.cpu: throttling is a pause, and a pause loses the lease: take it out" -}}
 {{- end -}}
-{{- $p | toYaml -}}
+{{- $p | toJson -}}
 {{- end -}}
 
 {{/* A standby is not ready. Whatever waits for it to be ready waits for ever. */}}
 {{- define "mongogate.problems.rollout" -}}
 {{- $v := .values -}}
-{{- $f := include "mongogate.facts" . | fromYaml -}}
+{{- $f := include "mongogate.facts" . | fromJson -}}
 {{- $p := list -}}
 {{- $w := .workload | default dict -}}
 {{- $replicas := dig "replicas" 1 $w | int -}}
@@ -186,13 +186,13 @@
 {{- end -}}
 {{- end -}}
 {{- end -}}
-{{- $p | toYaml -}}
+{{- $p | toJson -}}
 {{- end -}}
 
 {{/* Runs: each once, whichever cluster does it. */}}
 {{- define "mongogate.problems.jobs" -}}
 {{- $v := .values -}}
-{{- $f := include "mongogate.facts" . | fromYaml -}}
+{{- $f := include "mongogate.facts" . | fromJson -}}
 {{- $p := list -}}
 {{- $w := .workload | default dict -}}
 {{- if eq .kind "CronJob" -}}
@@ -242,14 +242,14 @@
 {{- end -}}
 {{- end -}}
 {{- end -}}
-{{- $p | toYaml -}}
+{{- $p | toJson -}}
 {{- end -}}
 
 {{/* The sums of the lease. The binary does them again, and ends with 64 where they do not add up. */}}
 {{- define "mongogate.problems.timing" -}}
 {{- $v := .values -}}
-{{- $f := include "mongogate.facts" . | fromYaml -}}
-{{- $t := include "mongogate.timing" . | fromYaml -}}
+{{- $f := include "mongogate.facts" . | fromJson -}}
+{{- $t := include "mongogate.timing" . | fromJson -}}
 {{- $p := list -}}
 {{- $deadline := subf (float64 $t.ttl) (float64 $t.budget) (mulf 0.01 (float64 $t.ttl)) -}}
 {{- $need := addf (float64 $t.heartbeat) (mulf 2.0 (float64 $t.operation)) -}}
@@ -272,7 +272,7 @@
 {{- $p = append $p (printf "terminationGracePeriodSeconds: %v is less than killBudget + operationTimeout = %s: the kubelet would kill the wrapper before it has stopped the workload and given the lock back: raise it" $end (include "mongogate.seconds" $stop)) -}}
 {{- end -}}
 {{- end -}}
-{{- $p | toYaml -}}
+{{- $p | toJson -}}
 {{- end -}}
 
 {{/* Where the lock is. */}}
@@ -284,5 +284,5 @@
 {{- if and .values.caBundle.configMap .values.caBundle.secret -}}
 {{- $p = append $p "caBundle.configMap and caBundle.secret are both given: leave one out" -}}
 {{- end -}}
-{{- $p | toYaml -}}
+{{- $p | toJson -}}
 {{- end -}}

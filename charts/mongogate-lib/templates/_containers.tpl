@@ -22,7 +22,7 @@ resources:
 
 {{/* Where a gate that talks to the database finds what it needs. */}}
 {{- define "mongogate.gateMounts" -}}
-{{- $f := include "mongogate.facts" . | fromYaml -}}
+{{- $f := include "mongogate.facts" . | fromJson -}}
 - name: mongogate-state{{ $f.suffix }}
   mountPath: {{ $f.state }}
 - name: mongogate-podinfo{{ $f.suffix }}
@@ -39,14 +39,14 @@ resources:
 {{- end -}}
 
 {{- define "mongogate.gateEnv" -}}
-{{- $ours := include "mongogate.env" . | fromYamlArray -}}
-{{- include "mongogate.mergedEnv" (dict "given" .values.env "ours" $ours) -}}
+{{- $ours := include "mongogate.env" . | fromJsonArray -}}
+{{- include "mongogate.mergedEnv" (dict "given" .values.env "ours" $ours) | fromJsonArray | toYaml -}}
 {{- end -}}
 
 {{/* The init container that copies the binary to where the workload's container finds it. */}}
 {{- define "mongogate.install" -}}
 {{- include "mongogate.check" . -}}
-{{- $f := include "mongogate.facts" . | fromYaml -}}
+{{- $f := include "mongogate.facts" . | fromJson -}}
 name: mongogate-install{{ $f.suffix }}
 {{ include "mongogate.container" . }}
 args: [install, /opt/mongogate]
@@ -58,7 +58,7 @@ volumeMounts:
 {{/* The init container that gives every start of the pod's containers a number of its own. */}}
 {{- define "mongogate.epoch" -}}
 {{- include "mongogate.check" . -}}
-{{- $f := include "mongogate.facts" . | fromYaml -}}
+{{- $f := include "mongogate.facts" . | fromJson -}}
 name: mongogate-epoch{{ $f.suffix }}
 {{ include "mongogate.container" . }}
 args: [epoch]
@@ -73,7 +73,7 @@ volumeMounts:
 {{/* The init container that blocks until the lock is held; the sidecar adopts the lease. */}}
 {{- define "mongogate.init" -}}
 {{- include "mongogate.check" . -}}
-{{- $f := include "mongogate.facts" . | fromYaml -}}
+{{- $f := include "mongogate.facts" . | fromJson -}}
 name: mongogate-wait{{ $f.suffix }}
 {{ include "mongogate.container" . }}
 args: [init]
@@ -86,7 +86,7 @@ volumeMounts:
 {{/* The native sidecar: its startup probe holds the other containers back until the lock is held. */}}
 {{- define "mongogate.sidecar" -}}
 {{- include "mongogate.check" . -}}
-{{- $f := include "mongogate.facts" . | fromYaml -}}
+{{- $f := include "mongogate.facts" . | fromJson -}}
 {{- $p := .values.probes -}}
 name: mongogate{{ $f.suffix }}
 {{ include "mongogate.container" . }}
@@ -127,14 +127,14 @@ volumeMounts:
 {{/* The workload's own container: its command under the gate, its probes through it. */}}
 {{- define "mongogate.wrapper" -}}
 {{- include "mongogate.check" . -}}
-{{- $f := include "mongogate.facts" . | fromYaml -}}
+{{- $f := include "mongogate.facts" . | fromJson -}}
 {{- $c := deepCopy $f.mine -}}
 {{- $follow := eq .values.protection "follow" -}}
 {{- $role := ternary "follower" "gate" $follow -}}
 {{- $argv := list "/opt/mongogate/mongogate" "run" -}}
 {{- if $follow }}{{ $argv = append $argv "--follow" }}{{ end -}}
 {{- $_ := set $c "command" (concat (append $argv "--") ($c.command | default list)) -}}
-{{- $_ := set $c "env" (include "mongogate.mergedEnv" (dict "given" $c.env "ours" (include "mongogate.env" (merge (dict "role" $role) .) | fromYamlArray)) | fromYamlArray) -}}
+{{- $_ := set $c "env" (include "mongogate.mergedEnv" (dict "given" $c.env "ours" (include "mongogate.env" (merge (dict "role" $role) .) | fromJsonArray)) | fromJsonArray) -}}
 {{- $mounts := list (dict "name" (printf "mongogate-bin%s" $f.suffix) "mountPath" "/opt/mongogate" "readOnly" true) -}}
 {{- range (include "mongogate.gateMounts" . | fromYamlArray) -}}
 {{- if or (not $follow) (has .name (list (printf "mongogate-state%s" $f.suffix) (printf "mongogate-podinfo%s" $f.suffix))) }}{{ $mounts = append $mounts . }}{{ end -}}
@@ -150,10 +150,10 @@ volumeMounts:
 
 {{/* A container behind a sidecar: it can read the sentinel, and carries the mark by which the kill fence finds it. */}}
 {{- define "mongogate.watched" -}}
-{{- $f := include "mongogate.facts" . | fromYaml -}}
+{{- $f := include "mongogate.facts" . | fromJson -}}
 {{- $c := deepCopy .mine -}}
 {{- if $f.shared -}}
-{{- $_ := set $c "env" (include "mongogate.mergedEnv" (dict "given" $c.env "ours" (list (dict "name" "MONGOGATE_WORKLOAD" "value" "true"))) | fromYamlArray) -}}
+{{- $_ := set $c "env" (include "mongogate.mergedEnv" (dict "given" $c.env "ours" (list (dict "name" "MONGOGATE_WORKLOAD" "value" "true"))) | fromJsonArray) -}}
 {{- end -}}
 {{- $_ := set $c "volumeMounts" (append ($c.volumeMounts | default list) (dict "name" (printf "mongogate-state%s" $f.suffix) "mountPath" $f.state "readOnly" true)) -}}
 {{- toYaml $c -}}

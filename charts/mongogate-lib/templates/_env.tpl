@@ -4,7 +4,7 @@ container), follower (run --follow: no database), test (helm test).
 */}}
 {{- define "mongogate.env" -}}
 {{- $v := .values -}}
-{{- $f := include "mongogate.facts" . | fromYaml -}}
+{{- $f := include "mongogate.facts" . | fromJson -}}
 {{- $role := .role -}}
 {{- $own := list -}}
 {{- range list (list "POD_NAME" "metadata.name") (list "POD_NAMESPACE" "metadata.namespace") (list "POD_UID" "metadata.uid") (list "NODE_NAME" "spec.nodeName") -}}
@@ -81,7 +81,7 @@ container), follower (run --follow: no database), test (helm test).
 {{- if eq .kind "StatefulSet" -}}
 {{- $own = append $own (dict "name" "MONGOGATE_COMPLETION_INDEX" "valueFrom" (dict "fieldRef" (dict "fieldPath" "metadata.labels['apps.kubernetes.io/pod-index']"))) -}}
 {{- end -}}
-{{- $own | toYaml -}}
+{{- $own | toJson -}}
 {{- end -}}
 
 {{/* given and ours, ours without the names that are given: a list of variables is a map by name to the API. */}}
@@ -90,7 +90,7 @@ container), follower (run --follow: no database), test (helm test).
 {{- range .given }}{{ $names = append $names .name }}{{ end -}}
 {{- $all := .given | default list -}}
 {{- range .ours }}{{ if not (has .name $names) }}{{ $all = append $all . }}{{ end }}{{ end -}}
-{{- $all | toYaml -}}
+{{- $all | toJson -}}
 {{- end -}}
 
 {{/*

@@ -51,7 +51,7 @@ What follows from a request. Every template of this chart takes one dict:
   "suffix" (ternary "" (printf "-%s" $v.suffix) (empty $v.suffix))
   "state" (printf "/run/mongogate%s" (ternary "" (printf "-%s" $v.suffix) (empty $v.suffix)))
   "indexed" (or (eq .kind "StatefulSet") (eq (toString $job.completionMode) "Indexed"))
-| toYaml -}}
+| toJson -}}
 {{- end -}}
 
 {{/* A duration such as 30s or 1h30m in milliseconds. */}}
@@ -66,14 +66,14 @@ What follows from a request. Every template of this chart takes one dict:
 
 {{/* The times that follow from the ttl where they are not given, in milliseconds. */}}
 {{- define "mongogate.timing" -}}
-{{- $f := include "mongogate.facts" . | fromYaml -}}
+{{- $f := include "mongogate.facts" . | fromJson -}}
 {{- $ttl := include "mongogate.ms" .values.ttl | float64 -}}
 {{- $heartbeat := divf $ttl 3.0 -}}{{- with .values.heartbeat }}{{ $heartbeat = include "mongogate.ms" . | float64 }}{{ end -}}
 {{- $operation := divf $ttl 5.0 -}}{{- with .values.operationTimeout }}{{ $operation = include "mongogate.ms" . | float64 }}{{ end -}}
 {{- $budget := divf $ttl 6.0 -}}{{- with $f.killBudget }}{{ $budget = include "mongogate.ms" . | float64 }}{{ end -}}
 {{- $after := mulf 0.75 $budget -}}{{- with .values.killAfter }}{{ $after = include "mongogate.ms" . | float64 }}{{ end -}}
 {{- $grace := divf $ttl 6.0 -}}{{- with .values.grace }}{{ $grace = include "mongogate.ms" . | float64 }}{{ end -}}
-{{- dict "ttl" $ttl "heartbeat" $heartbeat "operation" $operation "budget" $budget "after" $after "grace" $grace | toYaml -}}
+{{- dict "ttl" $ttl "heartbeat" $heartbeat "operation" $operation "budget" $budget "after" $after "grace" $grace | toJson -}}
 {{- end -}}
 
 {{/* Milliseconds for people. */}}
@@ -88,7 +88,7 @@ What follows from a request. Every template of this chart takes one dict:
 {{- define "mongogate.image" -}}
 {{- $i := .values.image -}}
 {{- $registry := $i.registry -}}
-{{- with dig "global" "imageRegistry" "" (.root.Values | toYaml | fromYaml) }}{{ $registry = . }}{{ end -}}
+{{- with dig "imageRegistry" "" (.root.Values.global | default dict) }}{{ $registry = . }}{{ end -}}
 {{- with $registry }}{{ . }}/{{ end }}{{ $i.repository -}}
 {{- if $i.digest -}}@{{ $i.digest }}{{- else -}}:{{ $i.tag | default (include "mongogate.version" .) }}{{- end -}}
 {{- end -}}
@@ -99,7 +99,7 @@ mongogate.dev/protection: {{ .values.protection }}
 {{- end -}}
 
 {{- define "mongogate.podAnnotations" -}}
-{{- $f := include "mongogate.facts" . | fromYaml -}}
+{{- $f := include "mongogate.facts" . | fromJson -}}
 kubectl.kubernetes.io/default-container: {{ $f.main }}
 {{- if and $f.kill .values.acceptGap }}
 mongogate.dev/accept-gap: "true"

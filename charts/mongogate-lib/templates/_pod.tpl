@@ -3,7 +3,7 @@
 {{- include "mongogate.check" . -}}
 {{- $ctx := . -}}
 {{- $v := .values -}}
-{{- $f := include "mongogate.facts" . | fromYaml -}}
+{{- $f := include "mongogate.facts" . | fromJson -}}
 {{- $pod := deepCopy .pod -}}
 
 {{- $containers := list -}}

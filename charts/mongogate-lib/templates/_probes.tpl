@@ -5,7 +5,7 @@ for it, and passes the question on once it runs.
 */}}
 {{- define "mongogate.probes" -}}
 {{- include "mongogate.check" . -}}
-{{- $f := include "mongogate.facts" . | fromYaml -}}
+{{- $f := include "mongogate.facts" . | fromJson -}}
 {{- $c := $f.mine -}}
 {{- $out := dict -}}
 {{- $live := $c.livenessProbe | default .values.probes.liveness -}}

@@ -4,7 +4,7 @@ otherwise. "serviceAccount" is the account of the pods. RBAC knows no "own pod".
 */}}
 {{- define "mongogate.rbac" -}}
 {{- include "mongogate.check" . -}}
-{{- $f := include "mongogate.facts" . | fromYaml -}}
+{{- $f := include "mongogate.facts" . | fromJson -}}
 {{- if $f.kube -}}
 {{- $name := printf "%s-mongogate%s" .name $f.suffix -}}
 apiVersion: rbac.authorization.k8s.io/v1

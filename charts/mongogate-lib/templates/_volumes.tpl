@@ -1,7 +1,7 @@
 {{/* The volumes that the gate's containers mount. Directories, never a subPath: those are not updated. */}}
 {{- define "mongogate.volumes" -}}
 {{- include "mongogate.check" . -}}
-{{- $f := include "mongogate.facts" . | fromYaml -}}
+{{- $f := include "mongogate.facts" . | fromJson -}}
 {{- $v := .values -}}
 {{- if $f.wrapper }}
 - name: mongogate-bin{{ $f.suffix }}

@@ -44,7 +44,7 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- define "app.gate" -}}
 {{- $v := deepCopy .Values.gate -}}
 {{- if .Values.databaseUri }}{{ $_ := set $v.database "existingSecret" (printf "%s-uri" (include "app.name" .)) }}{{ $_ := set $v.database "key" "uri" }}{{ end -}}
-{{- toYaml $v -}}
+{{- toJson $v -}}
 {{- end -}}
 
 {{/* What the library is asked, as YAML: everything but $ itself. */}}
@@ -63,11 +63,11 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
   "kind" .Values.kind
   "workload" (include "app.workload" . | fromYaml)
   "pod" (include "app.pod" . | fromYaml)
-  "values" (include "app.gate" . | fromYaml)
+  "values" (include "app.gate" . | fromJson)
   "services" $services
   "beside" $beside
-  "problems" (include "app.problems" . | fromYamlArray)
-| toYaml -}}
+  "problems" (include "app.problems" . | fromJsonArray)
+| toJson -}}
 {{- end -}}
 
 {{- define "app.serviceSelector" -}}

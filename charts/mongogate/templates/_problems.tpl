@@ -29,5 +29,5 @@
 {{- if and .Values.podMonitor.enabled (not .Values.gate.metrics.enabled) -}}
 {{- $p = append $p "podMonitor.enabled without metrics: set gate.metrics.enabled: true" -}}
 {{- end -}}
-{{- $p | toYaml -}}
+{{- $p | toJson -}}
 {{- end -}}
