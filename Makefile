@@ -45,6 +45,14 @@ image-test: ## Build the image twice, compare it with the Dockerfile, and run it
 lint: ## Vet, lint, and check that modules and generated documents are tidy
 	@hack/lint.sh
 
+.PHONY: render
+render: ## Render charts and kustomizations and hold them against Kubernetes, PodSecurity and the gate; no cluster
+	cd e2e && $(GO) test -count=1 ./render
+
+.PHONY: charts
+charts: ## Write anew what is generated for the charts (READMEs, golden files), and test them
+	cd e2e && $(GO) test -count=1 -run 'Chart|Library|Anything' ./render -update
+
 .PHONY: e2e
 e2e: ## Run every scenario on two real clusters that are started for it (root; the first run builds Kubernetes)
 	@hack/e2e.sh
