@@ -108,6 +108,5 @@ alone=$(grep '^TestAlone' <<<"$names" | paste -sd'|' || true)
 [ -z "$alone" ] || pass alone -test.run "^($alone)\$"
 
 step report
-sort "$E2E_FIGURES"
 go run ./hack/testreport -floor "$floor" <"$work/json" || code=1
 exit "$code"

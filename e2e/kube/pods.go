@@ -12,6 +12,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
@@ -123,8 +124,22 @@ func (p *Pod) ForceDelete() {
 
 func (p *Pod) delete(how ...client.DeleteOption) {
 	p.s.t.Helper()
-	if err := p.s.Cluster.Delete(p.s.t.Context(), p.Pod, how...); err != nil {
+	if err := p.s.Delete(p.s.t.Context(), p.Pod, how...); err != nil {
 		p.s.t.Fatalf("%s: delete pod %s: %v", p.s, p.Name, err)
+	}
+}
+
+// SetImage changes the image of a container of the running pod, as kubectl set
+// image does: the kubelet replaces that container alone.
+func (p *Pod) SetImage(container, image string) {
+	p.s.t.Helper()
+	kind := "containers"
+	if slices.ContainsFunc(p.Spec.InitContainers, func(c corev1.Container) bool { return c.Name == container }) {
+		kind = "initContainers"
+	}
+	patch := fmt.Appendf(nil, `{"spec":{%q:[{"name":%q,"image":%q}]}}`, kind, container, image)
+	if err := p.s.Patch(p.s.t.Context(), p.Pod, client.RawPatch(types.StrategicMergePatchType, patch)); err != nil {
+		p.s.t.Fatalf("%s: image of %s/%s: %v", p.s, p.Name, container, err)
 	}
 }
 

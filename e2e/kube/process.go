@@ -10,10 +10,13 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
+	"time"
+
+	"github.com/mongogate/mongogate/internal/proctree"
 
 	"github.com/mongogate/mongogate/e2e/witness"
-	"github.com/mongogate/mongogate/internal/proctree"
 )
 
 // Role tells the processes of a pod apart, by name and command line.
@@ -27,6 +30,10 @@ var (
 	// Gate holds the lock: mongogate run or sidecar.
 	Gate = Role{"gate", func(comm string, args []string) bool {
 		return comm == "mongogate" && len(args) > 1 && slices.Contains([]string{"run", "sidecar", "init"}, args[1])
+	}}
+	// Sidecar is a gate that stands beside its workload, not the wrapper that follows it.
+	Sidecar = Role{"sidecar", func(comm string, args []string) bool {
+		return comm == "mongogate" && len(args) > 1 && args[1] == "sidecar"
 	}}
 	// Guard is the process between a gate and its command.
 	Guard = Role{"guard", func(comm string, args []string) bool {
@@ -51,13 +58,60 @@ func (p *Pod) Signal(role Role, sig syscall.Signal) {
 	}
 }
 
+// KeepDown kills the pod's processes of a role now, and whenever there are new
+// ones, until release is called or the test ends: a container that crashes faster than it starts.
+func (p *Pod) KeepDown(role Role) (release func()) {
+	p.s.t.Helper()
+	p.Signal(role, syscall.SIGKILL)
+	quit := make(chan struct{})
+	var loop sync.WaitGroup
+	loop.Go(func() {
+		again := time.NewTicker(20 * time.Millisecond)
+		defer again.Stop()
+		for {
+			select {
+			case <-quit:
+				return
+			case <-again.C:
+			}
+			found, _ := p.processes(role)
+			for _, f := range found {
+				_ = f.Signal(syscall.SIGKILL)
+			}
+		}
+	})
+	release = sync.OnceFunc(func() {
+		close(quit)
+		loop.Wait()
+	})
+	p.s.t.Cleanup(release)
+	return release
+}
+
+// Remove removes a file as the pod's process of a role sees it.
+func (p *Pod) Remove(role Role, path string) {
+	p.s.t.Helper()
+	found := p.Processes(role)
+	if len(found) == 0 {
+		p.s.t.Fatalf("%s: pod %s has no process %s", p.s, p.Name, role.name)
+	}
+	if err := os.Remove("/proc/" + strconv.Itoa(found[0].PID) + "/root" + path); err != nil {
+		p.s.t.Fatalf("%s: pod %s: %v", p.s, p.Name, err)
+	}
+}
+
 // Processes are the pod's living ones of a role.
 func (p *Pod) Processes(role Role) []proctree.Process {
 	p.s.t.Helper()
-	all, err := proctree.Scan()
+	found, err := p.processes(role)
 	if err != nil {
 		p.s.t.Fatal(err)
 	}
+	return found
+}
+
+func (p *Pod) processes(role Role) ([]proctree.Process, error) {
+	all, err := proctree.Scan()
 	return slices.DeleteFunc(all, func(f proctree.Process) bool {
 		if !f.Alive() || !role.is(f.Comm, arguments(f.PID)) {
 			return true
@@ -65,7 +119,7 @@ func (p *Pod) Processes(role Role) []proctree.Process {
 		cgroup, err := f.Cgroup()
 		pod, _ := witness.Place(cgroup)
 		return err != nil || pod != string(p.UID)
-	})
+	}), err
 }
 
 func arguments(pid int) []string {

@@ -10,11 +10,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/mongogate/mongogate/e2e/lab"
 	"github.com/mongogate/mongogate/internal/faultproxy"
-
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/mongogate/mongogate/e2e/lab"
 )
 
 // URISecret is the secret with the connection string, under the key uri.
@@ -86,7 +86,7 @@ func (s *Space) remove() {
 	}
 	// Pods go in their own time: the next scenario does not wait for them.
 	space := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: s.Namespace}}
-	if err := s.Cluster.Delete(ctx, space); err != nil {
+	if err := s.Delete(ctx, space); err != nil {
 		s.t.Logf("cluster %s: namespace %s stays: %v", s.Name, s.Namespace, err)
 	}
 }

@@ -25,7 +25,7 @@ func (s *Scenario) StopCluster(space *kube.Space) (start func()) {
 func (s *Scenario) Hold(space *kube.Space, component string) (release func()) {
 	s.Helper()
 	return s.undone(
-		func(ctx context.Context) error { return space.Cluster.Hold(ctx, component) },
+		func(ctx context.Context) error { return space.Hold(ctx, component) },
 		func(ctx context.Context) error { return space.Release(ctx, component) })
 }
 

@@ -9,75 +9,171 @@ import (
 
 	"github.com/mongogate/mongogate/e2e/kube"
 	"github.com/mongogate/mongogate/e2e/scenario"
+	"github.com/mongogate/mongogate/e2e/witness"
 )
 
 const app = "app.kubernetes.io/instance=" + scenario.Release
 
-// Under run, main does not begin before the lock is free.
-func TestRunHoldsMainBack(t *testing.T) {
-	s := scenario.New(t, scenario.Opts{})
-	release := s.HoldLock(s.Key)
-
-	s.A.Install(scenario.Release, nil)
-	pod := s.A.Pod(app)
-	pod.WaitLog("main", "waiting for the lock", time.Minute)
-	if runs := s.Runs(); len(runs) != 0 {
-		t.Fatalf("ran without the lock: %v", runs)
-	}
-
-	released := release()
-	run := s.AwaitRun(pod, 20*time.Second)
-	if run.Start.Before(released) {
-		t.Errorf("began %v before the lock was released", released.Sub(run.Start))
-	}
-	pod.WaitReady(20 * time.Second)
-}
-
 // A pod that is deleted releases when its workload has ended; the other cluster
 // has it within a look, not after a lease.
 func TestHandOverOnDelete(t *testing.T) {
-	s := scenario.New(t, scenario.Opts{Clusters: "ab", TTL: 20 * time.Second})
-	installed := time.Now()
-	s.A.Install(scenario.Release, nil)
-	a := s.A.Pod(app)
-	first := s.AwaitRun(a, time.Minute)
-	s.Figure("helm-install-to-lock-held", s.AwaitHolder(s.Key, a, time.Second).Created.Sub(installed))
-	s.Figure("helm-install-to-main-running", first.Start.Sub(installed))
-	s.B.Install(scenario.Release, nil)
-	b := s.B.Pod(app)
-	b.WaitLog("main", "waiting for the lock", time.Minute)
-
-	deleted := time.Now()
-	s.A.Scale(scenario.Release, 0) // a pod that is only deleted has a successor beside it, which is faster than b
-	first = s.AwaitGone(first, 20*time.Second)
-	second := s.AwaitRun(b, 20*time.Second)
-	s.Figure("pod-deleted-to-main-gone", first.Gone.Sub(deleted))
-	s.Figure("pod-deleted-to-successor-running", second.Start.Sub(deleted))
-	if took := second.Start.Sub(first.Gone); took > s.Timing.TTL/2 {
-		t.Errorf("the successor ran %v after main had gone: the lock was not released but ran out", took)
+	for _, protection := range []string{"run", "follow"} {
+		t.Run(protection, func(t *testing.T) {
+			p := inTwo(t, scenario.Opts{TTL: 20 * time.Second}, gated(protection))
+			deleted := time.Now()
+			p.A.Scale(scenario.Release, 0) // a pod that is only deleted has a successor beside it, which is faster than b
+			gone := p.AwaitGone(p.first, 20*time.Second)
+			next := p.AwaitRun(p.b, 20*time.Second)
+			p.Figure("pod-deleted-to-main-gone-"+protection, gone.Gone.Sub(deleted))
+			p.Figure("pod-deleted-to-successor-running-"+protection, next.Start.Sub(deleted))
+			p.released(gone, next)
+		})
 	}
 }
 
-// SIGKILL of the gate: main is gone before the lease ends, and the other
-// cluster runs only after that, and after having watched the lease in full.
-func TestHandOverOnKilledGate(t *testing.T) {
-	s := scenario.New(t, scenario.Opts{Clusters: "ab"})
-	// A Job without retries: nobody comes back in a to adopt the lease.
-	job := kube.Values{"kind": "Job", "job": kube.Values{"backoffLimit": 0}}
-	s.A.Install(scenario.Release, job)
-	a := s.A.Pod(app)
-	first := s.AwaitRun(a, time.Minute)
-	s.B.Install(scenario.Release, job)
-	b := s.B.Pod(app)
-	b.WaitLog("main", "waiting for the lock", time.Minute)
-
-	killed := time.Now()
-	a.Signal(kube.Gate, syscall.SIGKILL)
-	first = s.AwaitGone(first, s.Timing.TTL)
-	s.Figure("gate-killed-to-main-gone", first.Gone.Sub(killed))
-	second := s.AwaitRun(b, s.TakenOver())
-	s.Figure("gate-killed-to-successor-running", second.Start.Sub(killed))
-	if waited := second.Start.Sub(killed); waited < s.Timing.TTL-s.Timing.Heartbeat {
-		t.Errorf("the successor ran after %v: it cannot have watched a lease of %v", waited, s.Timing.TTL)
+// A pod that is deleted with grace 0 is forgotten by the API while it still
+// runs, and has a replacement beside it at once. Nobody starts before it has ended.
+func TestHandOverOnForceDelete(t *testing.T) {
+	p := inTwo(t, scenario.Opts{}, gated("run").With(kube.Values{"args": []any{"-term-delay=5s"}}))
+	deleted := time.Now()
+	p.a.ForceDelete()
+	p.a.WaitGone(10 * time.Second)
+	forgotten := time.Now()
+	gone := p.AwaitGone(p.first, time.Minute)
+	if gone.Gone.Before(forgotten) {
+		t.Fatalf("main had ended before the API forgot its pod: nothing was shown; %v", gone)
 	}
+	p.Figure("pod-force-deleted-to-main-gone", gone.Gone.Sub(deleted))
+	next := p.Await(p.Key, p.TakenOver(), func(r witness.Run) bool { return r.Pod != gone.Pod && r.Alive() })
+	p.Figure("pod-force-deleted-to-successor-running", next.Start.Sub(deleted))
+}
+
+// SIGKILL of the gate: main is gone before the lease ends, and the other
+// cluster runs only after having watched the lease in full.
+func TestHandOverOnKilledGate(t *testing.T) {
+	for _, protection := range []string{"run", "follow"} {
+		t.Run(protection, func(t *testing.T) {
+			p := inTwo(t, scenario.Opts{}, once(gated(protection)))
+			killed := time.Now()
+			if protection == "run" {
+				p.a.Signal(kube.Gate, syscall.SIGKILL)
+			} else {
+				p.a.KeepDown(kube.Sidecar) // the kubelet starts it again, and it would adopt its lease
+			}
+			gone := p.lost("gate-killed", protection, killed)
+			next := p.AwaitRun(p.b, p.TakenOver())
+			p.Figure("gate-killed-to-successor-running-"+protection, next.Start.Sub(killed))
+			p.watched(gone, next)
+		})
+	}
+}
+
+// SIGKILL of the guard: the gate ends the tree itself, sees that it is empty,
+// and releases.
+func TestHandOverOnKilledGuard(t *testing.T) {
+	p := inTwo(t, scenario.Opts{TTL: 20 * time.Second}, once(gated("run")))
+	killed := time.Now()
+	p.a.Signal(kube.Guard, syscall.SIGKILL)
+	gone := p.lost("guard-killed", "run", killed)
+	next := p.AwaitRun(p.b, 20*time.Second)
+	p.Figure("guard-killed-to-successor-running", next.Start.Sub(killed))
+	p.released(gone, next)
+}
+
+// SIGSTOP of the gate: main is gone before the lease ends all the same. A gate
+// that wakes up when another holds starts nothing.
+func TestHandOverOnFrozenGate(t *testing.T) {
+	for _, c := range []struct {
+		name, protection string
+		frozen           kube.Role
+	}{
+		{"run", "run", kube.Gate},
+		{"follow-sidecar", "follow", kube.Sidecar},
+		{"follow-sidecar-and-wrapper", "follow", kube.Gate},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			p := inTwo(t, scenario.Opts{}, once(gated(c.protection)))
+			frozen := time.Now()
+			p.a.Signal(c.frozen, syscall.SIGSTOP)
+			gone := p.lost("gate-frozen", c.name, frozen)
+			next := p.AwaitRun(p.b, p.TakenOver())
+			p.Figure("gate-frozen-to-successor-running-"+c.name, next.Start.Sub(frozen))
+			p.watched(gone, next)
+
+			for _, g := range p.a.Processes(c.frozen) { // where the kubelet has not ended the pod yet
+				_ = g.Signal(syscall.SIGCONT)
+			}
+			if outcome := p.A.WaitJob(scenario.Release, time.Minute); outcome != "Failed" {
+				t.Errorf("the Job whose gate was frozen ended as %s", outcome)
+			}
+		})
+	}
+}
+
+// pair is a holder in cluster a and one that waits in cluster b.
+type pair struct {
+	*scenario.Scenario
+
+	a, b     *kube.Pod
+	first    witness.Run
+	renewals *scenario.Renewals
+}
+
+// inTwo installs the same in both clusters, first in a.
+func inTwo(t *testing.T, opts scenario.Opts, values kube.Values) *pair {
+	t.Helper()
+	opts.Clusters = "ab"
+	p := &pair{Scenario: scenario.New(t, opts)}
+	p.renewals = p.Renewals(p.A)
+	installed := time.Now()
+	p.A.Install(scenario.Release, values)
+	p.a = p.A.Pod(app)
+	p.first = p.AwaitRun(p.a, time.Minute)
+	protection := p.a.Labels["mongogate.dev/protection"]
+	p.Figure("helm-install-to-lock-held-"+protection, p.AwaitHolder(p.Key, p.a, 5*time.Second).Created.Sub(installed))
+	p.Figure("helm-install-to-main-running-"+protection, p.first.Start.Sub(installed))
+	p.B.Install(scenario.Release, values)
+	p.b = p.B.Pod(app)
+	gate := "mongogate"
+	if protection == "run" {
+		gate = "main"
+	}
+	p.b.WaitLog(gate, "waiting for the lock", time.Minute)
+	return p
+}
+
+// lost waits until main is gone after a loss, which is to be in time.
+func (p *pair) lost(what, how string, since time.Time) witness.Run {
+	p.Helper()
+	gone := p.AwaitGone(p.first, p.Timing.TTL+5*time.Second)
+	p.Figure(what+"-to-main-gone-"+how, gone.Gone.Sub(since))
+	p.renewals.InTime(gone)
+	return gone
+}
+
+// released fails the test if the successor did not find the lock free.
+func (p *pair) released(gone, next witness.Run) {
+	p.Helper()
+	if how := cameToHold(p.Scenario, p.b); how != "free" {
+		p.Errorf("the successor's lock was %s: it was not released", how)
+	}
+	if took := next.Start.Sub(gone.Gone); took > p.Timing.TTL/2 {
+		p.Errorf("the successor ran %v after main had gone: the lock was released late", took)
+	}
+}
+
+// watched fails the test if the successor did anything but watch the whole
+// lease of a holder that fell silent.
+func (p *pair) watched(gone, next witness.Run) {
+	p.Helper()
+	if how := cameToHold(p.Scenario, p.b); how != "taken-over" {
+		p.Errorf("the successor's lock was %s: its holder fell silent and released nothing", how)
+	}
+	p.renewals.Watched(gone, next)
+}
+
+// once makes a Job of it, without retries: nobody comes back in a to adopt the
+// lease, or to take the lock before b does.
+func once(values kube.Values) kube.Values {
+	return values.With(kube.Values{"kind": "Job", "job": kube.Values{"backoffLimit": 0}})
 }

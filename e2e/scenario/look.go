@@ -10,12 +10,12 @@ import (
 	"strings"
 	"time"
 
-	"github.com/mongogate/mongogate/e2e/lab"
-	"github.com/mongogate/mongogate/e2e/witness"
-
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/mongogate/mongogate/e2e/lab"
+	"github.com/mongogate/mongogate/e2e/witness"
 )
 
 // look is the witness's own test: it has to see a pod's process in the cluster

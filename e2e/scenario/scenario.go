@@ -13,11 +13,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/mongogate/mongogate/internal/devdb"
+	"github.com/mongogate/mongogate/pkg/mongolock"
+
 	"github.com/mongogate/mongogate/e2e/kube"
 	"github.com/mongogate/mongogate/e2e/lab"
 	"github.com/mongogate/mongogate/e2e/witness"
-	"github.com/mongogate/mongogate/internal/devdb"
-	"github.com/mongogate/mongogate/pkg/mongolock"
 )
 
 // Opts are what a scenario needs. The zero value is one namespace in cluster a.

@@ -7,9 +7,10 @@ import (
 	"encoding/json"
 	"time"
 
+	"github.com/mongogate/mongogate/pkg/mongolock"
+
 	"github.com/mongogate/mongogate/e2e/kube"
 	"github.com/mongogate/mongogate/e2e/witness"
-	"github.com/mongogate/mongogate/pkg/mongolock"
 )
 
 // TakenOver is how long a successor may take to run after a holder fell silent

@@ -52,7 +52,7 @@ func (r *report) read(in io.Reader) error {
 }
 
 // marks are the lines in which suites say what they ran, and on what.
-var marks = []string{"database: ", "conformance: ", "trials: ", "histories: ", "cases: ", "witness: ", "skipped: "}
+var marks = []string{"database: ", "conformance: ", "trials: ", "histories: ", "cases: ", "witness: ", "figure: ", "skipped: "}
 
 func (r *report) take(e event) {
 	id := e.Package + " " + e.Test
@@ -78,6 +78,9 @@ func (r *report) take(e event) {
 		}
 		delete(r.outputs, id)
 	case "fail", "build-fail":
+		if e.Test == "" && slices.ContainsFunc(r.failed, func(f string) bool { return strings.HasPrefix(f, id) }) {
+			break // the package failed by a test of it, which is counted
+		}
 		r.failed = append(r.failed, id)
 	}
 }
