@@ -35,10 +35,8 @@ var (
 	Sidecar = Role{"sidecar", func(comm string, args []string) bool {
 		return comm == "mongogate" && len(args) > 1 && args[1] == "sidecar"
 	}}
-	// Guard is the process between a gate and its command.
-	Guard = Role{"guard", func(comm string, args []string) bool {
-		return comm == "mongogate" && len(args) > 1 && args[1] == "__guard"
-	}}
+	// Guard is the process between a gate and its command. It is named by the link to its file that was executed: exe.
+	Guard = Role{"guard", func(_ string, args []string) bool { return len(args) > 1 && args[1] == "__guard" }}
 	// Main is the workload.
 	Main = Role{"main", func(comm string, _ []string) bool { return comm == witness.Comm }}
 )
