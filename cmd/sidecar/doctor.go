@@ -58,6 +58,7 @@ func doctor(ctx context.Context, w world, s *config.Settings, index bool) error 
 	} else {
 		d.Findings = noKey(err)
 	}
+	d.Findings = append(d.Findings, kubeFindings(ctx, w, s)...)
 	l, done, err := viewer(s, func(o *mongolock.Options) { o.Keep = keep(s) })
 	if err != nil {
 		return err

@@ -19,6 +19,7 @@ import (
 	"github.com/mongogate/mongogate/internal/config"
 	"github.com/mongogate/mongogate/internal/guard"
 	"github.com/mongogate/mongogate/internal/holder"
+	"github.com/mongogate/mongogate/internal/observe"
 	"github.com/mongogate/mongogate/internal/serve"
 	"github.com/mongogate/mongogate/internal/statedir"
 	"github.com/mongogate/mongogate/pkg/gate"
@@ -104,10 +105,12 @@ func (ses *session) skip(now time.Time) (bool, error) {
 	switch {
 	case s.SkipJob != nil:
 		ses.log.Info("skipped: the Job was made by hand and has no scheduled minute", "job", s.SkipJob.Error())
+		ses.kube.skipped("skipped: the Job was made by hand and has no scheduled minute")
 		return true, nil //nolint:nilerr // SkipJob is what was decided, not a fault
 	case s.Lock.Stale(now, s.Retention):
 		ses.metrics.Skipped()
 		ses.log.Info("skipped: the bucket is older than records are kept, so nobody knows whether it is done", "key", s.Lock.Key, "retention", s.Retention.String())
+		ses.kube.skipped(fmt.Sprintf("skipped: run %q is older than records are kept, so nobody knows whether it is done", s.Lock.Key))
 		return true, ses.skipped()
 	}
 	return false, nil
@@ -132,7 +135,7 @@ func (ses *session) runLock() (gate.Lock, func() *os.File, error) {
 	lock := ses.lock()
 	within := lock.Within
 	lock.Within = 0 // it is the time of all tries together
-	return ses.throughRotation(lock, within), func() *os.File {
+	return ses.telling(ses.throughRotation(lock, within)), func() *os.File {
 		if ses.dir == nil {
 			return nil
 		}
@@ -235,10 +238,12 @@ func (ses *session) runEnd(r gate.Result, stopped syscall.Signal) error {
 	case errors.As(r.Acquire, &done):
 		ses.metrics.Skipped()
 		ses.log.Info("skipped: "+done.Error(), "key", ses.s.Lock.Key)
+		ses.kube.skipped(observe.DoneBy(done))
 		return ses.skipped()
 	case errors.As(r.Acquire, &held):
 		ses.metrics.Skipped()
 		ses.log.Info("skipped: the run is another's, who is alive: "+held.Error(), "key", ses.s.Lock.Key)
+		ses.kube.skipped("skipped: the run is another's, who is alive: " + held.Error())
 		return ses.skipped()
 	}
 	return r.Acquire

@@ -35,6 +35,7 @@ type session struct {
 	metrics *observe.Metrics
 	dir     *statedir.Dir // nil where there is none
 	locker  *mongolock.Locker
+	kube    kubeFeatures
 
 	ctx   context.Context //nolint:containedctx // the session's own life
 	end   context.CancelFunc
@@ -67,6 +68,10 @@ func newSession(w world, s *config.Settings, needDir bool) (*session, error) {
 			return nil, &exit{config.ExitUsage, fmt.Errorf("state-dir: %w; name a directory that can be written with --state-dir", err)}
 		}
 		log.Info("warning: no state directory: a restarted gate will wait for its own lease to run out, and the command gets no lease file", "error", err.Error())
+	}
+	if err := ses.startKube(w); err != nil {
+		ses.close()
+		return nil, err
 	}
 	return ses, nil
 }
@@ -106,6 +111,7 @@ func (ses *session) connect() error {
 		Observe: func(e mongolock.Event) {
 			lines.Event(e)
 			ses.metrics.Event(e)
+			ses.kube.heard(e)
 		},
 	}
 	if s.Lock.Bucket != "" {
@@ -193,6 +199,7 @@ func (ses *session) serve(g *gate.Gate, p serve.Probes) error {
 func (ses *session) observe() func(gate.Change) {
 	var lost time.Duration
 	return func(c gate.Change) {
+		ses.kube.changed(c)
 		kv := []any{"key", c.Grant.Key, "token", c.Grant.Token}
 		switch c.Action {
 		case gate.Open:
@@ -220,6 +227,7 @@ func (ses *session) observe() func(gate.Change) {
 func (ses *session) close() {
 	ses.end()
 	ses.tasks.Wait()
+	ses.kube.close()
 	if ses.locker != nil {
 		if err := closeLocker(ses.locker); err != nil && !errors.Is(err, context.DeadlineExceeded) {
 			ses.log.V(1).Info("closing", "error", err.Error())

@@ -52,7 +52,7 @@ func runSidecar(ctx context.Context, w world, s *config.Settings) error {
 	defer recorder.Close()
 
 	g, err := gate.New(gate.Config{
-		Clock: ses.clock, Budget: budget(s), Lock: ses.sidecarLock(fenced.Idled), Workload: recorder,
+		Clock: ses.clock, Budget: budget(s), Lock: ses.telling(ses.sidecarLock(fenced.Idled)), Workload: recorder,
 		Reacquire: s.OnLoss == config.Wait || s.Followed, FinishWithin: timing(s).TTL, Observe: ses.observe(),
 	})
 	if err != nil {
@@ -99,6 +99,9 @@ func (ses *session) fence(leave func()) (*fence.Workload, error) {
 	}
 	if s.Followed {
 		cfg.Dir, cfg.Idle = ses.dir, ses.idle()
+	}
+	if ses.kube.status != nil {
+		cfg.Status = ses.kube.status
 	}
 	var before *statedir.Lease
 	if l, err := ses.dir.ReadLease(); err == nil && l.Live(ses.dir.BootID(), ses.clock.Now()) == nil {

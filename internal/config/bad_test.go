@@ -108,6 +108,11 @@ var badInputs = []badInput{
 	{why: "restart in a hurry", cmd: "sidecar", w: flagsOf("--fence=restart"), field: "fence", message: "kill budget of 5s", remedy: "--ttl at least 42s"},
 	{why: "candidate sidecar", cmd: "sidecar", w: flagsOf("--readiness=candidate"), field: "readiness", message: "never ready", remedy: "run"},
 
+	// The Kubernetes API.
+	{why: "a follower's events", w: flagsOf("--follow", "--kube-events"), field: "kube-events", message: "no lock of its own", remedy: "to the sidecar"},
+	{why: "a follower's label", w: flagsOf("--follow", "--kube-label=a.b/c"), field: "kube-label", message: "no lock of its own", remedy: "to the sidecar"},
+	{why: "two kinds of evidence", cmd: "sidecar", w: flagsOf("--followed", "--kube-evidence"), field: "kube-evidence", message: "is the evidence already", remedy: "or --followed"},
+
 	// Variables.
 	{why: "unknown variable", w: vars("MONGOGATE_KILLBUDGET=3s"), message: "variable MONGOGATE_KILLBUDGET", remedy: "did you mean MONGOGATE_KILL_BUDGET?", from: "environment"},
 	{why: "unknown variable with a secret", w: vars("MONGOGATE_PASSWORD=" + canary), message: "variable MONGOGATE_PASSWORD", remedy: "unset it"},

@@ -22,6 +22,7 @@ func (l *loader) check(s *Settings, bad map[string]bool) {
 			l.problem("readiness", "a sidecar that waits is never ready: the main containers have not started", "give holder, or protect the workload with run")
 		}
 	}
+	l.checkKube(s)
 	if slices.Contains(gates, s.Command) && !anyOf(bad, "key", "bucket", "timezone", "manual", "completion-index", "pod-labels") {
 		l.checkKey(s)
 		if !anyOf(bad, "retention", "starting-deadline") {

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -195,30 +194,4 @@ func collectionName(text string) *fault {
 		return &fault{fmt.Sprintf("%d bytes, more than 191", len(text)), "shorten it"}
 	}
 	return nil
-}
-
-// labelName and labelPrefix are what Kubernetes allows as the two parts of a label's key.
-var (
-	labelName   = regexp.MustCompile(`^[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$`)
-	labelPrefix = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$`)
-)
-
-// labelKey wants a prefix: labels without one are the user's own, and pods are
-// selected by them; a gate that set and removed such a one could orphan its pod.
-func labelKey(text string) *fault {
-	const remedy = "give a label such as mongogate.dev/holder"
-	prefix, name, ok := strings.Cut(text, "/")
-	switch {
-	case !ok:
-		return &fault{"a label without a prefix may be one that pods are selected by", remedy}
-	case !labelName.MatchString(name) || !labelPrefix.MatchString(prefix) || len(prefix) > 253:
-		return &fault{"not the key of a label", remedy}
-	case reserved(prefix, "kubernetes.io"), reserved(prefix, "k8s.io"):
-		return &fault{"labels below kubernetes.io and k8s.io belong to Kubernetes itself", remedy}
-	}
-	return nil
-}
-
-func reserved(prefix, domain string) bool {
-	return prefix == domain || strings.HasSuffix(prefix, "."+domain)
 }

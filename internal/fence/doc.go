@@ -6,7 +6,7 @@
 // Promised: the sentinel is written before anything is signalled and removed
 // before the gate opens; with Kill, every process of the workload is signalled, and again
 // at each scan while the gate is shut; Gone is told only on evidence: no process of the workload to be seen in a shared
-// process namespace, or a follower's word under its flock.
+// process namespace, a follower's word under its flock, or a pod's status that says so for good.
 //
 // Not promised: that a workload obeys a sentinel; that a container which the
 // kubelet restarts does nothing before the next scan; anything while this

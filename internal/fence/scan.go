@@ -97,7 +97,10 @@ func (w *Workload) evidence(in phase) {
 			return
 		}
 	default:
-		return
+		// It is the same from the moment in which it is evidence: nothing has to be held on to.
+		if w.cfg.Status == nil || !w.cfg.Status.Ended() {
+			return
+		}
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -35,9 +35,19 @@ type Config struct {
 	Dir *statedir.Dir
 	// Idle is how long the lease is kept while a follower that has run once, or
 	// may run, does not; zero: for ever. It needs Dir.
-	Idle  time.Duration
-	Clock gate.Clock
-	Log   logr.Logger
+	Idle time.Duration
+	// Status is asked where there is no follower and no process of the workload is seen; nil: never.
+	Status Status
+	Clock  gate.Clock
+	Log    logr.Logger
+}
+
+// Status is what the Kubernetes API says of the own pod. No method waits for it.
+type Status interface {
+	// Ended is true once every container of the workload is reported terminated and will not be started again.
+	Ended() bool
+	// Final is true where no container of the workload is started again however it ends, so that Ended comes after every end.
+	Final() bool
 }
 
 // Workload implements [gate.Workload] for what other containers run.
@@ -118,10 +128,17 @@ func (w *Workload) Evidence() string {
 	switch {
 	case w.cfg.Dir != nil: // the follower itself lives on beside its workload
 		return "the follower's word"
-	case w.targets != nil:
+	case w.targets != nil: // what is seen is more than what is said
 		return "the shared process namespace"
+	case w.cfg.Status != nil:
+		return "the pod's own status, of containers that are not started again"
 	}
 	return ""
+}
+
+// hopeless is true where nothing will ever prove that a workload which was told to stop is gone.
+func (w *Workload) hopeless() bool {
+	return w.cfg.Dir == nil && w.targets == nil && (w.cfg.Status == nil || !w.cfg.Status.Final())
 }
 
 // Close ends the looking. It signals nobody.
@@ -192,7 +209,7 @@ func (w *Workload) Terminate() {
 func (w *Workload) Kill() {
 	w.set(killing)
 	w.signal(syscall.SIGKILL, killing)
-	if w.Evidence() == "" || w.cfg.LeaveAtOnce {
+	if w.hopeless() || w.cfg.LeaveAtOnce {
 		// Either that is the fence, or nothing will ever prove that the workload is gone: the lease runs out.
 		w.cfg.Leave()
 	}

@@ -1,7 +1,7 @@
-// Package observe turns what locks and gates tell into metrics and log lines.
+// Package observe turns what locks and gates tell into metrics, log lines and notices.
 //
 // Promised: no key, owner, URI or error text becomes a label, so the number of
-// series is fixed; log lines never contain a connection string. Not promised:
+// series is fixed; log lines never contain a connection string, and notices no error of the store. Not promised:
 // that a metric is the truth about the lock: only the gate is.
 package observe
 
@@ -22,6 +22,7 @@ type Metrics struct {
 	acquired, skipped prometheus.Counter
 	lost, rotated     *prometheus.CounterVec
 	unknown           *prometheus.CounterVec
+	kube              *prometheus.CounterVec
 	renew             prometheus.Histogram
 	stop              prometheus.Histogram
 	token             prometheus.Gauge
@@ -52,6 +53,7 @@ func NewMetrics(version string) *Metrics {
 		lost:     vec("losses_total", "Leases that were lost, by reason: deadline, revoked, taken.", "reason"),
 		rotated:  vec("rotations_total", "New credentials that were found, by outcome: taken, refused.", "outcome"),
 		unknown:  vec("unacknowledged_total", "Calls to the store that were not acknowledged, by call.", "call"),
+		kube:     vec("kube_errors_total", "Calls to the Kubernetes API that failed, by call.", "call"),
 		renew:    histogram("renewal_duration_seconds", "Time to an acknowledged renewal.", prometheus.ExponentialBuckets(0.001, 2.5, 11)),
 		stop:     histogram("stop_duration_seconds", "Time from a loss to the evidence that nothing is left of the workload.", prometheus.ExponentialBuckets(0.01, 2, 12)),
 		token:    prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "mongogate", Name: "token", Help: "Fencing token of the last lease."}),
@@ -69,6 +71,9 @@ func NewMetrics(version string) *Metrics {
 	}
 	for _, call := range []string{"acquire", "renew", "finish", "read"} {
 		m.unknown.WithLabelValues(call)
+	}
+	for _, call := range []string{"event", "label", "status"} {
+		m.kube.WithLabelValues(call)
 	}
 	return m
 }
@@ -106,6 +111,9 @@ func (m *Metrics) Event(e mongolock.Event) {
 	case mongolock.EventWaiting, mongolock.EventSuccessor, mongolock.EventFinished:
 	}
 }
+
+// KubeFailed counts a call to the Kubernetes API that failed: event, label or status.
+func (m *Metrics) KubeFailed(call string) { m.kube.WithLabelValues(call).Inc() }
 
 // Skipped counts a run that is left to others.
 func (m *Metrics) Skipped() { m.skipped.Inc() }

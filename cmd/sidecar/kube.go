@@ -1,0 +1,243 @@
+//go:build linux
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/mongogate/mongogate/internal/config"
+	"github.com/mongogate/mongogate/internal/fence"
+	"github.com/mongogate/mongogate/internal/kube"
+	"github.com/mongogate/mongogate/internal/observe"
+	"github.com/mongogate/mongogate/pkg/gate"
+	"github.com/mongogate/mongogate/pkg/mongolock"
+)
+
+// account is the directory of the pod's service account. Tests link another one.
+var account = kube.AccountDir
+
+// kubeFeatures is what a session does with the Kubernetes API. The zero value does nothing.
+type kubeFeatures struct {
+	client  *kube.Client
+	events  *kube.Events
+	notices *observe.Notices
+	label   *kube.Label
+	status  *kube.Status
+	// settle is how long a lease that is given back waits for the label to be off.
+	settle time.Duration
+}
+
+// usesKube names the settings that ask for the Kubernetes API.
+func usesKube(s *config.Settings) []string {
+	var all []string
+	for _, f := range []struct {
+		name string
+		on   bool
+	}{{"kube-events", s.KubeEvents}, {"kube-label", s.KubeLabel != ""}, {"kube-evidence", s.KubeEvidence}} {
+		if f.on {
+			all = append(all, f.name)
+		}
+	}
+	return all
+}
+
+// reachKube makes a client of the Kubernetes API from what the pod was told.
+func reachKube(w world, s *config.Settings) (*kube.Client, error) {
+	return kube.New(kube.Place{
+		Host: w.variable("KUBERNETES_SERVICE_HOST"), Port: w.variable("KUBERNETES_SERVICE_PORT"), Account: account,
+		Pod: kube.Pod{Name: s.Pod, UID: s.PodUID, Node: s.Node, JobName: s.JobName, JobUID: s.JobUID},
+	})
+}
+
+// variable is a variable's value in the environment.
+func (w world) variable(name string) string {
+	for _, v := range w.Environ {
+		if value, ok := strings.CutPrefix(v, name+"="); ok {
+			return value
+		}
+	}
+	return ""
+}
+
+// startKube begins what the settings ask of the Kubernetes API: nothing, and then there is no client.
+func (ses *session) startKube(w world) error {
+	s := ses.s
+	asked := usesKube(s)
+	if len(asked) == 0 {
+		return nil
+	}
+	client, err := reachKube(w, s)
+	if err != nil {
+		return &exit{config.ExitUsage, perLine(strings.Join(asked, ", ")+": ", err)}
+	}
+	told := func(call string) kube.Told {
+		return kube.Told{Log: ses.log, Failed: func() { ses.metrics.KubeFailed(call) }}
+	}
+	k := &ses.kube
+	k.client, k.settle = client, min(2*time.Second, timing(s).Operation)
+	if s.KubeEvents {
+		k.events = kube.NewEvents(client, told("event"))
+		k.notices = observe.NewNotices(ses.clock, func(n observe.Notice) {
+			k.events.Write(kube.Event{Reason: n.Reason, Message: n.Text, Warning: n.Warning, OfJob: n.OfRun && n.Reason == observe.RunSkipped})
+		})
+	}
+	if s.KubeLabel != "" {
+		k.label = kube.NewLabel(client, s.KubeLabel, told("label"))
+	}
+	if s.KubeEvidence {
+		k.status = kube.NewStatus(client, fence.Marker, told("status"))
+	}
+	return nil
+}
+
+// perLine puts a prefix before each line of an error.
+func perLine(prefix string, err error) error {
+	var all []error
+	for line := range strings.Lines(err.Error()) {
+		all = append(all, errors.New(prefix+strings.TrimRight(line, "\n")))
+	}
+	return errors.Join(all...)
+}
+
+// heard tells people what a lock says.
+func (k *kubeFeatures) heard(e mongolock.Event) {
+	if k.notices != nil {
+		k.notices.Event(e)
+	}
+}
+
+// skipped tells people that a run is left to others.
+func (k *kubeFeatures) skipped(text string) {
+	if k.notices != nil {
+		k.notices.Skipped(text)
+	}
+}
+
+// changed keeps the label in step with the gate. It does not wait: nothing of a loss comes later for it.
+func (k *kubeFeatures) changed(c gate.Change) {
+	switch c.Action {
+	case gate.Open:
+		k.setLabel(true)
+	case gate.Shut:
+		k.setLabel(false)
+		if k.notices != nil && c.State == gate.Lost {
+			k.notices.Shut(c.Grant, c.Reason)
+		}
+	case gate.Wait, gate.Warn, gate.Extend, gate.Terminate, gate.Kill, gate.Finish, gate.Exit:
+	}
+}
+
+func (k *kubeFeatures) setLabel(held bool) {
+	if k.label != nil {
+		k.label.Set(held)
+	}
+}
+
+// close says what is left to be said, and not for long.
+func (k *kubeFeatures) close() {
+	if k.client == nil {
+		return
+	}
+	if k.status != nil {
+		k.status.Close()
+	}
+	if k.label != nil {
+		k.label.Close()
+	}
+	if k.events != nil {
+		k.events.Close()
+	}
+	k.client.Close()
+}
+
+// telling makes a lock's leases take the label off before they are given back, and tell people afterwards.
+func (ses *session) telling(l gate.Lock) gate.Lock {
+	if ses.kube.client == nil {
+		return l
+	}
+	return &tellingLock{Lock: l, kube: &ses.kube, run: ses.s.Lock.Bucket != "", hold: ses.s.OnFailure == config.Hold}
+}
+
+type tellingLock struct {
+	gate.Lock
+	kube      *kubeFeatures
+	run, hold bool
+}
+
+func (l *tellingLock) Acquire(ctx context.Context) (gate.Lease, error) {
+	lease, err := l.Lock.Acquire(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &tellingLease{Lease: lease, lock: l}, nil
+}
+
+type tellingLease struct {
+	gate.Lease
+	lock *tellingLock
+}
+
+// Finish waits for the label while the lease is still renewed: whoever comes next finds no other holder behind a Service.
+func (l *tellingLease) Finish(ctx context.Context, outcome gate.Outcome) error {
+	k := l.lock.kube
+	if k.label != nil {
+		k.label.Set(false)
+		settled, cancel := context.WithTimeout(ctx, k.settle)
+		k.label.Settled(settled)
+		cancel()
+	}
+	err := l.Lease.Finish(ctx, outcome)
+	if err == nil && k.notices != nil {
+		k.notices.Finished(l.Key(), outcome, l.lock.run, l.lock.hold)
+	}
+	return err
+}
+
+// kubeFindings says whether what the settings ask of the Kubernetes API can work.
+func kubeFindings(ctx context.Context, w world, s *config.Settings) []mongolock.Finding {
+	asked := usesKube(s)
+	if len(asked) == 0 {
+		return nil
+	}
+	client, err := reachKube(w, s)
+	if err != nil {
+		var all []mongolock.Finding
+		for line := range strings.Lines(err.Error()) {
+			what, remedy, _ := strings.Cut(strings.TrimRight(line, "\n"), "; ")
+			all = append(all, mongolock.Finding{Fatal: true, Text: strings.Join(asked, ", ") + ": " + what, Remedy: remedy})
+		}
+		return all
+	}
+	defer client.Close()
+	var all []mongolock.Finding
+	for _, need := range []struct {
+		on    bool
+		name  string
+		right kube.Right
+		text  string
+	}{
+		{s.KubeEvents, "kube-events", kube.MayWriteEvents, kube.EventsRight},
+		{s.KubeLabel != "", "kube-label", kube.MayLabel, kube.LabelRight},
+		{s.KubeEvidence, "kube-evidence", kube.MayRead, kube.StatusRight},
+	} {
+		if !need.on {
+			continue
+		}
+		allowed, err := client.Can(ctx, need.right)
+		switch {
+		case err != nil:
+			all = append(all, mongolock.Finding{Text: need.name + ": the Kubernetes API does not say whether this is allowed: " + err.Error(), Remedy: "check the network policy and the service account"})
+		case !allowed:
+			all = append(all, mongolock.Finding{Text: fmt.Sprintf("%s: the service account may not %s %s", need.name, need.right.Verb, need.right.Resource), Remedy: "give it the right: " + need.text})
+		case need.right == kube.MayRead:
+			if err := client.Provable(ctx, fence.Marker); err != nil {
+				all = append(all, mongolock.Finding{Text: need.name + ": " + err.Error(), Remedy: "evidence needs containers that are not started again: restartPolicy Never, as in Jobs"})
+			}
+		}
+	}
+	return all
+}

@@ -1,0 +1,55 @@
+package kube
+
+import (
+	"sync"
+	"time"
+
+	"github.com/go-logr/logr"
+)
+
+// Told is where what a feature does is told.
+type Told struct {
+	Log logr.Logger
+	// Failed is called for each call that failed; it must not block.
+	Failed func()
+}
+
+// calm writes the first of a row of failures, and the end of the row.
+type calm struct {
+	Told
+	what, right string
+
+	mu     sync.Mutex
+	failed int
+}
+
+func (c *calm) failure(err error) {
+	if c.Failed != nil {
+		c.Failed()
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.failed++; c.failed > 1 {
+		c.Log.V(1).Info("the Kubernetes API: "+c.what+" failed again", "times", c.failed, "error", err.Error())
+		return
+	}
+	kv := []any{"call", c.what}
+	if r := remedy(err, c.right); r != "" {
+		kv = append(kv, "remedy", r)
+	}
+	c.Log.Error(err, "the Kubernetes API did not do what was asked; the lock does not depend on it", kv...)
+}
+
+func (c *calm) success() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.failed > 0 {
+		c.Log.Info("the Kubernetes API does what is asked again", "call", c.what, "failed", c.failed)
+	}
+	c.failed = 0
+}
+
+// pause is what passes after the n-th failure in a row, from one on.
+func pause(n int, first, most time.Duration) time.Duration {
+	return min(first<<min(n-1, 16), most)
+}
