@@ -29,11 +29,12 @@ step() { printf '== %s (%d s)\n' "$*" $((SECONDS - begun)); }
 work=$(mktemp -d)
 given=${E2E_KUBECONFIGS:-}
 children=()
+started=() # clusters: only what was started here is taken down here
 finish() {
   trap '' INT TERM HUP
   [ ${#children[@]} = 0 ] || kill -TERM "${children[@]}" 2>/dev/null || true
   wait
-  [ -n "$given" ] || [ -n "${E2E_KEEP:-}" ] || "$cluster" down a b >&2 || true
+  [ ${#started[@]} = 0 ] || [ -n "${E2E_KEEP:-}" ] || "$cluster" down "${started[@]}" >&2 || true
   rm -rf "$work"
 }
 trap finish EXIT
@@ -50,14 +51,25 @@ interruptible() {
 step build
 (cd e2e && go test -c -o "$work/e2e.test" ./scenario)
 
-# up NAME INDEX [GATES]: a cluster with today's images; with E2E_KEEP one that is up is kept.
+# refresh NAME: brings today's images into a cluster that is up.
+refresh() {
+  local i
+  for i in mongogate worker busybox; do
+    "$cluster" ctr "$1" images import "$images/$i.tar" >/dev/null 2>&1 || { echo "e2e: cluster $1 takes no images: is it up?" >&2; return 1; }
+  done
+}
+# up NAME INDEX [GATES]: a cluster in the background; one that is there already is used with E2E_KEEP, and else left alone.
 up() {
-  if [ -n "${E2E_KEEP:-}" ] && "$cluster" k "$1" get --raw /readyz >/dev/null 2>&1; then
-    for i in mongogate worker busybox; do "$cluster" ctr "$1" images import "$images/$i.tar" >/dev/null 2>&1; done
+  if [ ! -e "$("$cluster" kubeconfig "$1")" ]; then
+    started+=("$1")
+    "$cluster" up "$@" &
+  elif [ -n "${E2E_KEEP:-}" ]; then
+    refresh "$1" &
   else
-    "$cluster" down "$1"
-    "$cluster" up "$@"
+    echo "e2e: there is a cluster $1 already: E2E_KEEP=1 uses it, '$cluster down $1' removes it" >&2
+    exit 69
   fi
+  children+=($!)
 }
 enter=
 if [ -z "$given" ]; then
@@ -73,10 +85,8 @@ if [ -z "$given" ]; then
   export KUBE_BIN KUBE_IMAGES
   interruptible hack/kube/images.sh "$KUBE_BIN" "$images" >/dev/null
   step clusters
-  up a 1 &
-  children=($!)
-  up b 2 ContainerRestartRules=false,RestartAllContainersOnContainerExits=false &
-  children+=($!)
+  up a 1
+  up b 2 ContainerRestartRules=false,RestartAllContainersOnContainerExits=false
   for c in "${children[@]}"; do wait "$c"; done
   children=()
   E2E_KUBECONFIGS=$("$cluster" kubeconfig a),$("$cluster" kubeconfig b)
