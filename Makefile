@@ -47,7 +47,7 @@ lint: ## Vet, lint, and check that modules and generated documents are tidy
 
 .PHONY: render
 render: ## Render charts and kustomizations and hold them against Kubernetes, PodSecurity and the gate; no cluster
-	cd e2e && $(GO) test -count=1 ./render
+	@cd e2e && $(GO) test -count=1 -json ./render >render.json || code=1; cd .. && $(GO) run ./hack/testreport -floor 120 <e2e/render.json || code=1; rm -f e2e/render.json; exit $${code:-0}
 
 .PHONY: charts
 charts: ## Write anew what is generated for the charts (READMEs, golden files), and test them

@@ -66,7 +66,7 @@ func TestChartMatrix(t *testing.T) {
 			}
 		}
 	}
-	t.Logf("%d combinations accepted, %d refused", passed, refused)
+	fmt.Printf("cases: charts: %d combinations accepted, %d refused\n", passed, refused)
 }
 
 // A null takes a default away: the platform chooses the user.

@@ -101,7 +101,7 @@ func TestChartREADME(t *testing.T) {
 			return hand + generated + "\n" + tables
 		})
 	}
-	t.Logf("%d values of the application chart, %d of the library", len(app), len(lib))
+	fmt.Printf("cases: charts: %d values of the application chart, %d of the library\n", len(app), len(lib))
 }
 
 // golden holds a file against what it should be, or writes it with -update.

@@ -1,6 +1,7 @@
 package render
 
 import (
+	"fmt"
 	"maps"
 	"path/filepath"
 	"regexp"
@@ -212,7 +213,7 @@ func TestChartRefuses(t *testing.T) {
 			}
 		}
 	}
-	t.Logf("%d cases show %d problems", len(refusals)+len(libraryRefusals), count)
+	fmt.Printf("cases: charts: %d cases show %d problems\n", len(refusals)+len(libraryRefusals), count)
 }
 
 // The cases of the library's chart differ from what it renders by what they are about.
