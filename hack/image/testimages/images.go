@@ -23,7 +23,6 @@ var images = []struct {
 	of      func(context.Context, *places) (oci.Image, error)
 }{
 	{"pause.tar", pause},
-	{"coredns.tar", coredns},
 	{"busybox.tar", busybox},
 	{"worker.tar", worker},
 	{"mongogate.tar", mongogate},
@@ -35,11 +34,6 @@ func pause(ctx context.Context, p *places) (oci.Image, error) {
 	return image("mongogate.test/pause:1",
 		v1.Config{User: "65535:65535", Entrypoint: []string{"/pause"}},
 		oci.File{Path: "/pause", Mode: 0o755, From: binary}), err
-}
-
-func coredns(_ context.Context, p *places) (oci.Image, error) {
-	return image("mongogate.test/coredns:1", v1.Config{Entrypoint: []string{"/coredns"}},
-		oci.File{Path: "/coredns", Mode: 0o755, From: filepath.Join(p.bin, "coredns")}), nil
 }
 
 func busybox(ctx context.Context, p *places) (oci.Image, error) {
