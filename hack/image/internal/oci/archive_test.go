@@ -116,6 +116,26 @@ func TestDockerArchive(t *testing.T) {
 	}
 }
 
+// TestArchiveHasNoTrace: nothing in the archive tells when and by whom it was written.
+func TestArchiveHasNoTrace(t *testing.T) {
+	in, err := os.Open(written(t, sample()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer in.Close()
+	n := 0
+	tr := tar.NewReader(in)
+	for h, err := tr.Next(); err == nil; h, err = tr.Next() {
+		n++
+		if h.Uid != 0 || h.Gid != 0 || h.Uname != "" || h.Mode != 0o644 || h.ModTime.Unix() != 0 {
+			t.Errorf("%s: %+v", h.Name, h)
+		}
+	}
+	if n < 5 {
+		t.Errorf("%d files in the archive", n)
+	}
+}
+
 // TestLayer: directories before what is in them, with the modes that were asked for, owned by root.
 func TestLayer(t *testing.T) {
 	image, err := tarball.ImageFromPath(written(t, sample()), nil)
