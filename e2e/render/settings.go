@@ -34,7 +34,7 @@ type Gate struct {
 }
 
 // withoutSettings are the subcommands that take no flags from the table.
-var withoutSettings = []string{"install", "epoch", "version"}
+var withoutSettings = []string{"install", "version"}
 
 // Gates reads, with the binary's own package, the settings of every container of a pod that runs mongogate,
 // and of every exec probe that does, from flags, variables and mounted files. What the pod would be told

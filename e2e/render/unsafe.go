@@ -281,6 +281,12 @@ func restart(g gated) []string {
 		if first := g.Pod.Spec.InitContainers[0]; !strings.HasPrefix(first.Name, epochContainer) || first.RestartPolicy != nil {
 			problems = append(problems, x.Container.Name+": the first init container is not a plain "+epochContainer+", so a rule that is ignored goes unnoticed")
 		}
+		same := func(e Gate) bool {
+			return stateVolume(g.Workload, e) == stateVolume(g.Workload, x) && e.StateDir == x.StateDir
+		}
+		if !slices.ContainsFunc(g.of("epoch"), same) {
+			problems = append(problems, x.Container.Name+": "+epochContainer+" writes into another state directory")
+		}
 	}
 	return problems
 }

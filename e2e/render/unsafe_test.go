@@ -87,6 +87,9 @@ var faults = []broken{
 	})},
 	{"restart is", "deployment-sidecar-restart", "no epoch", pod(noContainer("mongogate-epoch"))},
 	{"restart is", "deployment-sidecar-restart", "the epoch after the gate", pod(func(p *corev1.PodTemplateSpec) { slices.Reverse(p.Spec.InitContainers) })},
+	{"restart is", "deployment-sidecar-restart", "the epoch elsewhere", pod(func(p *corev1.PodTemplateSpec) {
+		setEnv(&p.Spec.InitContainers[0], "MONGOGATE_STATE_DIR", "/elsewhere")
+	})},
 	{"a follower", "deployment-follow", "no sidecar", pod(noContainer("mongogate"))},
 	{"a follower", "deployment-follow", "no follower", pod(func(p *corev1.PodTemplateSpec) { p.Spec.Containers[0].Command = p.Spec.Containers[0].Command[4:] })},
 	{"a follower", "deployment-follow", "another key", pod(func(p *corev1.PodTemplateSpec) { setEnv(sidecarOf(p), "MONGOGATE_KEY", "other") })},
