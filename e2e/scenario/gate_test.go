@@ -16,7 +16,7 @@ func TestRunHoldsMainBack(t *testing.T) {
 	release := s.HoldLock(s.Key)
 	s.A.Install(scenario.Release, nil)
 	pod := s.A.Pod(app)
-	pod.WaitLog("main", "waiting for the lock", time.Minute)
+	pod.WaitLog("main", "waiting for the lock", slow)
 	heldBack(s, pod, release)
 }
 
@@ -26,7 +26,7 @@ func TestSidecarHoldsMainBack(t *testing.T) {
 	release := s.HoldLock(s.Key)
 	s.A.Install(scenario.Release, gated("sentinel"))
 	pod := s.A.Pod(app)
-	pod.WaitLog("mongogate", "waiting for the lock", time.Minute)
+	pod.WaitLog("mongogate", "waiting for the lock", slow)
 	heldBack(s, pod, release)
 }
 
@@ -37,7 +37,7 @@ func TestInitHoldsMainBackAndSidecarAdopts(t *testing.T) {
 	release := s.HoldLock(s.Key)
 	s.A.Install(scenario.Release, gated("sentinel", kube.Values{"init": kube.Values{"enabled": true}}))
 	pod := s.A.Pod(app)
-	pod.WaitLog("mongogate-wait", "waiting for the lock", time.Minute)
+	pod.WaitLog("mongogate-wait", "waiting for the lock", slow)
 	heldBack(s, pod, release)
 
 	if how := cameToHold(s, pod); how != "adopted" {
@@ -59,12 +59,12 @@ func heldBack(s *scenario.Scenario, pod *kube.Pod, release func() time.Time) {
 		s.Fatalf("ran without the lock: %v", runs)
 	}
 	released := release()
-	run := s.AwaitRun(pod, 25*time.Second)
+	run := s.AwaitRun(pod, slow)
 	if run.Start.Before(released) {
 		s.Errorf("began %v before the lock was released", released.Sub(run.Start))
 	}
 	s.Figure("lock-released-to-waiting-main-running-"+pod.Labels["mongogate.dev/protection"], run.Start.Sub(released))
-	pod.WaitReady(20 * time.Second)
+	pod.WaitReady(slow)
 }
 
 // gated are values of a protection, with others of the gate on top.

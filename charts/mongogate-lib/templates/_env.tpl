@@ -28,6 +28,8 @@ container), follower (run --follow: no database), test (helm test).
 {{- /* A Job that no CronJob made has no scheduled minute, so buckets are for CronJobs. */ -}}
 {{- if eq .kind "CronJob" -}}
 {{- $w := .workload -}}
+{{- /* A Job made by hand has a name of its own, and is to have the key of the others. */ -}}
+{{- if not $v.job }}{{ $_ := set $set "JOB" ($v.name | default .name) }}{{ end -}}
 {{- with $v.bucket }}{{ $_ := set $set "BUCKET" . }}{{ end -}}
 {{- with $v.manual }}{{ $_ := set $set "MANUAL" . }}{{ end -}}
 {{- with ($v.timezone | default $w.timeZone) }}{{ $_ := set $set "TIMEZONE" . }}{{ end -}}

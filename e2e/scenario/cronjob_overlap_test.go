@@ -1,0 +1,103 @@
+//go:build linux
+
+package scenario_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	batchv1 "k8s.io/api/batch/v1"
+
+	"github.com/mongogate/mongogate/e2e/kube"
+	"github.com/mongogate/mongogate/e2e/scenario"
+	"github.com/mongogate/mongogate/e2e/witness"
+)
+
+// oneKey are values under which the witness takes all minutes for one workload,
+// and fails the scenario when two of them run at once.
+func oneKey(s *scenario.Scenario) kube.Values {
+	return kube.Values{"env": []any{kube.Values{"name": witness.EnvKey, "value": s.Key}}}
+}
+
+// noOverlap: the next minute's run waits for this one, in the other cluster as well.
+func TestCronJobNoOverlap(t *testing.T) {
+	s := scenario.New(t, scenario.Opts{Clusters: "ab"})
+	values := kube.Values{"command": []any{"/worker", "-for", "20s"}, "gate": kube.Values{"noOverlap": true}}
+	m := inBoth(s, values.With(oneKey(s)))
+	next := minuteOf(s, m.at.Add(time.Minute))
+	s.A.StartRun(scenario.Release, m.at)
+	first := s.AwaitRunIn(s.A, podStart)
+
+	// The job's key is held and never a reason to skip, whatever ifHeld says.
+	pod := waits(s.B, next)
+	first = s.AwaitGone(first, 30*time.Second)
+	second := s.AwaitRun(pod, s.Timing.TTL)
+	if second.Start.Before(first.Gone.Add(-time.Second)) {
+		t.Errorf("the next run began %v before this one had gone", first.Gone.Sub(second.Start))
+	}
+	s.Figure("cronjob-no-overlap-next-run-after", second.Start.Sub(first.Gone))
+	// Both minutes are done, one in each cluster, and a latecomer skips.
+	s.B.StartRun(scenario.Release, m.at)
+	skips(s, s.B, m, "is done: succeeded by")
+	ends(s, s.B, next, batchv1.JobComplete)
+	ends(s, s.A, m, batchv1.JobComplete)
+	done(s, m, "succeeded")
+	done(s, next, "succeeded")
+	if runs := s.Runs(); len(runs) != 2 {
+		t.Errorf("%d runs instead of 2: %v", len(runs), runs)
+	}
+}
+
+// Forbid keeps a cluster from overlapping itself, noOverlap both from each
+// other: runs that take longer than the period follow one another, in real schedules.
+func TestCronJobForbidAndNoOverlap(t *testing.T) {
+	s := scenario.New(t, scenario.Opts{Clusters: "ab", Background: true})
+	values := kube.Values{
+		"command": []any{"/worker", "-for", "75s"},
+		"cronJob": kube.Values{"suspend": false, "concurrencyPolicy": "Forbid"},
+		"gate":    kube.Values{"noOverlap": true},
+	}
+	m := inBoth(s, values.With(oneKey(s)))
+	within := 2*time.Minute + podStart
+	last := witness.Run{Start: m.at}
+	for n := range 3 {
+		next := s.Await(s.Key, within, func(r witness.Run) bool { return r.Start.After(last.Start) })
+		if n > 0 { // the witness judges the overlap; here it is the other way round: it did not wait for long
+			last = s.AwaitGone(last, within)
+			s.Figure(fmt.Sprintf("cronjob-forbid-run-%d-after", n+1), next.Start.Sub(last.Gone))
+		}
+		last = next
+	}
+	for _, cluster := range []*kube.Space{s.A, s.B} {
+		cluster.Suspend(scenario.Release, true)
+	}
+	s.AwaitGone(last, within)
+}
+
+// A cluster whose controller was away for longer than the period makes up for
+// the last minute only, which the other cluster has done: it stays done.
+func TestCronJobBackAfterPause(t *testing.T) {
+	s := scenario.New(t, scenario.Opts{Clusters: "ab", Background: true})
+	now := inBoth(s, nil)
+	s.A.Suspend(scenario.Release, false)
+	first := minuteOf(s, now.at.Add(time.Minute))
+	second := minuteOf(s, now.at.Add(2*time.Minute))
+	s.AwaitLock(first.lock, "done", time.Minute+podStart, isDone)
+	before := s.AwaitLock(second.lock, "done", time.Minute+podStart, isDone)
+	s.A.Suspend(scenario.Release, true)
+
+	s.B.Suspend(scenario.Release, false)
+	skips(s, s.B, second, "is done: succeeded by "+before.Done.By)
+	s.B.Suspend(scenario.Release, true)
+	for _, job := range s.B.Jobs() {
+		if job.Name == first.job {
+			t.Errorf("cluster %s made up for %s as well", s.B.Name, job.Name)
+		}
+	}
+	wantRan(s, first, s.A)
+	wantRan(s, second, s.A)
+	if after := s.Lock(second.lock); after.Token != before.Token || !after.Done.At.Equal(before.Done.At) {
+		t.Errorf("the record was written again: %+v, before: %+v", after, before)
+	}
+}
