@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/mongogate/mongogate/internal/config"
@@ -27,6 +28,8 @@ type kubeFeatures struct {
 	notices *observe.Notices
 	label   *kube.Label
 	status  *kube.Status
+	// looking are looks at what the store remembers, for people.
+	looking sync.WaitGroup
 	// settle is how long a lease that is given back waits for the label to be off.
 	settle time.Duration
 }
@@ -104,9 +107,32 @@ func perLine(prefix string, err error) error {
 }
 
 // heard tells people what a lock says.
-func (k *kubeFeatures) heard(e mongolock.Event) {
-	if k.notices != nil {
-		k.notices.Event(e)
+func (ses *session) heard(e mongolock.Event) {
+	k := &ses.kube
+	if k.notices == nil {
+		return
+	}
+	k.notices.Event(e)
+	if e.Kind == mongolock.EventAcquired {
+		k.looking.Go(func() { k.notices.Acquired(e.Key, e.Token, ses.remembered(e.Key)) })
+	}
+}
+
+// remembered is what the store remembers of a key's acquisitions; nil where it does not answer soon.
+func (ses *session) remembered(key string) []mongolock.HandOver {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ses.ctx), timing(ses.s).Operation)
+	defer cancel()
+	history, err := ses.locker.History(ctx, key)
+	if err != nil {
+		ses.log.V(1).Info("an Event will not name who came before", "error", err.Error())
+	}
+	return history
+}
+
+// done tells people that a run is left alone because somebody has done it.
+func (ses *session) done(e *mongolock.DoneError) {
+	if ses.kube.notices != nil {
+		ses.kube.notices.Skipped(observe.DoneBy(e, ses.remembered(e.Info.Key)))
 	}
 }
 
@@ -142,6 +168,7 @@ func (k *kubeFeatures) close() {
 	if k.client == nil {
 		return
 	}
+	k.looking.Wait()
 	if k.status != nil {
 		k.status.Close()
 	}
@@ -192,6 +219,7 @@ func (l *tellingLease) Finish(ctx context.Context, outcome gate.Outcome) error {
 	}
 	err := l.Lease.Finish(ctx, outcome)
 	if err == nil && k.notices != nil {
+		k.looking.Wait() // so that people hear it in its order
 		k.notices.Finished(l.Key(), outcome, l.lock.run, l.lock.hold)
 	}
 	return err

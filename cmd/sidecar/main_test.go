@@ -20,6 +20,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/mongogate/mongogate/internal/devdb"
+	"github.com/mongogate/mongogate/internal/kube/kubetest"
 )
 
 // rig is what all tests of this package share. Each has a database of its own in it.
@@ -82,7 +83,11 @@ func openRig(ctx context.Context) (closeRig func() error, err error) {
 	}
 	rig.binary = filepath.Join(dir, "mongogate")
 	built := make(chan error, 1)
-	go func() { built <- build(ctx, rig.binary) }()
+	account := filepath.Join(dir, "account") // of every pod
+	if err := kubetest.WriteAccount(account); err != nil {
+		return closeRig, err
+	}
+	go func() { built <- build(ctx, rig.binary, account) }()
 	rig.server, err = devdb.Start(ctx, 0)
 	if err = errors.Join(err, <-built); err != nil {
 		return closeRig, err
@@ -91,9 +96,9 @@ func openRig(ctx context.Context) (closeRig func() error, err error) {
 	return closeRig, err
 }
 
-// build makes the binary with the flags of the Makefile.
-func build(ctx context.Context, to string) error {
-	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", to, ".")
+// build makes the binary with the flags of the Makefile, and one that puts the service account where we can write.
+func build(ctx context.Context, to, account string) error {
+	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags", "-s -w -X main.account="+account, "-o", to, ".")
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("building the binary: %w\n%s", err, out)

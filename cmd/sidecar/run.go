@@ -19,7 +19,6 @@ import (
 	"github.com/mongogate/mongogate/internal/config"
 	"github.com/mongogate/mongogate/internal/guard"
 	"github.com/mongogate/mongogate/internal/holder"
-	"github.com/mongogate/mongogate/internal/observe"
 	"github.com/mongogate/mongogate/internal/serve"
 	"github.com/mongogate/mongogate/internal/statedir"
 	"github.com/mongogate/mongogate/pkg/gate"
@@ -238,7 +237,7 @@ func (ses *session) runEnd(r gate.Result, stopped syscall.Signal) error {
 	case errors.As(r.Acquire, &done):
 		ses.metrics.Skipped()
 		ses.log.Info("skipped: "+done.Error(), "key", ses.s.Lock.Key)
-		ses.kube.skipped(observe.DoneBy(done))
+		ses.done(done)
 		return ses.skipped()
 	case errors.As(r.Acquire, &held):
 		ses.metrics.Skipped()

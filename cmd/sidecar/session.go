@@ -111,7 +111,7 @@ func (ses *session) connect() error {
 		Observe: func(e mongolock.Event) {
 			lines.Event(e)
 			ses.metrics.Event(e)
-			ses.kube.heard(e)
+			ses.heard(e)
 		},
 	}
 	if s.Lock.Bucket != "" {

@@ -3,6 +3,7 @@ package observe
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -53,7 +54,8 @@ func NewNotices(clock gate.Clock, tell func(Notice)) *Notices {
 	return &Notices{tell: tell, clock: clock, waiting: map[string]string{}, lost: map[string]int64{}, away: map[call]int{}}
 }
 
-// Event tells what is news of what a lock says.
+// Event tells what is news of what a lock says, but for an acquisition, of
+// which [Notices.Acquired] knows more.
 func (n *Notices) Event(e mongolock.Event) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -63,7 +65,6 @@ func (n *Notices) Event(e mongolock.Event) {
 	case mongolock.EventAcquired:
 		delete(n.waiting, e.Key)
 		delete(n.away, call{e.Key, "acquire"})
-		n.acquired(e)
 	case mongolock.EventLost:
 		n.loss(e.Key, e.Token, why(e.Err))
 	case mongolock.EventUnknown:
@@ -104,33 +105,28 @@ func (n *Notices) wait(e mongolock.Event) {
 	n.tell(Notice{Reason: LockWaiting, Text: fmt.Sprintf("waiting for lock %q, which %s holds", e.Key, name(*e.Info))})
 }
 
-func (n *Notices) acquired(e mongolock.Event) {
-	text := fmt.Sprintf("lock %q is held, token %d", e.Key, e.Token)
-	how, before := handOver(e)
+// Acquired tells that a lock is held, and from whom it was taken, by what the
+// store remembers of its acquisitions: nil where that is not known.
+func (n *Notices) Acquired(key string, token int64, history []mongolock.HandOver) {
+	text := fmt.Sprintf("lock %q is held, token %d", key, token)
+	// Others may have followed since.
+	at := slices.IndexFunc(history, func(h mongolock.HandOver) bool { return h.Token == token })
+	how := ""
+	if at >= 0 {
+		how = history[at].How
+	}
 	switch how {
 	case "taken-over", "expired":
-		n.tell(Notice{Reason: LockTakenOver, Warning: true, Text: fmt.Sprintf("lock %q was taken over from %s, who no longer renewed it; token %d", e.Key, before, e.Token)})
+		before := "another holder"
+		if at > 0 {
+			before = acquirer(history[at-1])
+		}
+		n.tell(Notice{Reason: LockTakenOver, Warning: true, Text: fmt.Sprintf("lock %q was taken over from %s, who no longer renewed it; token %d", key, before, token)})
 		return
 	case "adopted":
 		text += "; it was this pod's before"
 	}
 	n.tell(Notice{Reason: LockAcquired, Text: text})
-}
-
-// handOver is by which right the lock was acquired, and who had it before.
-func handOver(e mongolock.Event) (how, before string) {
-	if e.Info == nil {
-		return "", ""
-	}
-	last := len(e.Info.History) - 1
-	if last < 0 || e.Info.History[last].Token != e.Token {
-		return "", ""
-	}
-	before = "another holder"
-	if last > 0 {
-		before = acquirer(e.Info.History[last-1])
-	}
-	return e.Info.History[last].How, before
 }
 
 func (n *Notices) unreachable(e mongolock.Event) {
@@ -162,11 +158,11 @@ func (n *Notices) Skipped(text string) {
 	n.tell(Notice{Reason: RunSkipped, OfRun: true, Text: text})
 }
 
-// DoneBy says that a run is left alone because it is done, and who did it.
-func DoneBy(e *mongolock.DoneError) string {
+// DoneBy says that a run is left alone because it is done, and who did it, by what the store remembers.
+func DoneBy(e *mongolock.DoneError, history []mongolock.HandOver) string {
 	text := "skipped: " + e.Error()
-	if last := len(e.Info.History) - 1; last >= 0 {
-		text += "; the run was held by " + acquirer(e.Info.History[last])
+	if last := len(history) - 1; last >= 0 {
+		text += "; the run was held by " + acquirer(history[last])
 	}
 	return text
 }
