@@ -198,8 +198,7 @@ func TestKubeLoss(t *testing.T) {
 			c := newCluster(t, "a")
 			env := c.with("MONGOGATE_KUBE_EVENTS=true", "MONGOGATE_KUBE_LABEL="+holderLabel)
 			var alive atomic.Bool // at the time at which the label was taken off
-			var g *running
-			g = startGate(t, env, false, "run", "--", "sh", "-c", `trap "" TERM; echo up; while :; do sleep 0.05; done`)
+			g := startGate(t, env, false, "run", "--", "sh", "-c", `trap "" TERM; echo up; while :; do sleep 0.05; done`)
 			g.await(t, "up\n")
 			eventually(t, "the label", func() bool { return c.Label(holderLabel) == "true" })
 			c.has(t, "Pod", "LockAcquired")

@@ -111,6 +111,7 @@ func (ses *session) connect() error {
 		Observe: func(e mongolock.Event) {
 			lines.Event(e)
 			ses.metrics.Event(e)
+			ses.answered(e)
 			ses.heard(e)
 		},
 	}
