@@ -11,6 +11,7 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	batchv1 "k8s.io/api/batch/v1"
+	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -85,4 +86,21 @@ func Outcome(j batchv1.Job) batchv1.JobConditionType {
 		}
 	}
 	return ""
+}
+
+// WaitKubelet waits until every node's kubelet has said after an instant that it lives.
+func (s *Space) WaitKubelet(after time.Time, within time.Duration) {
+	s.t.Helper()
+	s.Eventually("kubelets that live after "+after.UTC().Format(time.TimeOnly), within, func(ctx context.Context) (bool, string) {
+		var leases coordinationv1.LeaseList
+		if err := s.List(ctx, &leases, client.InNamespace(corev1.NamespaceNodeLease)); err != nil {
+			return false, err.Error()
+		}
+		for _, l := range leases.Items {
+			if l.Spec.RenewTime == nil || !l.Spec.RenewTime.After(after) {
+				return false, fmt.Sprintf("%s: %v", l.Name, l.Spec.RenewTime)
+			}
+		}
+		return len(leases.Items) > 0, "no leases of nodes"
+	})
 }

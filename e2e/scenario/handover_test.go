@@ -141,11 +141,7 @@ func inTwo(t *testing.T, opts scenario.Opts, values kube.Values) *pair {
 	p.Figure("helm-install-to-main-running-"+protection, p.first.Start.Sub(installed))
 	p.B.Install(scenario.Release, values)
 	p.b = p.B.Pod(app)
-	gate := "mongogate"
-	if protection == "run" {
-		gate = "main"
-	}
-	p.b.WaitLog(gate, "waiting for the lock", slow)
+	p.b.WaitLog(gateOf(p.b), "waiting for the lock", slow)
 	return p
 }
 
