@@ -51,7 +51,7 @@ func probe(ctx context.Context, w world, s *config.Settings, args []string) erro
 		// While the wrapper waits the workload does not run: its probes must not fail it for that. A candidate is
 		// ready as well; asked first, for what opens between the two questions is no longer one that waits.
 		yes := func(path string) bool {
-			status, err := serve.Ask(ctx, s.ProbeAddress, path)
+			status, _, err := serve.Ask(ctx, s.ProbeAddress, path)
 			return err == nil && status == http.StatusOK
 		}
 		if (args[0] != "ready" || yes(serve.ReadyPath)) && yes(serve.WaitingPath) {
@@ -59,12 +59,12 @@ func probe(ctx context.Context, w world, s *config.Settings, args []string) erro
 		}
 		return askMain(ctx, w, main)
 	}
-	status, err := serve.Ask(ctx, s.ProbeAddress, path(args[0]))
+	status, line, err := serve.Ask(ctx, s.ProbeAddress, path(args[0]))
 	if err != nil {
 		return no(err)
 	}
 	if status != http.StatusOK {
-		return no(fmt.Errorf("%s: no", args[0]))
+		return no(fmt.Errorf("%s: %s", args[0], line))
 	}
 	return nil
 }

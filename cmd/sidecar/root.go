@@ -31,7 +31,7 @@ Every setting is a flag, a MONGOGATE_* variable, or a line of a YAML file
 	root.SetErr(w.stderr)
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return config.FlagError(c.Name(), c.Flags(), err) })
 	root.AddCommand(
-		newRun(w), newSidecar(w), newInit(w), newInstall(w), newProbe(w),
+		newRun(w), newSidecar(w), newInit(w), newEpoch(w), newInstall(w), newProbe(w),
 		newStatus(w), newList(w), newShow(w), newHistory(w), newForceRelease(w), newDoctor(w), newVersion(w),
 	)
 	refuseArguments(root)

@@ -5,12 +5,10 @@ package main
 import (
 	"context"
 	"errors"
-	"os/signal"
 	"path/filepath"
 	"slices"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -19,7 +17,6 @@ import (
 	"github.com/mongogate/mongogate/internal/fence"
 	"github.com/mongogate/mongogate/internal/holder"
 	"github.com/mongogate/mongogate/internal/serve"
-	"github.com/mongogate/mongogate/internal/statedir"
 	"github.com/mongogate/mongogate/pkg/gate"
 	"github.com/mongogate/mongogate/pkg/mongolock"
 )
@@ -42,8 +39,12 @@ func runSidecar(ctx context.Context, w world, s *config.Settings) error {
 	if err := ses.reach(); err != nil {
 		return err
 	}
+	epochs, err := ses.epochs()
+	if err != nil {
+		return err
+	}
 	leave := make(chan struct{})
-	fenced, err := ses.fence(sync.OnceFunc(func() { close(leave) }))
+	fenced, err := ses.fence(epochs, sync.OnceFunc(func() { close(leave) }))
 	if err != nil {
 		return &exit{config.ExitUsage, err}
 	}
@@ -52,20 +53,21 @@ func runSidecar(ctx context.Context, w world, s *config.Settings) error {
 	defer recorder.Close()
 
 	g, err := gate.New(gate.Config{
-		Clock: ses.clock, Budget: budget(s), Lock: ses.telling(ses.sidecarLock(fenced.Idled)), Workload: recorder,
-		Reacquire: s.OnLoss == config.Wait || s.Followed, FinishWithin: timing(s).TTL, Observe: ses.observe(),
+		Clock: ses.clock, Budget: budget(s), Lock: ses.telling(ses.noted(ses.sidecarLock(fenced.Idled), epochs)), Workload: recorder,
+		Reacquire: s.OnLoss == config.Wait || s.Followed, FinishWithin: timing(s).TTL, Observe: epochs.watch(ses.observe(), ses.warn),
 	})
 	if err != nil {
 		return err
 	}
-	if err := ses.serve(g, sidecarProbes(g, fenced)); err != nil {
+	if err := ses.serve(g, sidecarProbes(g, fenced, epochs)); err != nil {
 		return err
 	}
 	ses.tellProtection(fenced)
+	ses.tellIgnored(epochs)
 
 	// Told to end: what waits ends at once; what holds renews until there is
 	// evidence that the workload is gone, or until it is killed.
-	asked, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGINT)
+	asked, stop := ses.told(ctx, epochs)
 	defer stop()
 	unhook := context.AfterFunc(asked, fenced.Stop)
 	defer unhook()
@@ -74,6 +76,7 @@ func runSidecar(ctx context.Context, w world, s *config.Settings) error {
 	ses.tasks.Go(func() { ended <- g.Run(asked) })
 	select {
 	case <-leave:
+		ses.warn(epochs.lost()) // for this exit, too, asks for a restart
 		// Nothing is released: there is no evidence, for which the gate would wait for ever. The process ends
 		// with the lease file shut and the lease running out.
 		err := &exit{exitLost, errors.New("lock lost: the gate leaves, so that the container begins anew")}
@@ -85,11 +88,12 @@ func runSidecar(ctx context.Context, w world, s *config.Settings) error {
 }
 
 // fence is what this sidecar does to its workload.
-func (ses *session) fence(leave func()) (*fence.Workload, error) {
+func (ses *session) fence(e *epochs, leave func()) (*fence.Workload, error) {
 	s := ses.s
 	cfg := fence.Config{
 		Kill: slices.Contains(s.Fence, config.Kill), Leave: leave,
-		LeaveAtOnce: slices.Contains(s.Fence, config.Exit) || slices.Contains(s.Fence, config.Restart),
+		// Where the rule is ignored another exit would change nothing.
+		LeaveAtOnce: slices.Contains(s.Fence, config.Exit) || slices.Contains(s.Fence, config.Restart) && e.Refused() == "",
 		Scan:        s.ScanInterval, Clock: ses.clock, Log: ses.log,
 	}
 	if slices.Contains(s.Fence, config.Sentinel) {
@@ -103,11 +107,7 @@ func (ses *session) fence(leave func()) (*fence.Workload, error) {
 	if ses.kube.status != nil {
 		cfg.Status = ses.kube.status
 	}
-	var before *statedir.Lease
-	if l, err := ses.dir.ReadLease(); err == nil && l.Live(ses.dir.BootID(), ses.clock.Now()) == nil {
-		before = &l
-	}
-	return fence.New(cfg, before)
+	return fence.New(cfg, ses.before(e))
 }
 
 func (ses *session) idle() time.Duration {
@@ -117,7 +117,7 @@ func (ses *session) idle() time.Duration {
 	return 4 * timing(ses.s).TTL
 }
 
-func sidecarProbes(g *gate.Gate, f *fence.Workload) serve.Probes {
+func sidecarProbes(g *gate.Gate, f *fence.Workload, e *epochs) serve.Probes {
 	var started atomic.Bool // a startup probe that has passed is not asked again; a restarted gate's is
 	// The gate is open a moment before the sentinel of an earlier loss is removed.
 	open := func() bool { return g.Open() && f.Opened() }
@@ -134,6 +134,7 @@ func sidecarProbes(g *gate.Gate, f *fence.Workload) serve.Probes {
 			state, _ := g.State()
 			return state == gate.Waiting
 		},
+		Why: e.Refused,
 	}
 }
 

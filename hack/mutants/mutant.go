@@ -151,9 +151,11 @@ func head(out string) string {
 }
 
 func goTest(ctx context.Context, root, test string, flags ...string) (string, error) {
-	args := slices.Concat([]string{"test", "-count=1", "-failfast", "-timeout=2m"}, flags, strings.Fields(test))
+	args := slices.Concat([]string{"test", "-count=1", "-failfast", "-timeout=2m"}, strings.Fields(test))
 	cmd := exec.CommandContext(ctx, "go", args...)
 	cmd.Dir = root
+	// In the environment, for tests that build the binary and run it.
+	cmd.Env = append(os.Environ(), "GOFLAGS="+strings.Join(append(flags, os.Getenv("GOFLAGS")), " "))
 	out, err := cmd.CombinedOutput()
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) {

@@ -57,7 +57,7 @@ func sidecarMutants() []mutant {
 		},
 		{
 			name: "state-half-a-file", protects: "state directory: the lease file is replaced in one step",
-			edits: []edit{{fileGo, "f, err := os.CreateTemp(d.dir, \".\"+name+\"-*\")", "f, err := os.Create(d.path(name))"}},
+			edits: []edit{{fileGo, "f, err := os.CreateTemp(dir, \".\"+name+\"-*\")", "f, err := os.Create(filepath.Join(dir, name))"}},
 			tests: []string{stateUnit},
 		},
 		{

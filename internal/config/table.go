@@ -8,15 +8,16 @@ import (
 
 // Who has which flags.
 var (
-	gates   = []string{"sidecar", "init", "run"}
-	keyed   = append(slices.Clone(gates), "status", "show", "history", "force-release", "doctor")
-	store   = append(slices.Clone(keyed), "list")
-	every   = append(slices.Clone(store), "probe")
-	people  = []string{"status", "list", "show", "history", "force-release", "doctor"}
-	renewer = []string{"sidecar", "init", "run", "doctor"}
-	waiter  = []string{"run", "doctor"}
-	fencer  = []string{"sidecar", "doctor"}
-	local   = append(slices.Clone(renewer), "probe", "status")
+	gates    = []string{"sidecar", "init", "run"}
+	keyed    = append(slices.Clone(gates), "status", "show", "history", "force-release", "doctor")
+	store    = append(slices.Clone(keyed), "list")
+	every    = append(slices.Clone(store), "probe")
+	people   = []string{"status", "list", "show", "history", "force-release", "doctor"}
+	renewer  = []string{"sidecar", "init", "run", "doctor"}
+	waiter   = []string{"run", "doctor"}
+	fencer   = []string{"sidecar", "doctor"}
+	local    = append(slices.Clone(renewer), "probe", "status")
+	stateful = append(slices.Clone(local), "epoch")
 )
 
 func (s setting) has(command string) bool { return slices.Contains(s.commands, command) }
@@ -200,7 +201,7 @@ var waitSettings = []setting{
 var lossSettings = []setting{
 	{
 		name: "fence", commands: fencer, fallback: Sentinel, oneOf: []string{Sentinel, Kill, Exit, Restart}, placeholder: "list", field: func(s *Settings) any { return &s.Fence },
-		usage: "what is done to the workload when the lock is lost, several with commas: sentinel (a file that it has to obey), kill (every process of it, in a shared process namespace), exit (the gate ends with exit code 88), restart (the same, where restart rules make the kubelet restart all containers)",
+		usage: "what is done to the workload when the lock is lost, several with commas: sentinel (a file that it has to obey), kill (every process of it, in a shared process namespace), exit (the gate ends with exit code 88), restart (the same, where restart rules make the kubelet restart all containers, and mongogate epoch is the first init container)",
 	},
 	{
 		name: "sentinel", commands: renewer, placeholder: "file", field: func(s *Settings) any { return &s.Sentinel },
@@ -211,7 +212,7 @@ var lossSettings = []setting{
 		usage: "time between looks for processes that the fence kill has to stop",
 	},
 	{
-		name: "state-dir", commands: local, placeholder: "directory", field: func(s *Settings) any { return &s.StateDir }, check: absolute,
+		name: "state-dir", commands: stateful, placeholder: "directory", field: func(s *Settings) any { return &s.StateDir }, check: absolute,
 		usage: "directory for lease files and locks, memory-backed and never on a network (default /run/mongogate; without root outside a pod $XDG_RUNTIME_DIR/mongogate or /tmp/mongogate-UID)",
 	},
 	{

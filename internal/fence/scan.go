@@ -37,7 +37,12 @@ func (w *Workload) look() {
 		}
 	case leaving:
 		if now >= killAt {
-			w.change(leaving, shut)
+			over := w.change(leaving, shut)
+			if over && w.cfg.LeaveAtOnce {
+				w.signal(syscall.SIGKILL, shut)
+				w.cfg.Leave()
+				return
+			}
 			w.poke()
 		}
 	case shut, killing:
@@ -79,6 +84,10 @@ func (w *Workload) fenceBeside() {
 	}
 	w.cfg.Log.Info("the lease of the gate before this one is over: the workload is fenced")
 	w.complain("the sentinel could not be written", write())
+	if w.cfg.LeaveAtOnce && !w.cfg.Kill {
+		w.cfg.Leave()
+		return
+	}
 	w.signal(syscall.SIGTERM, leaving)
 }
 

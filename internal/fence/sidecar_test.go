@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"syscall"
@@ -51,6 +52,7 @@ func TestSidecar(t *testing.T) {
 	t.Run("SIGKILL releases nothing", killed)
 	t.Run("exit leaves without release", leaves)
 	t.Run("a gate that is started anew", startedAnew)
+	t.Run("a restart that was ignored", ignoredRestart)
 }
 
 // output is what a process writes while it runs.
@@ -261,4 +263,53 @@ func startedAnew(t *testing.T) {
 	}
 	s.begin("--fence", "kill")
 	until(t, "killed at the deadline in the file", func() bool { return !alive(c.Process.Pid) })
+}
+
+// The rule was ignored: the gate does not acquire, and what runs beside it is killed from the deadline in the file on.
+func ignoredRestart(t *testing.T) {
+	base := t.TempDir()
+	s := &sidecar{T: t, key: rand.Text()[:8]}
+	s.env = append(os.Environ(), "MONGOGATE_KEY="+s.key, "MONGOGATE_STATE_DIR="+base, "MONGOGATE_TTL=42s", "MONGOGATE_OPERATION_TIMEOUT=2s")
+	if out, code := s.do("epoch"); code != 0 {
+		t.Fatal(out)
+	}
+	s.begin("--fence", "restart,kill")
+	s.held()
+	c := container(t, "work", stubborn)
+	_ = s.cmd.Process.Kill()
+	<-s.end
+	file := filepath.Join(base, s.key, "lease")
+	b, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	over := regexp.MustCompile(`"deadlineBoottimeNs":\d+`).ReplaceAll(b, []byte(`"deadlineBoottimeNs":1`))
+	if err := os.WriteFile(file, over, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s.begin("--fence", "restart,kill")
+	until(t, "what ran on is killed", func() bool { return !alive(c.Process.Pid) })
+	again := container(t, "work", stubborn)
+	until(t, "what the kubelet starts again is killed", func() bool { return !alive(again.Process.Pid) })
+	if out, code := s.do("probe", "ready"); code != 1 || !strings.Contains(out, "restart rule was ignored") {
+		t.Errorf("probe ready: exit code %d: %s", code, out)
+	}
+	select {
+	case <-s.end:
+		t.Error("the gate has ended: the kubelet would start it for ever")
+	default:
+	}
+	// In a new epoch everything was stopped.
+	_ = s.cmd.Process.Kill()
+	<-s.end
+	if out, code := s.do("epoch"); code != 0 {
+		t.Fatal(out)
+	}
+	s.begin("--fence", "restart,kill")
+	s.held()
+	// Nothing is left of a workload that has ended before the gate did.
+	_ = s.cmd.Process.Signal(syscall.SIGTERM)
+	s.endsWith(0)
+	s.begin("--fence", "restart,kill")
+	s.held()
 }

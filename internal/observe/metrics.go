@@ -25,7 +25,7 @@ type Metrics struct {
 	kube              *prometheus.CounterVec
 	renew             prometheus.Histogram
 	stop              prometheus.Histogram
-	token             prometheus.Gauge
+	token, ignored    prometheus.Gauge
 }
 
 // NewMetrics registers the metrics of a binary of this version.
@@ -58,11 +58,14 @@ func NewMetrics(version string) *Metrics {
 		stop:     histogram("stop_duration_seconds", "Time from a loss to the evidence that nothing is left of the workload.", prometheus.ExponentialBuckets(0.01, 2, 12)),
 		token:    prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "mongogate", Name: "token", Help: "Fencing token of the last lease."}),
 	}
+	m.ignored = prometheus.NewGauge(prometheus.GaugeOpts{
+		Namespace: "mongogate", Name: "restart_ignored", Help: "1 where the lock is not acquired because the restart rule of the pod was ignored.",
+	})
 	info := prometheus.NewGauge(prometheus.GaugeOpts{
 		Namespace: "mongogate", Name: "build_info", Help: "Always 1.", ConstLabels: prometheus.Labels{"version": version},
 	})
 	info.Set(1)
-	r.MustRegister(m.token, info, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	r.MustRegister(m.token, m.ignored, info, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	for _, reason := range []mongolock.LossReason{mongolock.LostDeadline, mongolock.LostRevoked, mongolock.LostTaken} {
 		m.lost.WithLabelValues(string(reason))
 	}
@@ -114,6 +117,9 @@ func (m *Metrics) Event(e mongolock.Event) {
 
 // KubeFailed counts a call to the Kubernetes API that failed: event, label or status.
 func (m *Metrics) KubeFailed(call string) { m.kube.WithLabelValues(call).Inc() }
+
+// RestartIgnored says that the gate refuses to acquire, for its loss action does nothing.
+func (m *Metrics) RestartIgnored() { m.ignored.Set(1) }
 
 // Skipped counts a run that is left to others.
 func (m *Metrics) Skipped() { m.skipped.Inc() }

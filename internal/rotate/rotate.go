@@ -155,7 +155,7 @@ func readFile(name string) ([]byte, error) {
 	if err != nil {
 		return nil, nameless(err)
 	}
-	defer f.Close() //nolint:errcheck // it was only read
+	defer f.Close()
 	b, err := io.ReadAll(io.LimitReader(f, maxFile+1))
 	if err == nil && len(b) > maxFile {
 		err = fmt.Errorf("more than %d bytes", maxFile)

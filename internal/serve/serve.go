@@ -1,7 +1,8 @@
 // Package serve answers probes and metrics over HTTP.
 //
 // Promised: nothing that is served changes anything; a failed probe says that
-// it failed and not why, for the answer is public; the listener is opened
+// it failed and not why, for the answer is public, except for what only the pod's owner can mend, in words that
+// name no lock and no store; the listener is opened
 // before anything else starts, so that a taken port is an error and not a surprise; every
 // connection has time limits. Not promised: access control.
 package serve
@@ -29,6 +30,8 @@ type Probes struct {
 	Live func() bool
 	// Waiting is true while the gate waits for the lock.
 	Waiting func() bool
+	// Why is what the owner of the pod has to mend before Startup and Ready can be true; "" or nil: nothing.
+	Why func() string
 }
 
 // Paths of the probes.
@@ -47,13 +50,23 @@ func (p Probes) Handler() http.Handler {
 		mux.HandleFunc("GET "+path, func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("X-Content-Type-Options", "nosniff")
 			if !ask() {
-				http.Error(w, "no", http.StatusServiceUnavailable)
+				http.Error(w, p.no(path), http.StatusServiceUnavailable)
 				return
 			}
 			_, _ = w.Write([]byte("ok\n"))
 		})
 	}
 	return mux
+}
+
+func (p Probes) no(path string) string {
+	if p.Why == nil || path != StartupPath && path != ReadyPath {
+		return "no"
+	}
+	if why := p.Why(); why != "" {
+		return "no: " + why
+	}
+	return "no"
 }
 
 // Metrics answers GET and HEAD of the path of metrics.
@@ -129,8 +142,11 @@ func Serve(ctx context.Context, l net.Listener, h http.Handler) error {
 	return errors.Join(err, closed(<-ended))
 }
 
-// Ask gives the status of a path at host:port or unix:/path.
-func Ask(ctx context.Context, address, path string) (int, error) {
+// maxAnswer is more than any of our answers has.
+const maxAnswer = 4 << 10
+
+// Ask gives the status of a path at host:port or unix:/path, and the line that was answered.
+func Ask(ctx context.Context, address, path string) (status int, line string, err error) {
 	dial := &net.Dialer{}
 	host := address
 	transport := &http.Transport{DisableKeepAlives: true}
@@ -140,13 +156,14 @@ func Ask(ctx context.Context, address, path string) (int, error) {
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+host+path, nil)
 	if err != nil {
-		return 0, fmt.Errorf("asking %s: %w", address, err)
+		return 0, "", fmt.Errorf("asking %s: %w", address, err)
 	}
 	res, err := (&http.Client{Transport: transport}).Do(req)
 	if err != nil {
-		return 0, fmt.Errorf("asking %s: %w", address, err)
+		return 0, "", fmt.Errorf("asking %s: %w", address, err)
 	}
-	return res.StatusCode, res.Body.Close()
+	b, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer))
+	return res.StatusCode, strings.TrimSpace(string(b)), errors.Join(err, res.Body.Close())
 }
 
 // closed leaves out the error that only says that the server was shut down.

@@ -85,22 +85,22 @@ func TestUnixSocket(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	served := make(chan error, 1)
 	yes := func() bool { return true }
-	go func() { served <- Serve(ctx, l, Probes{yes, yes, yes, yes}.Handler()) }()
-	if code, err := Ask(t.Context(), at, ReadyPath); code != http.StatusOK || err != nil {
+	go func() { served <- Serve(ctx, l, Probes{yes, yes, yes, yes, nil}.Handler()) }()
+	if code, _, err := Ask(t.Context(), at, ReadyPath); code != http.StatusOK || err != nil {
 		t.Errorf("%d, %v", code, err)
 	}
 	// Alive: refused, and not taken away.
 	if _, err := Listen(t.Context(), at); err == nil || !strings.Contains(err.Error(), "another process answers there") {
 		t.Error(err)
 	}
-	if code, err := Ask(t.Context(), at, ReadyPath); code != http.StatusOK || err != nil {
+	if code, _, err := Ask(t.Context(), at, ReadyPath); code != http.StatusOK || err != nil {
 		t.Errorf("after a second listener: %d, %v", code, err)
 	}
 	cancel()
 	if err := <-served; err != nil {
 		t.Error(err)
 	}
-	if _, err := Ask(t.Context(), at, ReadyPath); err == nil {
+	if _, _, err := Ask(t.Context(), at, ReadyPath); err == nil {
 		t.Error("answered after the end")
 	}
 	// Left by a process that was killed: replaced.
@@ -161,7 +161,7 @@ func TestServeWaitsForAnswers(t *testing.T) {
 	}
 	got := make(chan answer, 1)
 	go func() {
-		code, err := Ask(context.WithoutCancel(t.Context()), l.Addr().String(), "/")
+		code, _, err := Ask(context.WithoutCancel(t.Context()), l.Addr().String(), "/")
 		got <- answer{code, err}
 	}()
 	<-entered
@@ -189,7 +189,7 @@ func TestLimits(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	served := make(chan error, 1)
 	yes := func() bool { return true }
-	go func() { served <- Serve(ctx, l, Probes{yes, yes, yes, yes}.Handler()) }()
+	go func() { served <- Serve(ctx, l, Probes{yes, yes, yes, yes, nil}.Handler()) }()
 	for name, say := range map[string]string{
 		"half a header":  "GET /readyz HTTP/1.1\r\nHost: x\r\n",
 		"a large header": "GET /readyz HTTP/1.1\r\nHost: x\r\nX: " + strings.Repeat("x", 20_000) + "\r\n\r\n",
@@ -211,5 +211,21 @@ func TestLimits(t *testing.T) {
 	cancel()
 	if err := <-served; err != nil {
 		t.Error(err)
+	}
+}
+
+// TestWhy: only what holds the pod back is explained, and only where it is asked for.
+func TestWhy(t *testing.T) {
+	no, why := func() bool { return false }, "mend it"
+	h := Probes{Startup: no, Ready: no, Live: no, Waiting: no, Why: func() string { return why }}.Handler()
+	for _, c := range []struct{ path, why, want string }{
+		{StartupPath, "mend it", "no: mend it"}, {ReadyPath, "mend it", "no: mend it"}, {LivePath, "mend it", "no"}, {WaitingPath, "mend it", "no"}, {ReadyPath, "", "no"},
+	} {
+		why = c.why
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, c.path, nil))
+		if got := strings.TrimSpace(w.Body.String()); got != c.want || w.Code != http.StatusServiceUnavailable {
+			t.Errorf("%s: %d, %q, want %q", c.path, w.Code, got, c.want)
+		}
 	}
 }

@@ -8,7 +8,10 @@
 //	nonce      the nonces by which a restarted gate may adopt its own lease (mode 0600)
 //	gate.lock  the flock of the gate; inherited by its guard, never by the command
 //	follower.lock  the flock of a follower; inherited by its guard
+//	hold       the epoch of the pod in which the gate held last, for the loss action restart
 //	stopped    the follower's word: the token under which it runs, or none of its processes is left
+//
+// Beside these directories there is the file %.epoch, which names the epoch.
 //
 // Promised: without gate.lock nobody writes here, adopts, or starts a second
 // tree of processes; the lock is free only when the gate and its guard have
@@ -26,6 +29,7 @@ const (
 	gateLock     = "gate.lock"
 	followerLock = "follower.lock"
 	stoppedFile  = "stopped"
+	holdFile     = "hold"
 )
 
 func (d *Dir) path(name string) string { return filepath.Join(d.dir, name) }

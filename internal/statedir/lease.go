@@ -110,24 +110,28 @@ func read(path string, to any) error {
 	return nil
 }
 
-// write replaces a file in one step: a reader sees the old one or the new one.
 func (d *Dir) write(name string, mode os.FileMode, v any) error {
+	return replace(d.dir, name, mode, v)
+}
+
+// replace replaces a file in one step: a reader sees the old one or the new one.
+func replace(dir, name string, mode os.FileMode, v any) error {
 	b, err := json.Marshal(v)
 	if err != nil {
 		return fmt.Errorf("state file %s: %w", name, err)
 	}
-	f, err := os.CreateTemp(d.dir, "."+name+"-*")
+	f, err := os.CreateTemp(dir, "."+name+"-*")
 	if err != nil {
 		return fmt.Errorf("state directory: %w", err)
 	}
 	_, err = f.Write(append(b, '\n'))
 	err = errors.Join(err, f.Chmod(mode), f.Close())
 	if err == nil {
-		err = os.Rename(f.Name(), d.path(name))
+		err = os.Rename(f.Name(), filepath.Join(dir, name))
 	}
 	if err != nil {
 		_ = os.Remove(f.Name())
-		return fmt.Errorf("writing state file %s: %w", filepath.Join(d.dir, name), err)
+		return fmt.Errorf("writing state file %s: %w", filepath.Join(dir, name), err)
 	}
 	return nil
 }

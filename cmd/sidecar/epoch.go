@@ -1,0 +1,275 @@
+//go:build linux
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os/signal"
+	"slices"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mongogate/mongogate/internal/config"
+	"github.com/mongogate/mongogate/internal/statedir"
+	"github.com/mongogate/mongogate/pkg/gate"
+	"github.com/mongogate/mongogate/pkg/mongolock"
+)
+
+func newEpoch(w world) *cobra.Command {
+	return command(w, "epoch [flags]", "Begin an epoch of the pod, for the fence restart",
+		`For a plain init container, the first of the pod, with the state volume of the
+sidecar. It runs whenever all containers are started anew, and only then: so a sidecar with
+--fence restart that comes back in the same epoch knows that the kubelet did not do what its exit
+asked for. It needs no database.`,
+		exactly(0),
+		func(_ *cobra.Command, s *config.Settings, _ []string) error {
+			name, err := statedir.BeginEpoch(s.StateDir)
+			if err != nil {
+				return &exit{exitFailed, fmt.Errorf("beginning an epoch: %w; mount the sidecar's state volume here, and name it with --state-dir", err)}
+			}
+			_, err = fmt.Fprintln(w.stdout, name)
+			return err
+		})
+}
+
+// ignored is what a gate says that knows that its loss action has failed.
+const ignored = "the restart rule was ignored: this gate held the lock, ended, and was started again alone, so the other containers run on and would run on after every loss; " +
+	"it does not acquire the lock. Switch on the feature gates ContainerRestartRules and RestartAllContainersOnContainerExits in the API server and the kubelet (Kubernetes 1.36 or newer), " +
+	"or choose another protection, and delete the pod"
+
+// epochs keeps the loss action restart honest. The kubelet is asked to restart
+// all containers by the exit of this one; a first init container begins a
+// new epoch each time it does. So the gate notes in which epoch it holds, before it
+// opens: should it come back in the same one, nobody was restarted with it.
+type epochs struct {
+	dir *statedir.Dir
+	now string
+
+	mu sync.Mutex
+	// held: there is a note of this epoch, of this process or of one before it.
+	held bool
+	// refused: it was left by one whose end should have restarted everything.
+	refused bool
+	// judged: the note of those before has been read.
+	judged bool
+}
+
+// epochs is nil where the loss action is another one.
+func (ses *session) epochs() (*epochs, error) {
+	if !slices.Contains(ses.s.Fence, config.Restart) {
+		return nil, nil //nolint:nilnil // without the fence there is nothing to note
+	}
+	now, err := ses.dir.Epoch()
+	if err != nil {
+		return nil, &exit{config.ExitUsage, fmt.Errorf("fence: restart: %w; add the init container mongogate-epoch, which runs mongogate epoch: the first of the pod, without a restartPolicy, with this state volume", err)}
+	}
+	e := &epochs{dir: ses.dir, now: now}
+	switch err := ses.dir.TryLock(); {
+	case errors.Is(err, statedir.ErrBusy): // another gate lives: what it notes says nothing of how it will end
+		return e, nil
+	case err != nil:
+		return nil, err
+	}
+	return e, e.judge()
+}
+
+// judge reads what was noted before. The caller has the flock.
+func (e *epochs) judge() error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.judged {
+		return nil
+	}
+	h, err := e.dir.Held()
+	if err != nil {
+		return err
+	}
+	e.judged = true
+	if h.Epoch != e.now {
+		return nil
+	}
+	e.held = true
+	if e.refused = !h.Asked; e.refused {
+		return nil
+	}
+	// It was told to end, by a probe that failed or for a new image. How this process ends counts again.
+	return e.dir.NoteHold(statedir.Hold{Epoch: e.now})
+}
+
+// returned is true where the workload of a gate before this one may still run.
+func (e *epochs) returned() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.held
+}
+
+// Refused says why the lock is not acquired; "" where it is.
+func (e *epochs) Refused() string {
+	if e == nil {
+		return ""
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.refused {
+		return ignored
+	}
+	return ""
+}
+
+// opens notes the hold, before the gate can open.
+func (e *epochs) opens() error {
+	if err := e.judge(); err != nil {
+		return err
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.refused {
+		return errors.New(ignored)
+	}
+	e.held = true
+	return e.dir.NoteHold(statedir.Hold{Epoch: e.now})
+}
+
+// asked notes that the gate was told to end; lost takes that back, for from a loss on its end asks for a restart.
+func (e *epochs) asked() error { return e.note(true) }
+func (e *epochs) lost() error  { return e.note(false) }
+
+func (e *epochs) note(asked bool) error {
+	if e == nil {
+		return nil
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if !e.held || e.refused {
+		return nil
+	}
+	return e.dir.NoteHold(statedir.Hold{Epoch: e.now, Asked: asked})
+}
+
+// ended forgets the hold: there is evidence that nothing of the workload is left.
+func (e *epochs) ended() error {
+	if e == nil {
+		return nil
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.held = false
+	return e.dir.ForgetHold()
+}
+
+// watch notes what the gate does, beside whoever observes it.
+func (e *epochs) watch(next func(gate.Change), warn func(error)) func(gate.Change) {
+	return func(c gate.Change) {
+		switch {
+		case c.Action == gate.Shut && c.State == gate.Lost:
+			warn(e.lost())
+		case c.Action == gate.Finish:
+			warn(e.ended())
+		}
+		next(c)
+	}
+}
+
+// notedLock is a lock that is noted before it is handed on, or never acquired.
+type notedLock struct {
+	gate.Lock
+	epochs *epochs
+	pause  time.Duration
+	warn   func(error)
+}
+
+func (n *notedLock) Acquire(ctx context.Context) (gate.Lease, error) {
+	for n.epochs.Refused() == "" {
+		l, err := n.Lock.Acquire(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if err = n.epochs.opens(); err == nil {
+			return l, nil
+		}
+		n.warn(fmt.Errorf("the lock is not used: %w", err))
+		// Not given back, for something may run beside us: it is adopted again, or runs out.
+		if held, ok := l.(mongolock.Held); ok {
+			held.Leave()
+		}
+		select {
+		case <-ctx.Done():
+			return nil, &mongolock.WaitError{Key: l.Key(), Cause: context.Cause(ctx)}
+		case <-time.After(n.pause):
+		}
+	}
+	// For ever, whatever --timeout says: an exit would start the gate once more, to refuse once more.
+	<-ctx.Done()
+	return nil, errors.New(ignored)
+}
+
+// noted is a lock whose holds are noted, where the loss action wants that.
+func (ses *session) noted(l gate.Lock, e *epochs) gate.Lock {
+	if e == nil {
+		return l
+	}
+	return &notedLock{Lock: l, epochs: e, pause: timing(ses.s).Heartbeat, warn: ses.warn}
+}
+
+// before is the lease beside which this gate begins, or nil where nothing can run.
+func (ses *session) before(e *epochs) *statedir.Lease {
+	l, err := ses.dir.ReadLease()
+	live := err == nil && l.Live(ses.dir.BootID(), ses.clock.Now()) == nil
+	switch {
+	case e == nil && live:
+		return &l
+	case e == nil || !e.returned(): // in a new epoch nothing runs yet
+		return nil
+	case live:
+		return &l
+	}
+	// Its deadline is over: what runs is fenced at once.
+	return &statedir.Lease{Open: true, Deadline: ses.clock.Now(), KillBudget: budget(ses.s).Kill}
+}
+
+// tellIgnored says it at the start, and now and then: whoever looks finds it at the end of the log.
+func (ses *session) tellIgnored(e *epochs) {
+	if e.Refused() == "" {
+		return
+	}
+	ses.metrics.RestartIgnored()
+	ses.tasks.Go(func() {
+		t := time.NewTicker(time.Hour)
+		defer t.Stop()
+		for {
+			ses.log.Error(errors.New(e.Refused()), "the lock is not acquired", "key", ses.s.Lock.Key, "epoch", e.now)
+			select {
+			case <-ses.ctx.Done():
+				return
+			case <-t.C:
+			}
+		}
+	})
+}
+
+// warn logs what goes wrong beside the lock.
+func (ses *session) warn(err error) {
+	if err != nil {
+		ses.log.Error(err, "warning")
+	}
+}
+
+// told is the context that ends when the sidecar is told to end, once that has been noted.
+func (ses *session) told(ctx context.Context, e *epochs) (context.Context, func()) {
+	signalled, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGINT)
+	asked, end := context.WithCancel(context.WithoutCancel(ctx))
+	unhook := context.AfterFunc(signalled, func() {
+		ses.warn(e.asked())
+		end()
+	})
+	return asked, func() {
+		unhook()
+		stop()
+		end()
+	}
+}

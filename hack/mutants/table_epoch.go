@@ -1,0 +1,55 @@
+package main
+
+const (
+	epochGo   = "cmd/sidecar/epoch.go"
+	ignoredIn = "-timeout=100s ./cmd/sidecar -run=^TestRestartThatIsIgnored$"
+)
+
+// ignoredCase is one of its cases.
+func ignoredCase(name string) string { return ignoredIn + "/^" + name + "$" }
+
+// epochMutants are of the loss action restart, and how a gate learns that it does nothing.
+func epochMutants() []mutant {
+	return []mutant{
+		{
+			name: "epoch-is-not-judged", protects: "restart: a gate that comes back alone does not acquire",
+			edits: []edit{{epochGo, "if e.refused = !h.Asked; e.refused {", "if false {"}},
+			tests: []string{ignoredCase("killed")},
+		},
+		{
+			name: "epoch-is-not-noted", protects: "restart: the epoch is noted before the gate opens",
+			edits: []edit{{epochGo, "\te.held = true\n\treturn e.dir.NoteHold(statedir.Hold{Epoch: e.now})", "\te.held = true\n\treturn nil"}},
+			tests: []string{ignoredCase("killed")},
+		},
+		{
+			name: "epoch-asked-counts-as-ignored", protects: "restart: who was told to end comes back to its lease",
+			edits: []edit{{epochGo, "if e.refused = !h.Asked; e.refused {", "if e.refused = true; e.refused {"}},
+			tests: []string{ignoredCase("asked_to_end")},
+		},
+		{
+			name: "epoch-loss-while-asked", protects: "restart: a loss asks for a restart, also of a gate that was told to end",
+			edits: []edit{{epochGo, "func (e *epochs) lost() error  { return e.note(false) }", "func (e *epochs) lost() error  { return nil }"}},
+			tests: []string{ignoredCase("lost_while_asked_to_end")},
+		},
+		{
+			name: "epoch-asked-once-for-ever", protects: "restart: each process's own end counts",
+			edits: []edit{{epochGo, "\treturn e.dir.NoteHold(statedir.Hold{Epoch: e.now})\n}\n\n// returned", "\treturn nil\n}\n\n// returned"}},
+			tests: []string{ignoredCase("asked_to_end_and_then_killed_while_waiting")},
+		},
+		{
+			name: "epoch-refusal-exits", protects: "restart: a gate that refuses does not end, again and again",
+			edits: []edit{{"cmd/sidecar/sidecar.go", ` && e.Refused() == ""`, ""}},
+			tests: []string{ignoredCase("killed")},
+		},
+		{
+			name: "epoch-forgets-nothing", protects: "restart: with evidence that nothing is left the next gate begins anew",
+			edits: []edit{{epochGo, "return e.dir.ForgetHold()", "return nil"}, {epochGo, "func (e *epochs) asked() error { return e.note(true) }", "func (e *epochs) asked() error { return nil }"}},
+			tests: []string{"-timeout=100s ./internal/fence -run=^TestSidecar$"},
+		},
+		{
+			name: "fence-beside-without-leaving", protects: "fence: what runs beside a new gate without a lease is a loss, and the loss action is done",
+			edits: []edit{{"internal/fence/scan.go", "\tif w.cfg.LeaveAtOnce && !w.cfg.Kill {\n\t\tw.cfg.Leave()\n\t\treturn\n\t}\n", ""}},
+			tests: []string{ignoredCase("asked_to_end_and_back_too_late")},
+		},
+	}
+}
