@@ -11,6 +11,7 @@ import (
 	batchv1 "k8s.io/api/batch/v1"
 
 	"github.com/mongogate/mongogate/internal/proctree"
+	"github.com/mongogate/mongogate/pkg/mongolock"
 
 	"github.com/mongogate/mongogate/e2e/kube"
 	"github.com/mongogate/mongogate/e2e/scenario"
@@ -44,8 +45,8 @@ func crash(t *testing.T, pod *kube.Pod) time.Time {
 // retry comes within the ttl and finds a lease that seems to be held: of its own
 // Job, so it waits for it and runs again. Without that rule nobody would do the run.
 func TestCronJobCrashedWinnerRunsAgain(t *testing.T) {
-	s := scenario.New(t, scenario.Opts{Clusters: "ab", TTL: 20 * time.Second})
-	m := inBoth(s, kube.Values{"command": []any{"/worker", "-for", "25s"}})
+	s := scenario.New(t, scenario.Opts{Clusters: "ab", TTL: 30 * time.Second})
+	m := inBoth(s, nil)
 	s.A.StartRun(scenario.Release, m.at)
 	pod, first := runs(s, s.A, m)
 	s.B.StartRun(scenario.Release, m.at)
@@ -62,6 +63,7 @@ func TestCronJobCrashedWinnerRunsAgain(t *testing.T) {
 	if waited := second.Start.Sub(crashed); waited < s.Timing.TTL-s.Timing.Heartbeat {
 		t.Errorf("the retry ran after %v: it cannot have watched a lease of %v", waited, s.Timing.TTL)
 	}
+	finish(s, s.A, m)
 	ends(s, s.A, m, batchv1.JobComplete)
 	done(s, m, "succeeded")
 	wantRan(s, m, s.A, s.A)
@@ -71,7 +73,7 @@ func TestCronJobCrashedWinnerRunsAgain(t *testing.T) {
 // lease at once, and nobody else has a chance in between.
 func TestCronJobCrashedWinnerIsRestarted(t *testing.T) {
 	s := scenario.New(t, scenario.Opts{Clusters: "ab", TTL: 20 * time.Second})
-	m := inBoth(s, kube.Values{"command": []any{"/worker", "-for", "10s"}, "restartPolicy": "OnFailure", "gate": kube.Values{"ifHeld": "wait"}})
+	m := inBoth(s, kube.Values{"restartPolicy": "OnFailure", "gate": kube.Values{"ifHeld": "wait"}})
 	s.A.StartRun(scenario.Release, m.at)
 	pod, first := runs(s, s.A, m)
 	waits(s.B, m)
@@ -80,6 +82,7 @@ func TestCronJobCrashedWinnerIsRestarted(t *testing.T) {
 	s.AwaitGone(first, time.Second)
 	second := s.Await(m.key, s.Timing.TTL, func(r witness.Run) bool { return r.Start.After(crashed) })
 	s.Figure("cronjob-crashed-to-restart-running", second.Start.Sub(crashed))
+	finish(s, s.A, m)
 	ends(s, s.A, m, batchv1.JobComplete)
 	skips(s, s.B, m, "is done: succeeded by")
 	wantRan(s, m, s.A, s.A)
@@ -92,7 +95,7 @@ func TestCronJobCrashedWinnerIsRestarted(t *testing.T) {
 // holder that does not move is no reason to skip: somebody does the run, once.
 func TestCronJobCrashedWinnerIsNoReasonToSkip(t *testing.T) {
 	s := scenario.New(t, scenario.Opts{Clusters: "ab", TTL: 20 * time.Second})
-	m := inBoth(s, kube.Values{"job": kube.Values{"backoffLimit": 0}, "command": []any{"/worker", "-for", "10s"}})
+	m := inBoth(s, kube.Values{"job": kube.Values{"backoffLimit": 0}})
 	s.A.StartRun(scenario.Release, m.at)
 	pod, first := runs(s, s.A, m)
 	crash(t, pod)
@@ -100,6 +103,9 @@ func TestCronJobCrashedWinnerIsNoReasonToSkip(t *testing.T) {
 	ends(s, s.A, m, batchv1.JobFailed)
 
 	waits(s.B, m)
+	s.AwaitLock(m.lock, "held by cluster "+s.B.Name, s.TakenOver(), func(i mongolock.Info) bool { return i.Holder.Cluster == s.B.Name })
+	runs(s, s.B, m)
+	finish(s, s.B, m)
 	ends(s, s.B, m, batchv1.JobComplete)
 	done(s, m, "succeeded")
 	wantRan(s, m, s.A, s.B)
@@ -109,7 +115,7 @@ func TestCronJobCrashedWinnerIsNoReasonToSkip(t *testing.T) {
 // over after the lease. The retry finds the run taken, waits, and skips it.
 func TestCronJobCrashedWinnerIsReplaced(t *testing.T) {
 	s := scenario.New(t, scenario.Opts{Clusters: "ab"})
-	m := inBoth(s, kube.Values{"command": []any{"/worker", "-for", "20s"}, "gate": kube.Values{"ifHeld": "wait"}})
+	m := inBoth(s, kube.Values{"gate": kube.Values{"ifHeld": "wait"}})
 	s.A.StartRun(scenario.Release, m.at)
 	pod, first := runs(s, s.A, m)
 	waits(s.B, m)
@@ -118,6 +124,8 @@ func TestCronJobCrashedWinnerIsReplaced(t *testing.T) {
 	s.AwaitGone(first, time.Second)
 	second := s.Await(m.key, s.TakenOver(), func(r witness.Run) bool { return r.Start.After(crashed) })
 	s.Figure("cronjob-crashed-to-other-cluster-running", second.Start.Sub(crashed))
+	s.A.Pod(podsOf(m.job), pod).WaitLog("main", "waiting for the lock", podStart)
+	finish(s, s.B, m)
 	ends(s, s.B, m, batchv1.JobComplete)
 	skips(s, s.A, m, "is done: succeeded by")
 	wantRan(s, m, s.A, s.B)
@@ -129,6 +137,8 @@ func TestCronJobFailedRunIsReleased(t *testing.T) {
 	m, pod := failing(s, "release", 0)
 	pod.Signal(kube.Main, syscall.SIGKILL)
 	ends(s, s.A, m, batchv1.JobFailed)
+	runs(s, s.B, m)
+	finish(s, s.B, m)
 	ends(s, s.B, m, batchv1.JobComplete)
 	done(s, m, "succeeded")
 	wantRan(s, m, s.A, s.B)
@@ -154,6 +164,7 @@ func TestCronJobHeldRunIsRetried(t *testing.T) {
 	skips(s, s.B, m, "is done: failed by "+pod.Name)
 	retry := s.Await(m.key, retryAfter+podStart, func(r witness.Run) bool { return r.Start.After(killed) })
 	s.Figure("cronjob-failed-to-retry-running", retry.Start.Sub(killed))
+	finish(s, s.A, m)
 	ends(s, s.A, m, batchv1.JobComplete)
 	done(s, m, "succeeded")
 	wantRan(s, m, s.A, s.A)
@@ -163,9 +174,8 @@ func TestCronJobHeldRunIsRetried(t *testing.T) {
 func failing(s *scenario.Scenario, onFailure string, backoffLimit int) (scheduled, *kube.Pod) {
 	s.Helper()
 	m := inBoth(s, kube.Values{
-		"command": []any{"/worker", "-for", "15s"},
-		"job":     kube.Values{"backoffLimit": backoffLimit},
-		"gate":    kube.Values{"ifHeld": "wait", "onFailure": onFailure},
+		"job":  kube.Values{"backoffLimit": backoffLimit},
+		"gate": kube.Values{"ifHeld": "wait", "onFailure": onFailure},
 	})
 	s.A.StartRun(scenario.Release, m.at)
 	pod, _ := runs(s, s.A, m)

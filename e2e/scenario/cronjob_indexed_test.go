@@ -21,7 +21,8 @@ func TestCronJobIndexed(t *testing.T) {
 	const indexes = 3
 	s := scenario.New(t, scenario.Opts{Clusters: "ab"})
 	m := inBoth(s, kube.Values{
-		"job": kube.Values{"completions": indexes, "parallelism": indexes, "completionMode": "Indexed"},
+		"command": short,
+		"job":     kube.Values{"completions": indexes, "parallelism": indexes, "completionMode": "Indexed"},
 		"env": []any{
 			kube.Values{"name": "INDEX", "valueFrom": kube.Values{"fieldRef": kube.Values{"fieldPath": "metadata.labels['batch.kubernetes.io/job-completion-index']"}}},
 			kube.Values{"name": witness.EnvKey, "value": s.Key + "/$(JOB)#$(INDEX)"},
