@@ -48,8 +48,10 @@ interruptible() {
   children=()
 }
 
-step build
-(cd e2e && go test -c -o "$work/e2e.test" ./scenario)
+code=0
+step "build; the witness by itself"
+(cd e2e && go test -c -o "$work/e2e.test" ./scenario && go test -count=1 -json ./witness) >"$work/json" || code=1
+[ -x "$work/e2e.test" ] || exit 1
 
 # refresh NAME: brings today's images into a cluster that is up.
 refresh() {
@@ -95,7 +97,6 @@ if [ -z "$given" ]; then
 fi
 
 # pass NAME ARGUMENTS...: runs tests, shows how each ends, and keeps what they said.
-code=0
 pass() {
   local name=$1 out=$work/$1.out
   shift
@@ -110,9 +111,9 @@ pass() {
   go tool test2json -t -p "e2e/$name" <"$out" >>"$work/json"
 }
 export E2E_FIGURES=$work/figures
-touch "$E2E_FIGURES" "$work/json"
+touch "$E2E_FIGURES"
 names=$(cd e2e/scenario && "$work/e2e.test" -test.list "$pattern")
-among=$(grep -v '^TestAlone' <<<"$names" | paste -sd'|')
+among=$(grep -v '^TestAlone' <<<"$names" | paste -sd'|' || true)
 alone=$(grep '^TestAlone' <<<"$names" | paste -sd'|' || true)
 [ -z "$among" ] || pass together -test.run "^($among)\$"
 [ -z "$alone" ] || pass alone -test.run "^($alone)\$"

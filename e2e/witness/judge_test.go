@@ -32,6 +32,7 @@ func TestOverlaps(t *testing.T) {
 		{"at once", []Run{run("a", 0, 100, 120), run("b", 80, 200, 0)}, 1, 0},
 		{"the first still lives", []Run{run("a", 0, 300, 0), run("b", 80, 200, 220)}, 1, 0},
 		{"seen in the other order", []Run{run("b", 80, 200, 0), run("a", 0, 100, 120)}, 1, 0},
+		{"one after the other, seen in the other order", []Run{run("b", 130, 200, 0), run("a", 0, 100, 120)}, 0, 0},
 		{"three", []Run{run("a", 0, 100, 0), run("b", 20, 100, 0), run("c", 40, 100, 0)}, 3, 0},
 		{"in one pod", []Run{run("a", 0, 100, 0), run("a", 20, 100, 0)}, 0, 1},
 	} {
