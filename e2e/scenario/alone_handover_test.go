@@ -18,7 +18,7 @@ import (
 func TestAloneHandOverOnLostControlPlaneAndDatabase(t *testing.T) {
 	for _, protection := range []string{"run", "follow"} {
 		t.Run(protection, func(t *testing.T) {
-			p := inTwo(t, scenario.Opts{Control: true}, gated(protection))
+			p := inTwo(t, scenario.Opts{Control: true, TTL: lossTTL}, gated(protection))
 			release := p.Hold(p.A, lab.APIServer)
 			lost := time.Now()
 			p.A.DB.Cut()

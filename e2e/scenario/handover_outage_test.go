@@ -27,7 +27,7 @@ func TestHandOverOnLostDatabase(t *testing.T) {
 		{"silent-follow", "follow", (*faultproxy.Proxy).Freeze},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			p := inTwo(t, scenario.Opts{}, gated(c.protection))
+			p := inTwo(t, scenario.Opts{TTL: lossTTL}, gated(c.protection))
 			cut := time.Now()
 			c.fault(p.A.DB)
 			gone := p.lost("database-lost", c.name, cut)
@@ -48,7 +48,7 @@ func TestHandOverOnLostDatabase(t *testing.T) {
 
 // The database is lost to everybody: nobody runs, until it is back.
 func TestHandOverOnOutageForAll(t *testing.T) {
-	p := inTwo(t, scenario.Opts{}, gated("run"))
+	p := inTwo(t, scenario.Opts{TTL: lossTTL}, gated("run"))
 	lost := time.Now()
 	p.A.DB.Freeze()
 	p.B.DB.Freeze()
