@@ -160,6 +160,37 @@ func TestChartOrderOfContainers(t *testing.T) {
 	}
 }
 
+// Behind a sidecar the workload's own native sidecars carry the mark of the kill fence as well; what comes before the gate does not.
+func TestChartMarks(t *testing.T) {
+	w := podOf(t, valuesFiles(t)["kill-deployment"]+`
+initContainers:
+  - {name: proxy, image: x, restartPolicy: Always}
+  - {name: shipper, image: x, restartPolicy: Always}
+  - {name: once, image: x}
+`)
+	if got := marked(w); !slices.Equal(got, []string{"proxy", "shipper", "main"}) {
+		t.Errorf("marked: %v", got)
+	}
+	w = podOf(t, strings.Replace(valuesFiles(t)["kill-deployment"], "protection: kill", "protection: kill\n  after: [proxy]\n  ungated: [shipper]", 1)+`
+initContainers:
+  - {name: proxy, image: x, restartPolicy: Always}
+  - {name: shipper, image: x, restartPolicy: Always}
+`)
+	if got := marked(w); !slices.Equal(got, []string{"main"}) {
+		t.Errorf("marked: %v", got)
+	}
+}
+
+// marked are the containers with the mark of the kill fence.
+func marked(w Workload) (all []string) {
+	for _, c := range w.Containers() {
+		if slices.ContainsFunc(c.Env, func(v corev1.EnvVar) bool { return v.Name == "MONGOGATE_WORKLOAD" }) {
+			all = append(all, c.Name)
+		}
+	}
+	return all
+}
+
 // The workload's own probes are asked through the gate, by the same question and at the same times.
 func TestChartProbes(t *testing.T) {
 	c := podOf(t, valuesFiles(t)["run-probes"]).Pod.Spec.Containers[0]

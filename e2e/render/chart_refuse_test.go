@@ -87,6 +87,7 @@ extraObjects:
 	{why: "no command", values: "command: []", want: []string{"container main has no command: the wrapper starts it, and cannot read the image's ENTRYPOINT: set command to what the image runs"}},
 	{why: "postStart", values: "lifecycle: {postStart: {exec: {command: [/warm]}}}", want: []string{"container main has lifecycle.postStart: it would run while the wrapper waits, before the workload: put it into the command"}},
 	{why: "a second container", values: "extraContainers: [{name: other, image: x}]", want: []string{"container other would run without the lock, for the wrapper runs main alone: name it in ungated if it may, or set protection to restart, kill or sentinel"}},
+	{why: "a native sidecar", values: "initContainers: [{name: other, image: x, restartPolicy: Always}, {name: once, image: x}]", want: []string{"container other would run without the lock"}},
 	{why: "unknown names", values: "gate: {ungated: [one], after: [two], container: three}", want: []string{"would run without the lock, for the wrapper runs three alone", "ungated: there is no container one in the pod", "after: there is no init container two in the pod", "container: there is no container three in the pod"}},
 	{why: "ungated behind a barrier", values: "extraContainers: [{name: other, image: x}]\ngate: {protection: sentinel, ungated: [other]}", want: []string{"ungated: other: behind a startup barrier every container waits for the lock"}},
 	{why: "probes that cannot be passed on", values: `

@@ -84,8 +84,13 @@
 {{- if not $c -}}
 {{- $p = append $p (printf "container: there is no container %s in the pod" ($f.main | default "at all")) -}}
 {{- end -}}
+{{- /* What runs beside the workload: the other containers, and native sidecars that do not come before the gate. */ -}}
+{{- $stay := .pod.containers | default list -}}
+{{- range .pod.initContainers -}}
+{{- if and (eq (toString .restartPolicy) "Always") (not (has .name $v.after)) (not (hasPrefix "mongogate" .name)) }}{{ $stay = append $stay . }}{{ end -}}
+{{- end -}}
 {{- $names := list -}}
-{{- range .pod.containers }}{{ $names = append $names .name }}{{ end -}}
+{{- range $stay }}{{ $names = append $names .name }}{{ end -}}
 {{- range $v.ungated -}}
 {{- if not (has . $names) }}{{ $p = append $p (printf "ungated: there is no container %s in the pod" .) }}{{ end -}}
 {{- end -}}
@@ -107,7 +112,7 @@
 {{- if (dig "lifecycle" "postStart" dict $c) -}}
 {{- $p = append $p (printf "container %s has lifecycle.postStart: it would run while the wrapper waits, before the workload: put it into the command" $f.main) -}}
 {{- end -}}
-{{- range .pod.containers -}}
+{{- range $stay -}}
 {{- if and (ne (toString .name) $f.main) (not (has .name $v.ungated)) -}}
 {{- $p = append $p (printf "container %s would run without the lock, for the wrapper runs %s alone: name it in ungated if it may, or set protection to restart, kill or sentinel" .name $f.main) -}}
 {{- end -}}
@@ -137,7 +142,7 @@
 {{- /* A wrapper and its sidecar share files, the fence kill sends signals: both want one user. */ -}}
 {{- if or $f.kill (eq $v.protection "follow") -}}
 {{- $ours := dig "runAsUser" (dig "securityContext" "runAsUser" "" .pod) $v.securityContext | toString -}}
-{{- range .pod.containers -}}
+{{- range $stay -}}
 {{- $theirs := dig "securityContext" "runAsUser" (dig "securityContext" "runAsUser" "" $.pod) . | toString -}}
 {{- if and (ne $ours $theirs) (not (has .name $v.ungated)) -}}
 {{- $p = append $p (printf "container %s runs as user %s and the gate as %s: %s: set runAsUser in the pod's securityContext alone" .name ($theirs | default "of the image") ($ours | default "of its image") (ternary "the kernel lets a user signal its own processes only" "the follower cannot read the gate's files" $f.kill)) -}}

@@ -22,7 +22,13 @@
 {{- $first := list -}}{{- $gate := list -}}{{- $rest := list -}}
 {{- if $f.restart }}{{ $first = append $first (include "mongogate.epoch" $ctx | fromYaml) }}{{ end -}}
 {{- range .pod.initContainers -}}
-{{- if has .name $v.after }}{{ $first = append $first . }}{{ else }}{{ $rest = append $rest . }}{{ end -}}
+{{- if has .name $v.after -}}
+{{- $first = append $first . -}}
+{{- else if and (not $f.wrapper) (eq (toString .restartPolicy) "Always") (not (has .name $v.ungated)) (not (hasPrefix "mongogate" .name)) -}}
+{{- $rest = append $rest (include "mongogate.watched" (merge (dict "mine" .) $ctx) | fromYaml) -}}
+{{- else -}}
+{{- $rest = append $rest . -}}
+{{- end -}}
 {{- end -}}
 {{- if $f.wrapper }}{{ $gate = append $gate (include "mongogate.install" $ctx | fromYaml) }}{{ end -}}
 {{- if $v.init.enabled }}{{ $gate = append $gate (include "mongogate.init" $ctx | fromYaml) }}{{ end -}}
