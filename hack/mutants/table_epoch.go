@@ -47,6 +47,21 @@ func epochMutants() []mutant {
 			tests: []string{"-timeout=100s ./internal/fence -run=^TestSidecar$"},
 		},
 		{
+			name: "scan-swallows-errors", protects: "evidence: a list of processes that is not whole proves nothing",
+			edits: []edit{{"internal/proctree/process.go", "lost, why = lost+1, err", "_ = lost"}},
+			tests: []string{"./internal/proctree -run=TestScanThatIsNotWhole", "./internal/fence -run=TestNoFilesNoEvidence"},
+		},
+		{
+			name: "unread-is-gone", protects: "evidence: who cannot look does not know that a process has ended",
+			edits: []edit{{"internal/proctree/signal.go", "\tdefault:\n\t\treturn err // for want of a file it may live", "\tcase err == nil:\n\t\treturn nil\n\tdefault:\n\t\treturn ErrGone"}},
+			tests: []string{"./internal/proctree -run=TestScanThatIsNotWhole"},
+		},
+		{
+			name: "partial-scan-kills-nobody", protects: "stopping: what is seen is killed although something is not",
+			edits: []edit{{"internal/proctree/tree.go", "\terrs := []error{err}\n\tfor _, p := range found {\n\t\tif err := p.Signal(syscall.SIGKILL)", "\terrs := []error{err}\n\tif err != nil {\n\t\treturn 0, err\n\t}\n\tfor _, p := range found {\n\t\tif err := p.Signal(syscall.SIGKILL)"}},
+			tests: []string{"./internal/proctree -run=TestWhatIsSeenIsSignalled"},
+		},
+		{
 			name: "fence-beside-without-leaving", protects: "fence: what runs beside a new gate without a lease is a loss, and the loss action is done",
 			edits: []edit{{"internal/fence/scan.go", "\tif w.cfg.LeaveAtOnce && !w.cfg.Kill {\n\t\tw.cfg.Leave()\n\t\treturn\n\t}\n", ""}},
 			tests: []string{ignoredCase("asked_to_end_and_back_too_late")},

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -102,9 +103,17 @@ func is(path string) bool { _, err := os.Stat(path); return err == nil }
 
 // The order of a loss, over a workload that ignores SIGTERM, forks, has left
 // its session and stopped itself.
-func TestKillFence(t *testing.T) {
-	if !inside(t, pod{}) {
+func TestKillFence(t *testing.T) { killFence(t, pod{}) }
+
+// The same where nodes have version 2 of cgroups.
+func TestKillFenceOnCgroup2(t *testing.T) { killFence(t, pod{unified: true}) }
+
+func killFence(t *testing.T, p pod) {
+	if !inside(t, p) {
 		return
+	}
+	if p.unified {
+		onCgroup2(t)
 	}
 	cfg := config(t)
 	cfg.Kill = true
@@ -167,8 +176,34 @@ func TestKillFence(t *testing.T) {
 }
 
 // The marked container is the workload, all of it; the one beside it is not.
-func TestMarker(t *testing.T) {
-	if !inside(t, pod{}) {
+func TestMarker(t *testing.T) { marker(t, pod{}) }
+
+func TestMarkerOnCgroup2(t *testing.T) { marker(t, pod{unified: true}) }
+
+// onCgroup2 wants the gate to see what it sees in a container of a node with version 2: itself at the root,
+// and nothing but the unified hierarchy telling others apart.
+func onCgroup2(t *testing.T) {
+	t.Helper()
+	c := container(t, "work", "exec sleep 1000")
+	own, err := cgroupOf(os.Getpid())
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, err := cgroupOf(c.Process.Pid)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines, others := strings.Split(own, "\n"), strings.Split(other, "\n")
+	last := len(lines) - 1
+	if strings.TrimPrefix(lines[last], "0::") != "/" || strings.TrimPrefix(others[last], "0::") != "/../work" || !slices.Equal(lines[:last], others[:last]) {
+		t.Errorf("own %q, other %q", own, other)
+	}
+	_ = c.Process.Kill()
+	until(t, "ended", func() bool { return !alive(c.Process.Pid) })
+}
+
+func marker(t *testing.T, p pod) {
+	if !inside(t, p) {
 		return
 	}
 	cfg := config(t)

@@ -27,6 +27,7 @@ const (
 	envWork    = "FENCE_TEST_WORK"    // directory of the cgroups for workloads
 	envUID     = "FENCE_TEST_UID"     // the gate's user, root where it is empty
 	envPrelude = "FENCE_TEST_PRELUDE" // what the first process runs before
+	envOwnView = "FENCE_TEST_OWNVIEW" // the gate has a cgroup namespace of its own
 )
 
 func TestMain(m *testing.M) {
@@ -48,6 +49,9 @@ func first() int {
 		}
 	}
 	gate := []string{"sh", "-c", `test -z "$` + envGate + `" || echo $$ >"$` + envGate + `/cgroup.procs"; exec "$@"`, "sh"}
+	if os.Getenv(envOwnView) != "" {
+		gate = append(gate, "unshare", "--cgroup")
+	}
 	if uid := os.Getenv(envUID); uid != "" {
 		gate = append(gate, "setpriv", "--reuid", uid, "--regid", uid, "--clear-groups")
 	}
@@ -81,6 +85,7 @@ type pod struct {
 	oneCgroup bool   // gate and first process share one
 	uid       string // the gate's user; root
 	prelude   string // a script that the first process runs as root
+	unified   bool   // the containers are told apart by the unified hierarchy alone, seen from a namespace as a runtime makes it
 	env       []string
 }
 
@@ -108,7 +113,15 @@ func inside(t *testing.T, p pod) bool {
 	}
 	binary := filepath.Join(dir, p.name)
 	copyFile(t, os.Args[0], binary)
-	root := cgroups(t)
+	tops := []string{"/sys/fs/cgroup/pids", "/sys/fs/cgroup"}
+	if p.unified {
+		tops = []string{"/sys/fs/cgroup", "/sys/fs/cgroup/unified"}
+		p.env = append(p.env, envOwnView+"=1")
+		if _, err := exec.LookPath("unshare"); err != nil {
+			t.Skip("not shown here: there is no unshare")
+		}
+	}
+	root := cgroups(t, tops...)
 	cmd := exec.Command(binary)
 	cmd.Env = append(os.Environ(), envTest+"="+t.Name(), envWork+"="+root, envUID+"="+p.uid, envPrelude+"="+p.prelude, "DIR="+dir)
 	cmd.Env = append(cmd.Env, p.env...)
@@ -145,9 +158,9 @@ func copyFile(t *testing.T, from, to string) {
 }
 
 // cgroups makes cgroups for a gate and workloads, of either version.
-func cgroups(t *testing.T) string {
+func cgroups(t *testing.T, tops ...string) string {
 	t.Helper()
-	for _, top := range []string{"/sys/fs/cgroup/pids", "/sys/fs/cgroup"} {
+	for _, top := range tops {
 		root := filepath.Join(top, "mongogate-test-"+rand.Text()[:8])
 		if _, err := os.Stat(filepath.Join(top, "cgroup.procs")); err != nil || os.Mkdir(root, 0o755) != nil {
 			continue

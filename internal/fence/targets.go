@@ -132,14 +132,14 @@ func newest() ([]byte, error) {
 
 // others lists the living processes outside our own container.
 func (t *targets) others() ([]candidate, error) {
-	all, err := proctree.Scan()
-	if err != nil {
-		return nil, fmt.Errorf("listing processes: %w", err)
-	}
 	var (
 		others []candidate
 		errs   []error
 	)
+	all, err := proctree.Scan()
+	if err != nil { // of some of them: the others are signalled all the same
+		errs = append(errs, fmt.Errorf("listing processes: %w", err))
+	}
 	for _, p := range all {
 		if p.PID == 1 || p.PID == os.Getpid() || !p.Alive() {
 			continue
@@ -158,7 +158,12 @@ func (t *targets) others() ([]candidate, error) {
 			t.marked[cgroup] = true
 		}
 		// A process on its way out has no environment any more, and may still have files open: it lives until it is a zombie.
-		if now, gone := proctree.Look(p.PID); gone == nil && now.Start == p.Start && now.Alive() {
+		now, looked := proctree.Look(p.PID)
+		if looked != nil && !gone(looked) { // it is one more that may live
+			errs = append(errs, looked)
+			others = append(others, candidate{p, cgroup, true})
+		}
+		if looked == nil && now.Start == p.Start && now.Alive() {
 			others = append(others, candidate{p, cgroup, err != nil})
 		}
 	}

@@ -4,10 +4,13 @@ package proctree
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"strconv"
 	"strings"
+
+	"golang.org/x/sys/unix"
 )
 
 // UID is the real user id of the process. The owner of /proc/PID is not asked:
@@ -72,17 +75,19 @@ func (p Process) read(file string) ([]byte, error) {
 // caller may read: those of its own user that are dumpable, or all if it is root.
 func Marked(name, value string) ([]Process, error) {
 	all, err := Scan()
-	if err != nil {
-		return nil, err
-	}
+	errs := []error{err}
 	var marked []Process
 	for _, p := range all {
 		if !p.Alive() || p.PID == os.Getpid() {
 			continue
 		}
-		if v, found, err := p.Getenv(name); err == nil && found && v == value {
+		v, found, err := p.Getenv(name)
+		switch {
+		case err == nil && found && v == value:
 			marked = append(marked, p)
+		case errors.Is(err, unix.EMFILE), errors.Is(err, unix.ENFILE), errors.Is(err, unix.ENOMEM): // as with Scan
+			errs = append(errs, err)
 		}
 	}
-	return marked, nil
+	return marked, errors.Join(errs...)
 }

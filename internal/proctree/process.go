@@ -68,7 +68,9 @@ func Look(pid int) (Process, error) {
 }
 
 // Scan lists every process that /proc shows, zombies included, in no order.
-// It is one walk and no snapshot; processes that end meanwhile are left out.
+// It is one walk and no snapshot; processes that end meanwhile are left out, and so are those that are hidden from us.
+// An error with a list says that others could not be read, for want of
+// files or memory: what is in it can be signalled, and that it is all cannot be concluded.
 func Scan() ([]Process, error) {
 	proc, err := os.Open("/proc")
 	if err != nil {
@@ -79,17 +81,27 @@ func Scan() ([]Process, error) {
 	if err != nil {
 		return nil, fmt.Errorf("list processes: %w", err)
 	}
-	var all []Process
+	var (
+		all  []Process
+		lost int
+		why  error
+	)
 	for _, name := range names {
 		pid, err := strconv.Atoi(name)
 		if err != nil {
 			continue // not a process
 		}
 		p, err := Look(pid)
-		if err != nil {
-			continue // gone, or hidden from us (hidepid): nothing that we could signal either
+		switch {
+		case err == nil:
+			all = append(all, p)
+		case errors.Is(err, fs.ErrNotExist), errors.Is(err, fs.ErrPermission): // gone, or hidden from us (hidepid): nothing that we could signal either
+		default:
+			lost, why = lost+1, err
 		}
-		all = append(all, p)
+	}
+	if why != nil {
+		return all, fmt.Errorf("list processes: %d could not be read: %w", lost, why)
 	}
 	return all, nil
 }

@@ -5,6 +5,7 @@ package proctree
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -61,8 +62,10 @@ func (p Process) signalPID(sig syscall.Signal) error {
 // check says whether the id still belongs to this process.
 func (p Process) check() error {
 	now, err := Look(p.PID)
-	if err != nil || now.Start != p.Start {
+	switch {
+	case errors.Is(err, fs.ErrNotExist), err == nil && now.Start != p.Start:
 		return ErrGone
+	default:
+		return err // for want of a file it may live
 	}
-	return nil
 }

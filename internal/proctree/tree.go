@@ -14,13 +14,10 @@ import (
 // Descendants lists the living processes below root, whatever session or
 // group they have made for themselves. Orphans are found as long as root is a
 // subreaper, see [BecomeSubreaper]. The processes of spare are left out, but
-// not what is below them.
+// not what is below them. As with [Scan], there may be a list and an error.
 func Descendants(root int, spare ...int) ([]Process, error) {
 	all, err := Scan()
-	if err != nil {
-		return nil, err
-	}
-	return below(all, root, spare), nil
+	return below(all, root, spare), err
 }
 
 func below(all []Process, root int, spare []int) []Process {
@@ -53,9 +50,9 @@ func below(all []Process, root int, spare []int) []Process {
 func Terminate(root int, spare ...int) error {
 	found, err := Descendants(root, spare...)
 	if err != nil {
-		return fmt.Errorf("terminate the processes below %d: %w", root, err)
+		err = fmt.Errorf("terminate the processes below %d: %w", root, err)
 	}
-	var errs []error
+	errs := []error{err}
 	for _, p := range found {
 		for _, sig := range []syscall.Signal{syscall.SIGTERM, syscall.SIGCONT} {
 			if err := p.Signal(sig); err != nil && !errors.Is(err, ErrGone) {
@@ -71,9 +68,14 @@ func Terminate(root int, spare ...int) error {
 func KillPass(root int, spare ...int) (alive int, err error) {
 	found, err := Descendants(root, spare...)
 	if err != nil {
-		return 0, fmt.Errorf("kill the processes below %d: %w", root, err)
+		err = fmt.Errorf("kill the processes below %d: %w", root, err)
 	}
-	var errs []error
+	return kill(found, err)
+}
+
+// kill kills what was found, whatever went wrong with the rest.
+func kill(found []Process, err error) (alive int, _ error) {
+	errs := []error{err}
 	for _, p := range found {
 		if err := p.Signal(syscall.SIGKILL); err != nil && !errors.Is(err, ErrGone) {
 			errs = append(errs, err)
