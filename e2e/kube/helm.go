@@ -85,24 +85,49 @@ func (s *Space) TryInstall(release string, values Values) error {
 	if err != nil {
 		return err
 	}
+	return s.install(config, app, release, s.values(release, values))
+}
+
+// InstallChart installs another chart of the repository, "e2e/…", with these values alone.
+func (s *Space) InstallChart(directory, release string, values Values) {
+	s.t.Helper()
+	config, _, err := s.helm()
+	if err == nil {
+		var other chart.Charter
+		if other, err = loader.Load(filepath.Join(s.Root, directory)); err == nil {
+			err = s.install(config, other, release, s.plain(values))
+		}
+	}
+	if err != nil {
+		s.t.Fatalf("%s: helm install %s from %s: %v", s, release, directory, err)
+	}
+}
+
+func (s *Space) install(config *action.Configuration, from chart.Charter, release string, values map[string]any) error {
 	do := action.NewInstall(config)
 	do.ReleaseName, do.Namespace, do.Timeout, do.WaitStrategy = release, s.Namespace, helmTimeout, kube.HookOnlyStrategy
-	_, err = do.RunWithContext(s.t.Context(), app, s.values(release, values))
+	_, err := do.RunWithContext(s.t.Context(), from, values)
 	return err
 }
 
 // Upgrade upgrades a release to values on top of Base.
 func (s *Space) Upgrade(release string, values Values) {
 	s.t.Helper()
-	config, app, err := s.helm()
-	if err == nil {
-		do := action.NewUpgrade(config)
-		do.Namespace, do.Timeout, do.WaitStrategy = s.Namespace, helmTimeout, kube.HookOnlyStrategy
-		_, err = do.RunWithContext(s.t.Context(), release, app, s.values(release, values))
-	}
-	if err != nil {
+	if err := s.TryUpgrade(release, values); err != nil {
 		s.t.Fatalf("%s: helm upgrade %s: %v", s, release, err)
 	}
+}
+
+// TryUpgrade is Upgrade for what may be refused.
+func (s *Space) TryUpgrade(release string, values Values) error {
+	config, app, err := s.helm()
+	if err != nil {
+		return err
+	}
+	do := action.NewUpgrade(config)
+	do.Namespace, do.Timeout, do.WaitStrategy = s.Namespace, helmTimeout, kube.HookOnlyStrategy
+	_, err = do.RunWithContext(s.t.Context(), release, app, s.values(release, values))
+	return err
 }
 
 // Rollback brings a release back to what it was before the last upgrade.
@@ -148,10 +173,16 @@ func (s *Space) HelmTest(release string) error {
 	return err
 }
 
-// values are what Helm is given: nothing but the types that JSON knows.
+// values are those of charts/mongogate.
 func (s *Space) values(release string, values Values) map[string]any {
 	s.t.Helper()
-	text, err := json.Marshal(s.Base.With(Values{"fullnameOverride": release}).With(values))
+	return s.plain(s.Base.With(Values{"fullnameOverride": release}).With(values))
+}
+
+// plain are values as Helm is given them: nothing but the types that JSON knows.
+func (s *Space) plain(values Values) map[string]any {
+	s.t.Helper()
+	text, err := json.Marshal(values)
 	if err != nil {
 		s.t.Fatalf("%s: values: %v", s, err)
 	}
