@@ -103,6 +103,7 @@ func (l *Label) run(ctx context.Context) {
 		case settled: // say it once more, now that nothing older can come after it
 			overtaken = time.Time{}
 		}
+		l.learn(false, false) // until it is answered, the API may have either
 		err := l.patch(ctx, want)
 		if err == nil {
 			failed = 0
@@ -115,7 +116,6 @@ func (l *Label) run(ctx context.Context) {
 		}
 		failed++
 		l.calm.failure(err)
-		l.learn(false, false)
 		if codeOf(err) == 0 {
 			overtaken = time.Now().Add(l.again)
 		}

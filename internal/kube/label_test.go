@@ -112,7 +112,11 @@ func TestALateLabelIsTakenOff(t *testing.T) {
 	l.Set(true)
 	until(t, "the call is on its way", once.Load)
 	l.Set(false)
+	began := time.Now()
 	l.Settled(t.Context())
+	if time.Since(began) < callTimeout/2 {
+		t.Error("settled while a call that sets the label was on its way")
+	}
 	a.SetLabel(holder, "true") // late
 	a.labelIs(t, "")
 }
