@@ -24,6 +24,7 @@ type report struct {
 	passed, packages int
 	heads            []string // what suites say of themselves
 	skipReason       map[string]string
+	passedParts      []string
 }
 
 func main() {
@@ -65,9 +66,13 @@ func (r *report) take(e event) {
 			}
 		}
 	case "pass":
-		if e.Test != "" {
+		switch {
+		case e.Test != "" && r.hollow(id):
+			// Nothing of it ran: its parts are among the skipped.
+		case e.Test != "":
 			r.passed++
-		} else {
+			r.passedParts = append(r.passedParts, id)
+		default:
 			r.packages++
 		}
 		delete(r.outputs, id)
@@ -83,6 +88,12 @@ func (r *report) take(e event) {
 		}
 		r.failed = append(r.failed, id)
 	}
+}
+
+// hollow says that all parts of a test were skipped: go test calls it passed all the same.
+func (r *report) hollow(id string) bool {
+	part := func(other string) bool { return strings.HasPrefix(other, id+"/") }
+	return slices.ContainsFunc(r.skipped, part) && !slices.ContainsFunc(r.passedParts, part)
 }
 
 func (r *report) print(w io.Writer, floor int) int {
