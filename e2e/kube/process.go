@@ -5,7 +5,6 @@ package kube
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"os"
 	"slices"
 	"strconv"
@@ -15,6 +14,7 @@ import (
 	"time"
 
 	"github.com/mongogate/mongogate/internal/proctree"
+	"github.com/mongogate/mongogate/pkg/gate"
 
 	"github.com/mongogate/mongogate/e2e/witness"
 )
@@ -34,6 +34,10 @@ var (
 	// Sidecar is a gate that stands beside its workload, not the wrapper that follows it.
 	Sidecar = Role{"sidecar", func(comm string, args []string) bool {
 		return comm == "mongogate" && len(args) > 1 && args[1] == "sidecar"
+	}}
+	// Follower is a wrapper that runs its command by the lease of a sidecar.
+	Follower = Role{"follower", func(comm string, args []string) bool {
+		return comm == "mongogate" && len(args) > 2 && args[1] == "run" && args[2] == "--follow"
 	}}
 	// Guard is the process between a gate and its command. It is named by the link to its file that was executed: exe.
 	Guard = Role{"guard", func(_ string, args []string) bool { return len(args) > 1 && args[1] == "__guard" }}
@@ -89,11 +93,7 @@ func (p *Pod) KeepDown(role Role) (release func()) {
 // Remove removes a file as the pod's process of a role sees it.
 func (p *Pod) Remove(role Role, path string) {
 	p.s.t.Helper()
-	found := p.Processes(role)
-	if len(found) == 0 {
-		p.s.t.Fatalf("%s: pod %s has no process %s", p.s, p.Name, role.name)
-	}
-	if err := os.Remove("/proc/" + strconv.Itoa(found[0].PID) + "/root" + path); err != nil {
+	if err := os.Remove("/proc/" + strconv.Itoa(p.one(role).PID) + "/root" + path); err != nil {
 		p.s.t.Fatalf("%s: pod %s: %v", p.s, p.Name, err)
 	}
 }
@@ -128,40 +128,10 @@ func arguments(pid int) []string {
 	return strings.Split(string(bytes.TrimRight(b, "\x00")), "\x00")
 }
 
-// MemoryOf is what the cgroup of a role's process counts, in bytes, page cache
-// included, and which version of cgroups says so.
-func (p *Pod) MemoryOf(role Role) (bytes int64, version string) {
+// Started is when the pod's process of a role was started, by the kernel, to 10 ms.
+func (p *Pod) Started(role Role) time.Time {
 	p.s.t.Helper()
-	text, version := p.account(role, "memory", "memory.usage_in_bytes", "memory.current")
-	n, err := strconv.ParseInt(strings.TrimSpace(text), 10, 64)
-	if err != nil {
-		p.s.t.Fatal(err)
-	}
-	return n, version
-}
-
-// account reads a file of the cgroup of a role's process.
-func (p *Pod) account(role Role, controller, v1, v2 string) (text, version string) {
-	p.s.t.Helper()
-	found := p.Processes(role)
-	if len(found) == 0 {
-		p.s.t.Fatalf("%s: pod %s has no process %s", p.s, p.Name, role.name)
-	}
-	cgroup, err := found[0].Cgroup()
-	if err != nil {
-		p.s.t.Fatal(err)
-	}
-	path := "/sys/fs/cgroup" + cgroup + "/" + v2
-	version = "v2"
-	for line := range strings.Lines(cgroup) {
-		// Version 1: number:controllers:path.
-		if parts := strings.SplitN(strings.TrimSpace(line), ":", 3); len(parts) == 3 && slices.Contains(strings.Split(parts[1], ","), controller) {
-			path, version = fmt.Sprintf("/sys/fs/cgroup/%s%s/%s", controller, parts[2], v1), "v1"
-		}
-	}
-	b, err := os.ReadFile(path)
-	if err != nil {
-		p.s.t.Fatal(err)
-	}
-	return string(b), version
+	const tick = 10 * time.Millisecond // USER_HZ is 100
+	boot := time.Now().Add(-gate.BootClock().Now())
+	return boot.Add(time.Duration(p.one(role).Start) * tick) //nolint:gosec // ticks since boot are far from overflow
 }

@@ -21,6 +21,9 @@ type Run struct {
 	Pod, Container string
 	// Start is when the first of its processes was started, to 10 ms.
 	Start time.Time
+	// First is the beginning of the first look that showed it: a container's
+	// process is started some time before it becomes the workload's.
+	First time.Time
 	// Seen is the beginning of the last look that showed it.
 	Seen time.Time
 	// Gone is the end of the first look that did not; zero while it lives.
@@ -101,7 +104,7 @@ func (w *Witness) look() {
 	for _, p := range there {
 		r := w.current(p)
 		if r == nil {
-			r = &Run{Key: p.key, Cluster: p.cluster, Pod: p.pod, Container: p.container, Start: w.at(p.start)}
+			r = &Run{Key: p.key, Cluster: p.cluster, Pod: p.pod, Container: p.container, Start: w.at(p.start), First: began}
 			w.runs = append(w.runs, r)
 		}
 		r.Seen = began

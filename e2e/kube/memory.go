@@ -1,0 +1,90 @@
+//go:build linux
+
+package kube
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"github.com/mongogate/mongogate/internal/proctree"
+)
+
+// memory is the account of a container's memory: where it is, by which version of cgroups, and two of its files.
+type memory struct{ dir, version, usage, limit string }
+
+// MemoryOf is what the cgroup of a role's process counts, in bytes, page cache
+// included, and which version of cgroups says so.
+func (p *Pod) MemoryOf(role Role) (bytes int64, version string) {
+	p.s.t.Helper()
+	m := memoryOf(p, p.one(role))
+	return m.read(p), m.version
+}
+
+// Starve takes a container's memory away, down to what cannot be taken, so that
+// the kernel kills the role's process, its largest, when anything in the
+// container wants more: a probe does, which runs there too.
+func (p *Pod) Starve(role Role) {
+	p.s.t.Helper()
+	victim := p.one(role)
+	m := memoryOf(p, victim)
+	// That nothing else in the container is chosen. More than it has is allowed to everybody.
+	if err := os.WriteFile(fmt.Sprintf("/proc/%d/oom_score_adj", victim.PID), []byte("1000"), 0); err != nil {
+		p.s.t.Fatalf("%s: pod %s: %v", p.s, p.Name, err)
+	}
+	const step = 64 << 10
+	for limit := m.read(p); limit > 0; limit -= step {
+		if now, gone := proctree.Look(victim.PID); gone != nil || now.Start != victim.Start || !now.Alive() {
+			return // version 2 kills at once
+		}
+		err := os.WriteFile(m.dir+m.limit, strconv.AppendInt(nil, limit, 10), 0)
+		if errors.Is(err, syscall.EBUSY) || errors.Is(err, os.ErrNotExist) {
+			return // version 1 takes no more than it finds; or the container is gone
+		}
+		if err != nil {
+			p.s.t.Fatalf("%s: pod %s: %v", p.s, p.Name, err)
+		}
+	}
+}
+
+// one is a role's only process, or the first of them.
+func (p *Pod) one(role Role) proctree.Process {
+	p.s.t.Helper()
+	found := p.Processes(role)
+	if len(found) == 0 {
+		p.s.t.Fatalf("%s: pod %s has no process %s", p.s, p.Name, role.name)
+	}
+	return found[0]
+}
+
+// memoryOf finds the account of a process's cgroup: a path, or with version 1 lines of number:controllers:path.
+func memoryOf(p *Pod, of proctree.Process) memory {
+	p.s.t.Helper()
+	cgroup, err := of.Cgroup()
+	if err != nil {
+		p.s.t.Fatal(err)
+	}
+	for line := range strings.Lines(cgroup) {
+		if parts := strings.SplitN(strings.TrimSpace(line), ":", 3); len(parts) == 3 && slices.Contains(strings.Split(parts[1], ","), "memory") {
+			return memory{"/sys/fs/cgroup/memory" + parts[2] + "/", "v1", "memory.usage_in_bytes", "memory.limit_in_bytes"}
+		}
+	}
+	return memory{"/sys/fs/cgroup" + cgroup + "/", "v2", "memory.current", "memory.max"}
+}
+
+func (m memory) read(p *Pod) int64 {
+	p.s.t.Helper()
+	b, err := os.ReadFile(m.dir + m.usage)
+	if err != nil {
+		p.s.t.Fatal(err)
+	}
+	n, err := strconv.ParseInt(strings.TrimSpace(string(b)), 10, 64)
+	if err != nil {
+		p.s.t.Fatal(err)
+	}
+	return n
+}

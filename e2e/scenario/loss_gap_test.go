@@ -1,0 +1,79 @@
+//go:build linux
+
+package scenario_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/mongogate/mongogate/e2e/kube"
+	"github.com/mongogate/mongogate/e2e/scenario"
+)
+
+// scan is the time between two looks of the fence kill. What it misses once
+// would run for seconds, so that a bound of some scans tells a late one on a busy machine from none.
+const (
+	scan     = 100 * time.Millisecond
+	gapBound = 5 * scan
+)
+
+// The fence kill alone, accepted with its gap: a main that the kubelet restarts
+// runs until the next scan, while another cluster has the lock, and no longer.
+func TestLossKillShowsItsGap(t *testing.T) {
+	values := gated("kill", kube.Values{"acceptGap": true}).With(stubborn)
+	p := against(t, scenario.Opts{MayOverlap: "a restarted container runs until the next scan, which is measured"}, values)
+	p.A.DB.Freeze()
+	gone, _ := p.stopped("kill-gap", p.Timing.KillBudget)
+	next := p.AwaitRun(p.b, p.TakenOver())
+	p.watched(gone, next)
+
+	restarted := p.restarts(p.a, "main")
+	p.awaitRestarts(p.a, "main", restarted+2)
+	p.gap("kill", p.a, gone.Gone)
+	for _, o := range p.Witness.Overlaps(p.Key) {
+		// Only what the kubelet has restarted, beside the one that holds.
+		if pods := [2]string{o.A.Pod, o.B.Pod}; !o.A.Start.Equal(next.Start) || pods != [2]string{string(p.b.UID), string(p.a.UID)} {
+			t.Errorf("%v", o)
+		}
+	}
+}
+
+// restarts is how often a container has been restarted, as last seen.
+func (p *pair) restarts(pod *kube.Pod, container string) int32 {
+	p.Helper()
+	pod.Wait("is there", slow, func(*corev1.Pod) bool { return true })
+	return kube.Container(pod.Pod, container).RestartCount
+}
+
+// awaitRestarts waits until a container has been restarted so often, and the last of these has ended.
+func (p *pair) awaitRestarts(pod *kube.Pod, container string, times int32) {
+	p.Helper()
+	// The kubelet takes 10 s, 20 s, 40 s between them.
+	pod.Wait(fmt.Sprintf("has %s restarted %d times, and killed", container, times), slow, func(now *corev1.Pod) bool {
+		c := kube.Container(now, container)
+		return c.RestartCount >= times && c.State.Running == nil
+	})
+}
+
+// gap judges what ran in a pod after its main had been stopped for a loss.
+func (p *pair) gap(action string, pod *kube.Pod, after time.Time) {
+	p.Helper()
+	var longest time.Duration
+	seen := 0
+	for _, r := range p.Runs() {
+		if r.Pod != string(pod.UID) || !r.First.After(after) {
+			continue
+		}
+		seen++
+		lived := r.Seen.Sub(r.First)
+		longest = max(longest, lived)
+		if r.Alive() || lived > gapBound {
+			p.Errorf("ran for %v without the lock, where a scan comes every %v: %v", lived, scan, r)
+		}
+	}
+	p.Figure("gap-"+action+"-longest", longest)
+	p.Figure("gap-"+action+"-runs-seen-of-restarts", fmt.Sprintf("%d of %d", seen, p.restarts(pod, "main")))
+}

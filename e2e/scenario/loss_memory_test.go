@@ -1,0 +1,48 @@
+//go:build linux
+
+package scenario_test
+
+import (
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/mongogate/mongogate/e2e/kube"
+	"github.com/mongogate/mongogate/e2e/scenario"
+	"github.com/mongogate/mongogate/e2e/witness"
+)
+
+// The kernel kills a gate for want of memory. It comes back in its pod and
+// adopts its lease, under a new token: main is ended, with the gate or by it, and
+// runs again. Nobody else gets the lock.
+func TestLossGateOutOfMemory(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		values kube.Values
+		gate   kube.Role
+	}{
+		{"run", gated("run"), kube.Gate},
+		{"follow", gated("follow"), kube.Sidecar},
+		{"restart", restarting, kube.Sidecar},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			p := against(t, scenario.Opts{TTL: time.Minute}, c.values)
+			starved := time.Now()
+			p.a.Starve(c.gate)
+			gone := p.AwaitGone(p.first, slow)
+			again := p.Await(p.Key, slow, func(r witness.Run) bool { return r.Pod == gone.Pod && r.First.After(gone.Gone) })
+			p.Figure("gate-out-of-memory-to-main-gone-"+c.name, gone.Gone.Sub(starved))
+			p.Figure("gate-out-of-memory-to-main-running-"+c.name, again.Start.Sub(starved))
+			p.a.Wait("had its gate killed for memory", slow, func(pod *corev1.Pod) bool {
+				gate := kube.Container(pod, gateOf(p.a))
+				last := gate.LastTerminationState.Terminated
+				// Of a container that ended together with others the kubelet says only that.
+				return gate.RestartCount > 0 && last != nil && (last.Reason == "OOMKilled" || c.name == "restart" && last.ExitCode == 137)
+			})
+			p.a.WaitReady(slow)
+			p.handed("free a", "adopted a")
+			p.ranIn(p.a, p.a)
+		})
+	}
+}

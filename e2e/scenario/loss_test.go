@@ -1,0 +1,153 @@
+//go:build linux
+
+package scenario_test
+
+import (
+	"slices"
+	"syscall"
+	"testing"
+	"time"
+
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/mongogate/mongogate/e2e/kube"
+	"github.com/mongogate/mongogate/e2e/scenario"
+	"github.com/mongogate/mongogate/e2e/witness"
+)
+
+// stubborn is a workload that has to be killed, with all that it leaves behind.
+var stubborn = kube.Values{"args": []any{"-ignore-term", "-fork=2"}, "terminationGracePeriodSeconds": 5} //nolint:gochecknoglobals // values, never changed
+
+// restarting is the loss action that needs the longest kill budget, and so a ttl
+// of 20 s, whose heartbeat and operation timeout leave room for it.
+var restarting = gated("restart", shared, kube.Values{"heartbeat": "4s", "operationTimeout": "4s"}) //nolint:gochecknoglobals // values, never changed
+
+// budgetOf is what the chart keeps back for the kubelet under restart.
+const budgetOf = 7 * time.Second
+
+// A main that is killed for a lost lock is gone before the lease has ended, and
+// does not run while somebody else has the lock, however often the kubelet starts its
+// container again; it runs again when the lock is back.
+func TestLossStopsMain(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		ttl    time.Duration
+		budget time.Duration
+		values kube.Values
+		// starter is what the kubelet starts again on its way to main.
+		starter kube.Role
+	}{
+		{"run", 6 * time.Second, time.Second, gated("run"), kube.Gate},
+		{"follow", 6 * time.Second, time.Second, gated("follow"), kube.Follower},
+		{"restart", 20 * time.Second, budgetOf, restarting, kube.Sidecar},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			p := against(t, scenario.Opts{TTL: c.ttl}, c.values.With(stubborn))
+			p.A.DB.Freeze()
+			gone, loss := p.stopped(c.name, c.budget)
+			if c.name == "restart" {
+				p.a.Wait("has been started anew as a whole", slow, func(pod *corev1.Pod) bool {
+					return kube.Container(pod, "mongogate").State.Running != nil && kube.Container(pod, "mongogate-epoch").RestartCount > 0 && len(p.a.Processes(kube.Sidecar)) > 0
+				})
+				p.Figure("loss-to-gate-back-restart-all-containers", p.a.Started(kube.Sidecar).Sub(loss))
+			}
+			p.watched(gone, p.AwaitRun(p.b, p.TakenOver()))
+
+			// Once more from the beginning, while b holds.
+			killed := time.Now()
+			p.a.Signal(c.starter, syscall.SIGKILL)
+			p.a.Wait("is started again", slow, func(*corev1.Pod) bool {
+				return len(p.a.Processes(c.starter)) > 0 && p.a.Started(c.starter).After(killed)
+			})
+			p.A.DB.Heal()
+			p.a.WaitLog(gateOf(p.a), `"holder":"`+p.b.Name+`"`, slow)
+
+			// What would have run before runs now.
+			p.B.Scale(scenario.Release, 0)
+			p.Await(p.Key, slow+p.TakenOver(), func(r witness.Run) bool { return r.Pod == gone.Pod && r.First.After(gone.Gone) })
+			p.ranIn(p.a, p.b, p.a)
+		})
+	}
+}
+
+// Where the kubelet restarts nothing, one kill is enough, and a workload that
+// obeys the sentinel needs none.
+func TestLossStopsMainOfJob(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		values kube.Values
+		ends   batchv1.JobConditionType
+	}{
+		{"kill", gated("kill").With(stubborn), batchv1.JobFailed},
+		{"sentinel", gated("sentinel").With(kube.Values{"args": []any{"-obey=/run/mongogate/lost"}}), batchv1.JobComplete},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			p := against(t, scenario.Opts{}, once(c.values))
+			p.A.DB.Freeze()
+			gone, _ := p.stopped(c.name, p.Timing.KillBudget)
+			p.watched(gone, p.AwaitRun(p.b, p.TakenOver()))
+			if got := p.A.WaitJob(scenario.Release, slow); got != c.ends {
+				t.Errorf("the Job ended as %s, not %s", got, c.ends)
+			}
+			p.ranIn(p.a, p.b)
+		})
+	}
+}
+
+// against is a holder in cluster a, and in cluster b a wrapper that waits for
+// the same lock: protections of two clusters need not be the same.
+func against(t *testing.T, opts scenario.Opts, values kube.Values) *pair {
+	t.Helper()
+	opts.Clusters = "ab"
+	p := &pair{Scenario: scenario.New(t, opts)}
+	p.renewals = p.Renewals(p.A)
+	p.A.Install(scenario.Release, values)
+	p.a = p.A.Pod(app)
+	p.first = p.AwaitRun(p.a, slow)
+	p.B.Install(scenario.Release, gated("run"))
+	p.b = p.B.Pod(app)
+	p.b.WaitLog("main", "waiting for the lock", slow)
+	return p
+}
+
+// stopped waits until the first run is gone, by which its lease is to be over
+// and not ended. loss is when its gate lost it: the budget before the end.
+func (p *pair) stopped(action string, budget time.Duration) (gone witness.Run, loss time.Time) {
+	p.Helper()
+	gone = p.AwaitGone(p.first, p.Timing.TTL+slow)
+	loss = p.renewals.Before(gone.Seen).Add(p.Timing.TTL - budget - p.Timing.Drift())
+	p.Figure("loss-to-main-gone-"+action, gone.Gone.Sub(loss))
+	p.renewals.InTime(gone)
+	// Sent a little before it arrived at the proxy, and the kernel rounds.
+	if early := loss.Add(-time.Second).Sub(gone.Gone); early > 0 {
+		p.Errorf("main was gone %v before the loss: it was not stopped for that; %v", early+time.Second, gone)
+	}
+	return gone, loss
+}
+
+// ranIn fails the test if others ran than the pods in this order, each once.
+func (p *pair) ranIn(pods ...*kube.Pod) {
+	p.Helper()
+	runs := p.Runs()
+	same := len(runs) == len(pods)
+	for i := 0; same && i < len(pods); i++ {
+		same = runs[i].Pod == string(pods[i].UID)
+	}
+	if !same {
+		p.Errorf("ran: %v", runs)
+	}
+}
+
+// handed fails the test if the lock went other ways than these, "free a": how,
+// and to which cluster.
+func (p *pair) handed(ways ...string) {
+	p.Helper()
+	var went []string
+	for _, h := range p.Lock(p.Key).History {
+		went = append(went, h.How+" "+h.Cluster)
+	}
+	if !slices.Equal(went, ways) {
+		p.Errorf("the lock went %q, not %q", went, ways)
+	}
+}
