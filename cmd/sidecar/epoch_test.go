@@ -30,7 +30,7 @@ func newRestarted(t *testing.T, env ...string) *restarted {
 	t.Cleanup(func() { dropDatabase(t, database) })
 	return &restarted{T: t, dir: dir, env: append([]string{
 		"MONGOGATE_URI=" + rig.server.URI, "MONGOGATE_DATABASE=" + database, "MONGOGATE_KEY=k", "MONGOGATE_STATE_DIR=" + dir, "MONGOGATE_OWNER=pod",
-		"MONGOGATE_FENCE=restart,sentinel", "MONGOGATE_TTL=42s", "MONGOGATE_HEARTBEAT=500ms", "MONGOGATE_OPERATION_TIMEOUT=2s", "MONGOGATE_POLL_INTERVAL=100ms",
+		"MONGOGATE_FENCE=restart,sentinel", "MONGOGATE_TTL=42s", "MONGOGATE_HEARTBEAT=2s", "MONGOGATE_OPERATION_TIMEOUT=6s", "MONGOGATE_POLL_INTERVAL=100ms",
 		"MONGOGATE_METRICS_ADDRESS=unix:" + filepath.Join(dir, "metrics.sock"),
 	}, env...)}
 }
@@ -290,7 +290,7 @@ func TestRestartThatIsIgnored(t *testing.T) {
 // other is a gate elsewhere that holds the lock.
 func (r *restarted) other() *running {
 	r.Helper()
-	other := startGate(r.T, append(r.env, "MONGOGATE_STATE_DIR="+r.TempDir(), "MONGOGATE_METRICS_ADDRESS=none"), false, "run", "--", "sleep", "300")
+	other := startGate(r.T, append(r.env, "MONGOGATE_HEARTBEAT=10s", "MONGOGATE_STATE_DIR="+r.TempDir(), "MONGOGATE_METRICS_ADDRESS=none"), false, "run", "--", "sleep", "300")
 	other.await(r.T, "gate open")
 	return other
 }

@@ -111,7 +111,7 @@ func TestSecretIsRotated(t *testing.T) {
 	start := func(name string) *running {
 		return startGate(t, []string{
 			"MONGOGATE_URI_FILE=" + secret.file(), "MONGOGATE_KEY=rotated", "MONGOGATE_OWNER=" + name, "MONGOGATE_STATE_DIR=" + filepath.Join(dir, name),
-			"MONGOGATE_LOG_LEVEL=debug", "MONGOGATE_TTL=15s", "MONGOGATE_HEARTBEAT=1s", "MONGOGATE_OPERATION_TIMEOUT=2s",
+			"MONGOGATE_LOG_LEVEL=debug", "MONGOGATE_TTL=30s", "MONGOGATE_HEARTBEAT=2s", "MONGOGATE_OPERATION_TIMEOUT=3s",
 			"MONGOGATE_METRICS_ADDRESS=unix:" + filepath.Join(dir, name+".sock"),
 		}, false, "run", "--", "sleep", "300")
 	}
@@ -222,7 +222,7 @@ func TestAuthorityIsRotated(t *testing.T) {
 	put(string(authority))
 	g := startGate(t, []string{
 		"MONGOGATE_URI=" + at.String(), "MONGOGATE_TLS_CA_FILE=" + file, "MONGOGATE_KEY=authority", "MONGOGATE_STATE_DIR=" + filepath.Join(dir, "state"),
-		"MONGOGATE_LOG_LEVEL=debug", "MONGOGATE_TTL=15s", "MONGOGATE_HEARTBEAT=1s", "MONGOGATE_OPERATION_TIMEOUT=2s",
+		"MONGOGATE_LOG_LEVEL=debug", "MONGOGATE_TTL=30s", "MONGOGATE_HEARTBEAT=2s", "MONGOGATE_OPERATION_TIMEOUT=3s",
 	}, false, "run", "--", "sleep", "300")
 	g.await(t, "gate open")
 	put("no certificate")
