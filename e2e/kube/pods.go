@@ -54,7 +54,8 @@ func (s *Space) pods(ctx context.Context, selector string) ([]*Pod, error) {
 func (s *Space) Pod(selector string, but ...*Pod) *Pod {
 	s.t.Helper()
 	var found *Pod
-	s.Eventually("one pod with "+selector, 30*time.Second, func(ctx context.Context) (bool, string) {
+	// Controllers that have lost the API server look for it again after half a minute.
+	s.Eventually("one pod with "+selector, 2*time.Minute, func(ctx context.Context) (bool, string) {
 		pods, err := s.pods(ctx, selector)
 		if err != nil {
 			return false, err.Error()

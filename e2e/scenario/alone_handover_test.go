@@ -30,6 +30,8 @@ func TestAloneHandOverOnLostControlPlaneAndDatabase(t *testing.T) {
 			release()
 			p.A.DB.Heal()
 			p.a.WaitLog(gateOf(p.a), `"holder":"`+p.b.Name+`"`, slow)
+			p.A.Scale(scenario.Release, 0)
+			p.a.WaitGone(slow) // its controllers and its kubelet are back too
 		})
 	}
 }

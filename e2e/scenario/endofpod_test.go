@@ -67,11 +67,12 @@ func TestEndOfPodSidecarToldToEndBeforeMain(t *testing.T) {
 		gate kube.Values
 		then func(p *pair, gone, next witness.Run)
 	}{
-		{"evidence", 20 * time.Second, shared, (*pair).released},
-		{"none", 6 * time.Second, nil, (*pair).watched},
+		{"evidence", 20 * time.Second, gated("sentinel", shared), (*pair).released},
+		{"none", 6 * time.Second, gated("sentinel"), (*pair).watched},
+		{"follow", 20 * time.Second, gated("follow"), (*pair).released},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			p := inTwo(t, scenario.Opts{TTL: c.ttl}, gated("sentinel", c.gate).With(slowly))
+			p := inTwo(t, scenario.Opts{TTL: c.ttl}, c.gate.With(slowly))
 			told := time.Now()
 			p.a.Signal(kube.Sidecar, syscall.SIGTERM)
 			p.A.Scale(scenario.Release, 0)
