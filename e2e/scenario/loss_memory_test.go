@@ -17,6 +17,7 @@ import (
 // adopts its lease, under a new token: main is ended, with the gate or by it, and
 // runs again. Nobody else gets the lock.
 func TestLossGateOutOfMemory(t *testing.T) {
+	t.Parallel() // or the next scenario waits for the last of these
 	for _, c := range []struct {
 		name   string
 		values kube.Values

@@ -20,6 +20,7 @@ import (
 // held already, says so, and never takes the lock again. Until it says so its main
 // has outlived one loss; with the fence kill beside restart not even that.
 func TestLossRestartIgnored(t *testing.T) {
+	t.Parallel() // or the next scenario waits for the last of these
 	t.Run("restart", func(t *testing.T) {
 		const why = "a kubelet that ignores the rule lets main run on, which is what the gate is to notice"
 		p := ignoring(t, scenario.Opts{MayOverlap: why}, nil)
@@ -33,7 +34,7 @@ func TestLossRestartIgnored(t *testing.T) {
 	})
 	t.Run("restart-and-kill", func(t *testing.T) {
 		p := ignoring(t, scenario.Opts{}, []any{"kill"})
-		p.stopped("restart-ignored-and-kill", budgetOf)
+		p.stopped("restart-ignored-and-kill", restartBudget)
 		p.refuses()
 	})
 }
@@ -41,7 +42,7 @@ func TestLossRestartIgnored(t *testing.T) {
 // ignoring loses the lock of a pod in cluster b, and waits until its gate has come back and says what it has found.
 func ignoring(t *testing.T, opts scenario.Opts, also []any) *pair {
 	t.Helper()
-	opts.Clusters, opts.TTL = "ab", 20*time.Second
+	opts.Clusters, opts.TTL = "ab", restartTTL
 	p := &pair{Scenario: scenario.New(t, opts)}
 	p.renewals = p.Renewals(p.B)
 	p.B.Install(scenario.Release, restarting.With(stubborn).With(kube.Values{"gate": kube.Values{"also": also}}))

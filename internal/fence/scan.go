@@ -137,6 +137,7 @@ func (w *Workload) followerGone(in phase) bool {
 		f, err := w.cfg.Dir.Stopped(token)
 		w.complain("the follower's word could not be read", err)
 		if f == nil {
+			w.leaveCrashed(in)
 			return false
 		}
 		w.mu.Lock()
@@ -149,6 +150,21 @@ func (w *Workload) followerGone(in phase) bool {
 		return false
 	}
 	return true
+}
+
+// leaveCrashed leaves where a follower has died in the middle of a loss. Its word
+// will not come, and no other follower begins under this lease: the gate would wait for
+// ever. What begins anew gives nothing back either, and takes the lock again when it may.
+func (w *Workload) leaveCrashed(in phase) {
+	if in != killing {
+		return
+	}
+	crashed, err := w.cfg.Dir.Crashed()
+	w.complain("the follower's word could not be read", err)
+	if crashed && w.change(killing, shut) {
+		w.cfg.Log.Info("the follower has ended without a word: the gate begins anew, and the lease runs out")
+		w.cfg.Leave()
+	}
 }
 
 // idling breaks off a lease whose follower does not run.

@@ -3,6 +3,7 @@
 package fence
 
 import (
+	"context"
 	"errors"
 	"path/filepath"
 	"sync"
@@ -112,6 +113,47 @@ func TestLossBesideAFollower(t *testing.T) {
 		t.Fatal(err)
 	}
 	goneIs(t, w, true)
+}
+
+// A follower that crashed will not give its word, and the one after it does not
+// begin under a lease that is lost: only a gate that begins anew gets on.
+func TestLossAfterACrashedFollower(t *testing.T) {
+	d, f := followed(t)
+	cfg := config(t)
+	cfg.Dir = d
+	left := make(chan struct{}, 1)
+	cfg.Leave = func() {
+		select {
+		case left <- struct{}{}:
+		default:
+		}
+	}
+	w := start(t, cfg, nil)
+	holds(t, d, 1)
+	w.Start(gate.Grant{Token: 1})
+	l, err := f.Acquire(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = l.Finish(context.Background(), gate.Release) })
+	<-w.Warn("lost")
+	w.Terminate()
+	w.Kill()
+	goneIs(t, w, false)
+	select {
+	case <-left:
+		t.Fatal("left beside a follower that lives")
+	default:
+	}
+	if err := f.LockFile().Close(); err != nil { // as the kernel does when it dies
+		t.Fatal(err)
+	}
+	select {
+	case <-left:
+	case <-time.After(10 * time.Second):
+		t.Fatal("waits for a word that nobody will give")
+	}
+	goneIs(t, w, false)
 }
 
 func TestIdleRelease(t *testing.T) {

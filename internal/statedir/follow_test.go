@@ -213,6 +213,9 @@ func TestACrashedFollowerIsNoEvidence(t *testing.T) {
 	}
 	_ = c.Process.Kill()
 	_ = c.Wait()
+	if crashed, err := d.Crashed(); !crashed || err != nil {
+		t.Errorf("it is not known to have crashed: %v", err)
+	}
 	for _, token := range []int64{5, 6} { // that lease, and the one after it
 		if err := d.MarkIdle(token); err != nil {
 			t.Error(err)

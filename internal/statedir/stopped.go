@@ -66,3 +66,17 @@ func (d *Dir) Stopped(token int64) (*os.File, error) {
 	}
 	return f, nil
 }
+
+// Crashed says that a follower's last word is that it runs, and that its flock is
+// free: it has ended without a word, and there will be no evidence of what it ran.
+func (d *Dir) Crashed() (bool, error) {
+	f, err := flock(d.path(followerLock))
+	if errors.Is(err, ErrBusy) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	s, err := d.word()
+	return s.Running, errors.Join(err, f.Close())
+}
