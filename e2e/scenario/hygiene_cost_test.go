@@ -1,0 +1,38 @@
+//go:build linux
+
+package scenario_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/mongogate/mongogate/pkg/mongolock"
+
+	"github.com/mongogate/mongogate/e2e/kube"
+	"github.com/mongogate/mongogate/e2e/scenario"
+)
+
+// What a gate costs while it holds, and while it waits: memory and processor
+// time of the sidecar's container, its probes included, within what the chart asks for.
+func TestHygieneCostOfTheGate(t *testing.T) {
+	const memoryLimit = 64 << 20 // the chart's
+	p := inTwo(t, scenario.Opts{Background: true, TTL: 30 * time.Second}, gated("sentinel"))
+	p.a.WaitReady(slow)
+	began := time.Now()
+	before := map[*kube.Pod]time.Duration{p.a: p.a.CPUOf(kube.Sidecar), p.b: p.b.CPUOf(kube.Sidecar)}
+	since := p.Lock(p.Key).Touched
+	p.AwaitLock(p.Key, "renewed for a minute", slow, func(i mongolock.Info) bool { return i.Touched.Sub(since) > time.Minute })
+	for role, pod := range map[string]*kube.Pod{"holds": p.a, "waits": p.b} {
+		used, took := pod.CPUOf(kube.Sidecar)-before[pod], time.Since(began)
+		memory, version := pod.MemoryOf(kube.Sidecar)
+		p.Figure("gate-that-"+role+"-cpu-cgroup-"+version, fmt.Sprintf("%.1f millicores", 1000*used.Seconds()/took.Seconds()))
+		p.Figure("gate-that-"+role+"-memory-cgroup-"+version, fmt.Sprintf("%.1f MiB", float64(memory)/(1<<20)))
+		if memory > memoryLimit/2 {
+			t.Errorf("the gate that %s takes %d bytes, more than half of its limit", role, memory)
+		}
+		if n := kube.Container(pod.Pod, "mongogate").RestartCount; n != 0 {
+			t.Errorf("the gate that %s was restarted %d times", role, n)
+		}
+	}
+}
