@@ -117,6 +117,11 @@ func kubeMutants() []mutant {
 			tests: []string{clientUnit},
 		},
 		{
+			name: "kube-connects-for-ever", protects: "the Kubernetes API: connections that were begun while it was away do not stay",
+			edits: []edit{{kubeGo, "TLSHandshakeTimeout: callTimeout,", "MaxConnsPerHost: 4,"}},
+			tests: []string{"./internal/kube -run=TestConnectionsThatBeganWhileTheServerWasAway"},
+		},
+		{
 			name: "kube-token-redirected", protects: "the Kubernetes API: the token goes nowhere else",
 			edits: []edit{{kubeGo, "CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },", "CheckRedirect: nil,"}},
 			tests: []string{clientUnit},

@@ -126,10 +126,13 @@ func (c *Client) trusting() (*http.Client, error) {
 	c.http = &http.Client{
 		// HTTP/1.1: a call that is given up takes its connection with it, so a dead one is never used again.
 		Transport: &http.Transport{
-			Proxy:           http.ProxyFromEnvironment,
-			TLSClientConfig: &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12},
-			IdleConnTimeout: 30 * time.Second,
-			MaxConnsPerHost: 4,
+			Proxy: http.ProxyFromEnvironment,
+			// A connection is made beside the call that wants it and goes on without it, so it has limits of its own;
+			// how many are made is not limited, for a later call would wait for those that are made in vain.
+			DialContext:         (&net.Dialer{Timeout: callTimeout}).DialContext,
+			TLSHandshakeTimeout: callTimeout,
+			TLSClientConfig:     &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12},
+			IdleConnTimeout:     30 * time.Second,
 		},
 		// The token goes to the API server and nowhere else.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
