@@ -52,7 +52,7 @@ func TestCronJobCrashedWinnerRunsAgain(t *testing.T) {
 	skips(s, s.B, m, "who is alive")
 
 	crashed := crash(t, pod)
-	s.AwaitGone(first, time.Second)
+	s.AwaitGone(first, s.Timing.TTL)
 	retry := s.A.Pod(podsOf(m.job), pod)
 	if came := time.Since(crashed); came > s.Timing.TTL {
 		t.Fatalf("the retry came after %v: not within the ttl, which was to be shown", came)
@@ -78,7 +78,7 @@ func TestCronJobCrashedWinnerIsRestarted(t *testing.T) {
 	waits(s.B, m)
 
 	crashed := crash(t, pod)
-	s.AwaitGone(first, time.Second)
+	s.AwaitGone(first, s.Timing.TTL)
 	second := s.Await(m.key, s.Timing.TTL, func(r witness.Run) bool { return r.Start.After(crashed) })
 	s.Figure("cronjob-crashed-to-restart-running", second.Start.Sub(crashed))
 	finish(s, s.A, m)
@@ -98,7 +98,7 @@ func TestCronJobCrashedWinnerIsNoReasonToSkip(t *testing.T) {
 	s.A.StartRun(scenario.Release, m.at)
 	pod, first := runs(s, s.A, m)
 	crash(t, pod)
-	s.AwaitGone(first, time.Second)
+	s.AwaitGone(first, s.Timing.TTL)
 	ends(s, s.A, m, batchv1.JobFailed)
 
 	waits(s.B, m)
@@ -120,7 +120,7 @@ func TestCronJobCrashedWinnerIsReplaced(t *testing.T) {
 	waits(s.B, m)
 
 	crashed := crash(t, pod)
-	s.AwaitGone(first, time.Second)
+	s.AwaitGone(first, s.Timing.TTL)
 	second := s.Await(m.key, s.TakenOver(), func(r witness.Run) bool { return r.Start.After(crashed) })
 	s.Figure("cronjob-crashed-to-other-cluster-running", second.Start.Sub(crashed))
 	s.A.Pod(podsOf(m.job), pod).WaitLog("main", "waiting for the lock", podStart)

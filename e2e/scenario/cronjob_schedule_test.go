@@ -11,6 +11,7 @@ import (
 	"time"
 
 	batchv1 "k8s.io/api/batch/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/mongogate/mongogate/e2e/kube"
 	"github.com/mongogate/mongogate/e2e/lab"
@@ -72,16 +73,16 @@ type calendar struct {
 	stops, holds int
 }
 
-// schedule installs it in the middle of a minute, so that both clusters begin with the same one.
+// schedule installs it. The first minute is the one after it was made in the
+// first cluster; the other may begin with a later one.
 func schedule(s *scenario.Scenario) *calendar {
 	s.Helper()
-	c := &calendar{Scenario: s}
-	if now := time.Now(); now.Second() >= 40 {
-		c.sleepUntil(now.Truncate(time.Minute).Add(time.Minute + time.Second))
+	inBoth(s, kube.Values{"command": short, "cronJob": kube.Values{"suspend": false}})
+	var made batchv1.CronJob
+	if err := s.A.Get(s.Context(), client.ObjectKey{Namespace: s.Name, Name: scenario.Release}, &made); err != nil {
+		s.Fatal(err)
 	}
-	begun := inBoth(s, kube.Values{"command": short, "cronJob": kube.Values{"suspend": false}})
-	c.first = minuteOf(s, begun.at.Add(time.Minute))
-	return c
+	return &calendar{Scenario: s, first: minuteOf(s, made.CreationTimestamp.Add(time.Minute))}
 }
 
 // sleepUntil waits for the clock, which is what schedules wait for.
@@ -119,6 +120,9 @@ func (c *calendar) makesUpFor(cluster *kube.Space, missed scheduled) {
 func (c *calendar) account() {
 	c.Helper()
 	last := c.nextRun()
+	for time.Now().Second() >= 40 { // so that the next tick does not come between the two
+		last = c.nextRun()
+	}
 	for _, cluster := range []*kube.Space{c.A, c.B} {
 		cluster.Suspend(scenario.Release, true)
 	}
