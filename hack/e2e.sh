@@ -5,6 +5,7 @@
 #
 # E2E_KEEP=1        leave the clusters up at the end, and use those that are up: for work on scenarios
 # E2E_PARALLEL=6    scenarios that work at once
+# E2E_SCHEDULED_RUNS=20  scheduled runs of the CronJob whose clusters are stopped; CI takes 5, which is one round
 # E2E_KUBECONFIGS=A,B   use these clusters instead and start none. They need the images E2E_IMAGE and
 #                   E2E_WORKER_IMAGE, a database at MONGOGATE_TEST_URI that this machine reaches, and
 #                   E2E_HOST_ADDRESS, the address at which their pods reach this machine
