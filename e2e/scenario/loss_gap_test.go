@@ -24,7 +24,7 @@ const (
 // runs until the next scan, while another cluster has the lock, and no longer.
 func TestLossKillShowsItsGap(t *testing.T) {
 	values := gated("kill", kube.Values{"acceptGap": true}).With(stubborn)
-	p := against(t, scenario.Opts{MayOverlap: "a restarted container runs until the next scan, which is measured"}, values)
+	p := against(t, scenario.Opts{TTL: stubbornTTL, MayOverlap: "a restarted container runs until the next scan, which is measured"}, values)
 	p.A.DB.Freeze()
 	gone, _ := p.stopped("kill-gap", p.Timing.KillBudget)
 	next := p.AwaitRun(p.b, p.TakenOver())

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 
@@ -21,7 +22,7 @@ import (
 // Two gates in one pod, each with a key, a state directory and a container of
 // its own: what is taken from one does not touch the other.
 func TestPodsTwoGates(t *testing.T) {
-	s := scenario.New(t, scenario.Opts{})
+	s := scenario.New(t, scenario.Opts{TTL: 20 * time.Second})
 	one, two := s.Name+"/one", s.Name+"/two"
 	release := s.HoldLock(one)
 	gate := kube.Values{"one": s.A.Base["gate"], "two": s.A.Base["gate"]}
