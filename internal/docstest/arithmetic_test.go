@@ -4,8 +4,11 @@ package docstest
 
 import (
 	"encoding/xml"
+	"math"
 	"os"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -45,6 +48,39 @@ func TestArithmeticTable(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestOutageTable computes what a longer ttl gives and costs, in docs/kubernetes/outage.md.
+func TestOutageTable(t *testing.T) {
+	for _, p := range pages(t) {
+		if p.name != "docs/kubernetes/outage.md" {
+			continue
+		}
+		table := rows(t, p.text, "A longer ttl rides out longer outages")
+		if len(table) < 4 {
+			t.Errorf("only %d rows", len(table))
+		}
+		for _, row := range table {
+			ttl, err := time.ParseDuration(row[0])
+			if err != nil {
+				t.Fatal(err)
+			}
+			tm := mongolock.Timing{TTL: ttl}.WithDefaults()
+			want := []string{tm.TTL.String(), (tm.Deadline(0) - tm.Heartbeat).String(), tm.Silence().String(), strconv.Itoa(int(math.Ceil((tm.KillBudget + tm.Operation).Seconds())))}
+			if !slices.Equal(row, want) {
+				t.Errorf("the row of %s: %v, want %v", row[0], row, want)
+			}
+		}
+		// And what the page says of the default.
+		tm := mongolock.Timing{}.WithDefaults()
+		for _, d := range []time.Duration{tm.Deadline(0) - tm.Heartbeat, tm.Deadline(0), tm.TTL - tm.Drift(), tm.Silence(), tm.Heartbeat + tm.Operation} {
+			if want := strconv.FormatFloat(d.Seconds(), 'f', -1, 64); !strings.Contains(p.text, want+" s") {
+				t.Errorf("%s s are not in the page", want)
+			}
+		}
+		return
+	}
+	t.Error("the page is gone")
 }
 
 // TestDefaultTimes: the README's numbers and the picture's are those of the default ttl.

@@ -34,9 +34,13 @@ type block struct {
 // pages are all documents for people.
 func pages(t *testing.T) []page {
 	t.Helper()
-	names, err := filepath.Glob(filepath.Join(root, "docs", "*.md"))
-	if err != nil {
-		t.Fatal(err)
+	var names []string
+	for _, dir := range []string{"docs", "docs/kubernetes"} {
+		found, err := filepath.Glob(filepath.Join(root, dir, "*.md"))
+		if err != nil || len(found) < 8 {
+			t.Fatalf("%d documents in %s: %v", len(found), dir, err)
+		}
+		names = append(names, found...)
 	}
 	for _, n := range []string{"README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md"} {
 		names = append(names, filepath.Join(root, n))

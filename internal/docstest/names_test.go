@@ -15,8 +15,18 @@ import (
 
 // foreign are flags of other programs, which the documents may name.
 var foreign = map[string]string{
+	"all":            "skopeo",
+	"build-arg":      "docker",
+	"field-selector": "kubectl get",
+	"force":          "kubectl delete",
 	"from":           "kubectl create job",
+	"from-file":      "kubectl create secret",
+	"kube-version":   "helm template",
+	"load":           "docker buildx",
+	"previous":       "kubectl logs",
+	"replicas":       "kubectl scale",
 	"sync-on-commit": "SecantusDB",
+	"tag":            "docker",
 	"wait":           "helm",
 }
 
