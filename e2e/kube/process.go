@@ -54,7 +54,7 @@ func (p *Pod) Signal(role Role, sig syscall.Signal) {
 		p.s.t.Fatalf("%s: pod %s has no process %s", p.s, p.Name, role.name)
 	}
 	for _, f := range found {
-		if err := f.Signal(sig); err != nil && !errors.Is(err, syscall.ESRCH) {
+		if err := f.Signal(sig); err != nil && !errors.Is(err, proctree.ErrGone) {
 			p.s.t.Fatalf("%s: pod %s: %v", p.s, p.Name, err)
 		}
 	}

@@ -33,7 +33,7 @@ func crash(t *testing.T, pod *kube.Pod) time.Time {
 	}
 	at := time.Now()
 	for _, p := range all {
-		if err := p.Signal(syscall.SIGKILL); err != nil && !errors.Is(err, syscall.ESRCH) {
+		if err := p.Signal(syscall.SIGKILL); err != nil && !errors.Is(err, proctree.ErrGone) {
 			t.Fatal(err)
 		}
 	}
@@ -44,7 +44,7 @@ func crash(t *testing.T, pod *kube.Pod) time.Time {
 // retry comes within the ttl and finds a lease that seems to be held: of its own
 // Job, so it waits for it and runs again. Without that rule nobody would do the run.
 func TestCronJobCrashedWinnerRunsAgain(t *testing.T) {
-	s := scenario.New(t, scenario.Opts{Clusters: "ab", TTL: 30 * time.Second})
+	s := scenario.New(t, scenario.Opts{Clusters: "ab", TTL: 40 * time.Second})
 	m := inBoth(s, nil)
 	s.A.StartRun(scenario.Release, m.at)
 	pod, first := runs(s, s.A, m)
@@ -124,6 +124,27 @@ func TestCronJobCrashedWinnerIsReplaced(t *testing.T) {
 	second := s.Await(m.key, s.TakenOver(), func(r witness.Run) bool { return r.Start.After(crashed) })
 	s.Figure("cronjob-crashed-to-other-cluster-running", second.Start.Sub(crashed))
 	s.A.Pod(podsOf(m.job), pod).WaitLog("main", "waiting for the lock", podStart)
+	finish(s, s.B, m)
+	ends(s, s.B, m, batchv1.JobComplete)
+	skips(s, s.A, m, "is done: succeeded by")
+	wantRan(s, m, s.A, s.B)
+}
+
+// The cluster in which a run goes on loses power. The other one, which waits,
+// does the run after the lease; the first comes back, and its Job's retry skips it.
+func TestAloneCronJobClusterLostInItsRun(t *testing.T) {
+	s := scenario.New(t, scenario.Opts{Clusters: "ab", Control: true})
+	m := inBoth(s, kube.Values{"gate": kube.Values{"ifHeld": "wait"}})
+	s.A.StartRun(scenario.Release, m.at)
+	_, first := runs(s, s.A, m)
+	waits(s.B, m)
+
+	cut := time.Now()
+	start := s.StopCluster(s.A)
+	s.AwaitGone(first, s.Timing.TTL)
+	second := s.Await(m.key, s.TakenOver(), func(r witness.Run) bool { return r.Start.After(cut) })
+	s.Figure("cronjob-cluster-lost-to-other-cluster-running", second.Start.Sub(cut))
+	start()
 	finish(s, s.B, m)
 	ends(s, s.B, m, batchv1.JobComplete)
 	skips(s, s.A, m, "is done: succeeded by")
