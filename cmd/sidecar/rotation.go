@@ -4,7 +4,6 @@ package main
 
 import (
 	"context"
-	"os"
 	"time"
 
 	"github.com/mongogate/mongogate/internal/rotate"
@@ -24,7 +23,7 @@ func (ses *session) rotated() *rotate.Watcher {
 	}
 	return rotate.New(rotate.Config{
 		Read: func() (string, []string, error) {
-			uri, files, err := s.Reread(os.ReadFile)
+			uri, files, err := s.Reread(rotate.ReadFile)
 			return uri.Reveal(), files, err
 		},
 		Take: func(ctx context.Context, uri string) error { return ses.locker.Reconnect(ctx, uri) },
@@ -33,6 +32,30 @@ func (ses *session) rotated() *rotate.Watcher {
 		Told:  ses.metrics.Rotated,
 		Log:   ses.log,
 	}, s.URI.Reveal(), s.Files())
+}
+
+// rotate looks at the files until the session ends.
+func (ses *session) rotate() {
+	if ses.rotation == nil {
+		return
+	}
+	ses.rotating = make(chan struct{})
+	go func() {
+		defer close(ses.rotating)
+		ses.rotation.Run(ses.ctx)
+	}()
+}
+
+// stopRotating leaves a look some time to end. It may hang in a network file
+// system or in the resolver, for which the end of a process does not wait.
+func (ses *session) stopRotating() {
+	if ses.rotating == nil {
+		return
+	}
+	select {
+	case <-ses.rotating:
+	case <-time.After(time.Second):
+	}
 }
 
 // answered looks at the credentials when a call failed: they may have been revoked.

@@ -43,6 +43,8 @@ type session struct {
 
 	// rotation looks at the files that the connection is made from; nil where there are none.
 	rotation *rotate.Watcher
+	// rotating is closed when nobody looks at them any more; nil where nobody did.
+	rotating chan struct{}
 	// reached is true once the store has let this session in.
 	reached atomic.Bool
 }
@@ -89,9 +91,7 @@ func (ses *session) reach() error {
 	if err := ses.identify(ses.ctx); err != nil {
 		return err
 	}
-	if ses.rotation != nil {
-		ses.tasks.Go(func() { ses.rotation.Run(ses.ctx) })
-	}
+	ses.rotate()
 	return nil
 }
 
@@ -125,6 +125,7 @@ func (ses *session) connect() error {
 }
 
 // identify logs which store this is, and refuses another one than was expected.
+// It goes on until the store has said it: with a lease of a store that nobody knows there is no way over new credentials.
 func (ses *session) identify(ctx context.Context) error {
 	expect := ses.s.ExpectStore
 	tell := func() error {
@@ -143,8 +144,16 @@ func (ses *session) identify(ctx context.Context) error {
 		return tell()
 	}
 	ses.tasks.Go(func() {
-		if err := tell(); err != nil && ctx.Err() == nil {
-			ses.log.Info("the store could not be identified yet", "error", err.Error())
+		said := false
+		for err := tell(); err != nil && ctx.Err() == nil; err = tell() {
+			if !said {
+				ses.log.Info("the store could not be identified yet", "error", err.Error())
+			}
+			said = true
+			select {
+			case <-ctx.Done():
+			case <-time.After(timing(ses.s).Heartbeat):
+			}
 		}
 	})
 	return nil
@@ -228,6 +237,7 @@ func (ses *session) observe() func(gate.Change) {
 func (ses *session) close() {
 	ses.end()
 	ses.tasks.Wait()
+	ses.stopRotating()
 	ses.kube.close()
 	if ses.locker != nil {
 		if err := closeLocker(ses.locker); err != nil && !errors.Is(err, context.DeadlineExceeded) {

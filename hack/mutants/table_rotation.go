@@ -28,5 +28,20 @@ func rotationMutants() []mutant {
 			edits: []edit{{reconnectGo, "if err != nil && l.leased.Load() {", "if false {"}},
 			tests: []string{unit("TestReconnectWithoutAFingerprint")},
 		},
+		{
+			name: "rotate-reads-pipes", protects: "rotation: a pipe is read once",
+			edits: []edit{{"internal/rotate/rotate.go", "if !info.Mode().IsRegular() {", "if false {"}},
+			tests: []string{"./internal/rotate -run=TestPipesAreNotReadAgain"},
+		},
+		{
+			name: "rotate-holds-the-end-up", protects: "rotation: the end of a gate waits for no file",
+			edits: []edit{{"cmd/sidecar/rotation.go", "case <-time.After(time.Second):\n\t}\n}", "}\n}"}},
+			tests: []string{"./cmd/sidecar -run=TestCloseWaitsForNoFile"},
+		},
+		{
+			name: "identify-once", protects: "rotation: the store is identified before the credentials change",
+			edits: []edit{{"cmd/sidecar/session.go", "for err := tell(); err != nil && ctx.Err() == nil; err = tell() {", "if err := tell(); err != nil {"}},
+			tests: []string{"./cmd/sidecar -run=TestStoreIsIdentifiedLater"},
+		},
 	}
 }

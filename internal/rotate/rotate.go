@@ -22,6 +22,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"syscall"
 	"time"
 
 	"github.com/go-logr/logr"
@@ -54,6 +55,9 @@ type digest [sha256.Size]byte
 
 // pause is the shortest time between two looks, however often they are asked for.
 const pause = time.Second
+
+// errOnce: a pipe, a terminal, a device.
+var errOnce = errors.New("it is no ordinary file and can be read once only, so that a change is not noticed")
 
 // maxFile is more than any certificate has.
 const maxFile = 1 << 20
@@ -140,9 +144,9 @@ func digestOf(uri string, files []string) (digest, error) {
 	}
 	part([]byte(uri))
 	for _, name := range files {
-		b, err := readFile(name)
+		b, err := ReadFile(name)
 		if err != nil {
-			return digest{}, err
+			return digest{}, nameless(err)
 		}
 		part([]byte(name))
 		part(b)
@@ -150,17 +154,25 @@ func digestOf(uri string, files []string) (digest, error) {
 	return digest(h.Sum(nil)), nil
 }
 
-func readFile(name string) ([]byte, error) {
-	f, err := os.Open(name) //nolint:gosec // the user names it
+// ReadFile reads a small file that can be read as often as one likes. It does not wait for a pipe's writer, and takes nothing from whom it is for.
+func ReadFile(name string) ([]byte, error) {
+	f, err := os.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0) //nolint:gosec // the user names it
 	if err != nil {
-		return nil, nameless(err)
+		return nil, err
 	}
 	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, &fs.PathError{Op: "read", Path: name, Err: errOnce}
+	}
 	b, err := io.ReadAll(io.LimitReader(f, maxFile+1))
 	if err == nil && len(b) > maxFile {
-		err = fmt.Errorf("more than %d bytes", maxFile)
+		err = &fs.PathError{Op: "read", Path: name, Err: fmt.Errorf("more than %d bytes", maxFile)}
 	}
-	return b, nameless(err)
+	return b, err
 }
 
 // nameless leaves the name of the file out, which came from a connection string and may be anything.
