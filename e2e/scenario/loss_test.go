@@ -17,7 +17,7 @@ import (
 )
 
 // stubborn is a workload that has to be killed, with all that it leaves behind.
-var stubborn = kube.Values{"args": []any{"-ignore-term", "-fork=2"}, "terminationGracePeriodSeconds": 5} //nolint:gochecknoglobals // values, never changed
+var stubborn = kube.Values{"args": []any{"-ignore-term", "-fork=2"}} //nolint:gochecknoglobals // values, never changed
 
 // stubbornTTL leaves a quarter of 2 s, from SIGKILL to the end of the lease, in
 // which a busy machine has to end what was killed.
