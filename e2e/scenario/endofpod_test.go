@@ -18,6 +18,9 @@ import (
 // shared makes a native sidecar see the workload's processes, and so its end.
 var shared = kube.Values{"shareProcessNamespace": true} //nolint:gochecknoglobals // values, never changed
 
+// brief lets a pod have a short grace period under a long lease.
+var brief = kube.Values{"killBudget": "1s", "operationTimeout": "1s"} //nolint:gochecknoglobals // values, never changed
+
 // A wrapper whose workload does not end on SIGTERM is killed with it when the
 // grace period runs out. Nobody has seen the workload's end, so nobody releases.
 func TestEndOfPodGraceRunsOutRun(t *testing.T) {
@@ -36,7 +39,7 @@ func TestEndOfPodGraceRunsOutRun(t *testing.T) {
 func TestEndOfPodGraceRunsOutSidecar(t *testing.T) {
 	stubborn := kube.Values{"args": []any{"-ignore-term"}, "terminationGracePeriodSeconds": 3}
 	t.Run("evidence", func(t *testing.T) {
-		p := inTwo(t, scenario.Opts{TTL: 20 * time.Second}, gated("sentinel", shared).With(stubborn))
+		p := inTwo(t, scenario.Opts{TTL: 20 * time.Second}, gated("sentinel", shared, brief).With(stubborn))
 		deleted := time.Now()
 		p.A.Scale(scenario.Release, 0)
 		gone := p.AwaitGone(p.first, slow)
@@ -129,7 +132,7 @@ func TestEndOfPodGateStoppedAlone(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			// The kubelet waits for the grace period, in which the gate does not end; a lease outlasts what follows.
-			p := inTwo(t, scenario.Opts{TTL: 40 * time.Second}, gated("sentinel", c.gate).With(kube.Values{"terminationGracePeriodSeconds": 2}))
+			p := inTwo(t, scenario.Opts{TTL: 40 * time.Second}, gated("sentinel", c.gate, brief).With(kube.Values{"terminationGracePeriodSeconds": 2}))
 			before := p.AwaitHolder(p.Key, p.a, 5*time.Second)
 			stopped := time.Now()
 			c.stop(p)

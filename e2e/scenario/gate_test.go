@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/mongogate/mongogate/pkg/mongolock"
+
 	"github.com/mongogate/mongogate/e2e/kube"
 	"github.com/mongogate/mongogate/e2e/scenario"
 )
@@ -55,6 +57,11 @@ func cameToHold(s *scenario.Scenario, pod *kube.Pod) string {
 // heldBack: nothing ran while somebody else held the lock, and it runs soon after he has given it back.
 func heldBack(s *scenario.Scenario, pod *kube.Pod, release func() time.Time) {
 	s.Helper()
+	// As long as two of the holder's heartbeats: a gate that does not hold back has passed by then.
+	since := s.Lock(s.Key).Touched
+	s.AwaitLock(s.Key, "renewed twice by another", slow, func(i mongolock.Info) bool {
+		return i.Touched.Sub(since) > mongolock.Timing{}.WithDefaults().Heartbeat*3/2
+	})
 	if runs := s.Runs(); len(runs) != 0 {
 		s.Fatalf("ran without the lock: %v", runs)
 	}
