@@ -33,12 +33,14 @@ gate: {database: {existingSecret: locks}}
 	cron = "kind: CronJob\ncronJob: {schedule: '0 3 * * *'}\n"
 )
 
-// refusals of the application chart: what is set, and what the message says, all of it.
-var refusals = []struct {
+// refusal is what the application chart is asked for, and what its message says, all of it.
+type refusal struct {
 	why, values string
 	kube        string
 	want        []string
-}{
+}
+
+var refusals = []refusal{
 	// A standby that is not ready.
 	{why: "rolling update behind a barrier", values: "gate: {protection: restart}\ndeployment: {strategy: {type: RollingUpdate}}", want: []string{
 		"a rolling update starts the new pod beside the old one, and one that waits behind the startup barrier is never ready: the rollout would wait for ever: set strategy.type: Recreate",
@@ -163,7 +165,8 @@ var libraryRefusals = []struct{ why, values, want string }{
 func TestChartRefuses(t *testing.T) {
 	said := ""
 	least := values(t, leastApp)
-	for _, c := range refusals {
+	cases := slices.Concat(refusals, attacks)
+	for _, c := range cases {
 		t.Run(strings.ReplaceAll(c.why, " ", "-"), func(t *testing.T) {
 			kube := c.kube
 			if kube == "" {
@@ -214,7 +217,7 @@ func TestChartRefuses(t *testing.T) {
 			}
 		}
 	}
-	fmt.Printf("cases: charts: %d cases show %d problems\n", len(refusals)+len(libraryRefusals), count)
+	fmt.Printf("cases: charts: %d cases show %d problems\n", len(cases)+len(libraryRefusals), count)
 }
 
 // The cases of the library's chart differ from what it renders by what they are about.

@@ -31,13 +31,21 @@
 {{- if and $v.also (not (has $v.protection (list "restart" "kill" "sentinel"))) -}}
 {{- $p = append $p (printf "also: %s with protection: %s: the wrapper stops its workload by itself: leave also empty, or set protection to restart, kill or sentinel" (join ", " $v.also) $v.protection) -}}
 {{- end -}}
-{{- if and $f.kill (not $v.acceptGap) (not $f.restart) (ne (toString .pod.restartPolicy) "Never") -}}
+{{- if and $f.kill (not $v.acceptGap) (not $f.restart) -}}
+{{- if eq (toString .pod.restartPolicy) "Never" -}}
+{{- range include "mongogate.stay" . | fromJsonArray -}}
+{{- if and (not (has .name $v.ungated)) (or (not (has (toString (.restartPolicy | default "Never")) (list "Never"))) .restartPolicyRules) -}}
+{{- $p = append $p (printf "protection: kill: the kubelet restarts container %s, which has a restart policy of its own, also in a pod with restartPolicy: Never, and it runs without the lock until the next scan: take it out, or set also: [restart] (Kubernetes 1.36) or acceptGap: true" .name) -}}
+{{- end -}}
+{{- end -}}
+{{- else -}}
 {{- $p = append $p "protection: kill: the kubelet restarts killed containers without asking the gate, and they run without the lock until the next scan: set also: [restart] (Kubernetes 1.36), protection: follow, restartPolicy: Never (Jobs), or acceptGap: true" -}}
+{{- end -}}
 {{- end -}}
 {{- if $f.restart -}}
 {{- $kube := .root.Capabilities.KubeVersion -}}
 {{- if semverCompare "<1.36.0-0" $kube.Version -}}
-{{- $p = append $p (printf "restart needs Kubernetes 1.36 (RestartAllContainers), this is %s, which would drop the rule: set protection to run or follow" $kube.Version) -}}
+{{- $p = append $p (printf "restart needs Kubernetes 1.36 (RestartAllContainers), this is %s, which would drop the rule: set protection to run or follow (helm template: say which version the cluster has by --kube-version)" $kube.Version) -}}
 {{- end -}}
 {{- end -}}
 {{- if and (eq $v.readiness "candidate") (ne $v.protection "run") -}}
@@ -69,10 +77,41 @@
 {{- if and $f.shared .pod.hostPID -}}
 {{- $p = append $p "hostPID: the gate would take every process of the node for the workload: set hostPID: false" -}}
 {{- end -}}
+{{- $keyFields := list "Namespace" "Name" "Job" -}}
+{{- if $f.indexed }}{{ $keyFields = append $keyFields "Index" }}{{ end -}}
+{{- if $v.cluster }}{{ $keyFields = append $keyFields "Cluster" }}{{ end -}}
+{{- if and (eq .kind "CronJob") (ne $v.bucket "none") }}{{ $keyFields = append $keyFields "Bucket" }}{{ end -}}
+{{- range regexFindAll "{{[^}]*}*" $v.key -1 -}}
+{{- if not (has (nospace . | trimPrefix "{{." | trimSuffix "}}") $keyFields) -}}
+{{- $p = append $p (printf "key: %s says %s, and here it has only {{.%s}}: the gate would not start" $v.key . (join "}}, {{." $keyFields)) -}}
+{{- end -}}
+{{- end -}}
 {{- if and (eq .kind "StatefulSet") $v.key (gt (.workload.replicas | default 1 | int) 1) (not (contains "{{.Index}}" (nospace $v.key))) -}}
 {{- $p = append $p (printf "key: %s is one key for all %d pods of a StatefulSet: all but one would wait for ever, and so would every rollout: name {{.Index}} in the key, leave it empty, or set replicas: 1" $v.key (.workload.replicas | int)) -}}
 {{- end -}}
 {{- $p | toJson -}}
+{{- end -}}
+
+{{/* What runs as long as the pod: its containers, and native sidecars that neither come before the gate nor are another gate of this pod. */}}
+{{- define "mongogate.stay" -}}
+{{- $after := .values.after | default list -}}
+{{- $stay := .pod.containers | default list -}}
+{{- range .pod.initContainers -}}
+{{- if and (eq (toString .restartPolicy) "Always") (not (has .name $after)) (not (include "mongogate.isGate" .)) }}{{ $stay = append $stay . }}{{ end -}}
+{{- end -}}
+{{- $stay | toJson -}}
+{{- end -}}
+
+{{/* The user that the last of some security contexts names, as digits; empty where none does. */}}
+{{- define "mongogate.user" -}}
+{{- $user := "" -}}
+{{- range . }}{{ with (. | default dict).runAsUser | toString }}{{ if ne . "<nil>" }}{{ $user = float64 . | int64 | toString }}{{ end }}{{ end }}{{ end -}}
+{{- $user -}}
+{{- end -}}
+
+{{/* Says so for the sidecar that another alias of this chart put into the pod. A name alone is no proof. */}}
+{{- define "mongogate.isGate" -}}
+{{- if and (hasPrefix "mongogate" (toString .name)) (not .command) (eq (join " " .args) "sidecar") -}}yes{{- end -}}
 {{- end -}}
 
 {{/* What the wrapper and the fences ask of the containers. */}}
@@ -84,11 +123,7 @@
 {{- if not $c -}}
 {{- $p = append $p (printf "container: there is no container %s in the pod" ($f.main | default "at all")) -}}
 {{- end -}}
-{{- /* What runs beside the workload: the other containers, and native sidecars that do not come before the gate. */ -}}
-{{- $stay := .pod.containers | default list -}}
-{{- range .pod.initContainers -}}
-{{- if and (eq (toString .restartPolicy) "Always") (not (has .name $v.after)) (not (hasPrefix "mongogate" .name)) }}{{ $stay = append $stay . }}{{ end -}}
-{{- end -}}
+{{- $stay := include "mongogate.stay" . | fromJsonArray -}}
 {{- $names := list -}}
 {{- range $stay }}{{ $names = append $names .name }}{{ end -}}
 {{- range $v.ungated -}}
@@ -101,15 +136,38 @@
 {{- end -}}
 {{- $theirs := list -}}
 {{- range .pod.volumes }}{{ if hasPrefix "mongogate-" .name }}{{ $theirs = append $theirs .name }}{{ end }}{{ end -}}
+{{- /* A claim of a StatefulSet takes the place of the pod's volume of its name. */ -}}
+{{- range (.workload | default dict).volumeClaimTemplates }}{{ $theirs = append $theirs (dig "metadata" "name" "" .) }}{{ end -}}
 {{- range $name := list "bin" "state" "podinfo" "uri" "ca" -}}
 {{- $full := printf "mongogate-%s%s" $name $f.suffix -}}
 {{- if has $full $theirs }}{{ $p = append $p (printf "the pod has a volume %s already, which is the gate's name: give it another one, or set suffix" $full) }}{{ end -}}
+{{- end -}}
+{{- $taken := $inits -}}
+{{- range .pod.containers }}{{ $taken = append $taken .name }}{{ end -}}
+{{- range $name := list "mongogate" "mongogate-install" "mongogate-wait" "mongogate-epoch" -}}
+{{- $full := printf "%s%s" $name $f.suffix -}}
+{{- if has $full $taken }}{{ $p = append $p (printf "the pod has a container %s already, which is the gate's name: give it another one, or set suffix" $full) }}{{ end -}}
+{{- end -}}
+{{- if and $c $f.wrapper (has $f.main $v.ungated) -}}
+{{- $p = append $p (printf "ungated: %s is the container that the wrapper runs: take it out, or set container to another one" $f.main) -}}
+{{- end -}}
+{{- if and $f.kill (not $f.wrapper) $stay -}}
+{{- $gated := 0 -}}
+{{- range $stay }}{{ if not (has .name $v.ungated) }}{{ $gated = add1 $gated }}{{ end }}{{ end -}}
+{{- if not $gated }}{{ $p = append $p (printf "ungated: %s: no container is left for the gate: take out what does the work" (join ", " $v.ungated)) }}{{ end -}}
+{{- end -}}
+{{- if $v.metrics.enabled -}}
+{{- range $container := .pod.containers -}}
+{{- range .ports -}}
+{{- if eq (toString .containerPort) (toString $v.metrics.port) }}{{ $p = append $p (printf "container %s and metrics.port are both %v, and containers of a pod share their ports: set another metrics.port" $container.name $v.metrics.port) }}{{ end -}}
+{{- end -}}
+{{- end -}}
 {{- end -}}
 {{- if $f.wrapper -}}
 {{- if and $c (not $c.command) -}}
 {{- $p = append $p (printf "container %s has no command: the wrapper starts it, and cannot read the image's ENTRYPOINT: set command to what the image runs" $f.main) -}}
 {{- end -}}
-{{- if (dig "lifecycle" "postStart" dict $c) -}}
+{{- if (dig "postStart" dict ($c.lifecycle | default dict)) -}}
 {{- $p = append $p (printf "container %s has lifecycle.postStart: it would run while the wrapper waits, before the workload: put it into the command" $f.main) -}}
 {{- end -}}
 {{- range $stay -}}
@@ -141,9 +199,9 @@
 {{- end -}}
 {{- /* A wrapper and its sidecar share files, the fence kill sends signals: both want one user. */ -}}
 {{- if or $f.kill (eq $v.protection "follow") -}}
-{{- $ours := dig "runAsUser" (dig "securityContext" "runAsUser" "" .pod) $v.securityContext | toString -}}
+{{- $ours := include "mongogate.user" (list .pod.securityContext $v.securityContext) -}}
 {{- range $stay -}}
-{{- $theirs := dig "securityContext" "runAsUser" (dig "securityContext" "runAsUser" "" $.pod) . | toString -}}
+{{- $theirs := include "mongogate.user" (list $.pod.securityContext .securityContext) -}}
 {{- if and (ne $ours $theirs) (not (has .name $v.ungated)) -}}
 {{- $p = append $p (printf "container %s runs as user %s and the gate as %s: %s: set runAsUser in the pod's securityContext alone" .name ($theirs | default "of the image") ($ours | default "of its image") (ternary "the kernel lets a user signal its own processes only" "the follower cannot read the gate's files" $f.kill)) -}}
 {{- end -}}
@@ -153,7 +211,21 @@
 {{- range $c.env }}{{ if hasPrefix "MONGOGATE_" .name }}
 {{- $p = append $p (printf "container %s has %s in env: the gate's settings are values of the gate: take it out and set the value" $f.main .name) -}}
 {{- end }}{{ end -}}
+{{- range $c.envFrom }}{{ if hasPrefix "MONGOGATE" (toString (.prefix | default "")) -}}
+{{- $p = append $p (printf "container %s has envFrom with the prefix %s: it could set the gate's variables: give another prefix" $f.main .prefix) -}}
+{{- end }}{{ end -}}
 {{- end -}}
+{{- $fixed := dict "POD_NAME" "metadata.name" "POD_NAMESPACE" "metadata.namespace" "POD_UID" "metadata.uid" "NODE_NAME" "spec.nodeName" "JOB_COMPLETION_INDEX" "metadata.annotations['batch.kubernetes.io/job-completion-index']" -}}
+{{- range $where, $env := dict "env" $v.env (printf "container %s" $f.main) (ternary $c.env list $f.wrapper) -}}
+{{- range $env -}}
+{{- if and (hasKey $fixed .name) (ne (dig "fieldRef" "fieldPath" "" (.valueFrom | default dict)) (get $fixed .name)) -}}
+{{- $p = append $p (printf "%s sets %s, by which the gate knows its pod and its key: take it out, or take it from fieldPath %s" $where .name (get $fixed .name)) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- range $v.env }}{{ if hasPrefix "MONGOGATE_" .name -}}
+{{- $p = append $p (printf "env sets %s, which would go past what is checked here: take it out and set the value" .name) -}}
+{{- end }}{{ end -}}
 {{- if hasKey (dig "limits" dict ($v.resources | default dict)) "cpu" -}}
 {{- $p = append $p "resources.limits.cpu: throttling is a pause, and a pause loses the lease: take it out" -}}
 {{- end -}}
@@ -166,13 +238,14 @@
 {{- $f := include "mongogate.facts" . | fromJson -}}
 {{- $p := list -}}
 {{- $w := .workload | default dict -}}
-{{- $replicas := dig "replicas" 1 $w | int -}}
+{{- $replicas := ternary 1 ($w.replicas | default 0 | int) (kindIs "invalid" $w.replicas) -}}
+{{- $strategy := $w.strategy | default dict -}}
 {{- $why := ternary "one that waits for the lock is not ready (readiness: holder)" "one that waits behind the startup barrier is never ready" (eq $v.protection "run") -}}
 {{- $or := ternary ", or readiness: candidate" ", or protection: run with readiness: candidate" (eq $v.protection "run") -}}
 {{- if and (not $f.isJob) (ne $v.readiness "candidate") -}}
 {{- if eq .kind "Deployment" -}}
-{{- $type := dig "strategy" "type" "RollingUpdate" $w -}}
-{{- $surge := dig "strategy" "rollingUpdate" "maxSurge" "25%" $w -}}
+{{- $type := $strategy.type | default "RollingUpdate" -}}
+{{- $surge := dig "maxSurge" "25%" ($strategy.rollingUpdate | default dict) -}}
 {{- if and (eq $type "RollingUpdate") (not (has (toString $surge) (list "0" "0%"))) -}}
 {{- $p = append $p (printf "a rolling update starts the new pod beside the old one, and %s: the rollout would wait for ever: set strategy.type: Recreate, rollingUpdate.maxSurge: 0%s" $why $or) -}}
 {{- end -}}
@@ -183,11 +256,18 @@
 {{- if and (eq .kind "StatefulSet") (gt $replicas 1) (ne (toString $w.podManagementPolicy) "Parallel") -}}
 {{- $p = append $p (printf "podManagementPolicy: OrderedReady starts a pod when the one before it is ready, and %s: set podManagementPolicy: Parallel%s" $why $or) -}}
 {{- end -}}
+{{- if and (eq .kind "StatefulSet") (gt $replicas 1) (semverCompare ">=1.35.0-0" .root.Capabilities.KubeVersion.Version) -}}
+{{- $update := $w.updateStrategy | default dict -}}
+{{- $away := dig "maxUnavailable" 1 ($update.rollingUpdate | default dict) | toString -}}
+{{- if and (ne (toString $update.type) "OnDelete") (ne $away "100%") (or (hasSuffix "%" $away) (lt (int $away) $replicas)) -}}
+{{- $p = append $p (printf "updateStrategy: a rolling update replaces %s pods and waits until they are ready, and %s: the rollout would wait for ever: set rollingUpdate.maxUnavailable: 100%%, or type: OnDelete%s" $away $why $or) -}}
+{{- end -}}
+{{- end -}}
 {{- range $kind := .beside -}}
 {{- if eq $kind "PodDisruptionBudget" -}}
 {{- $p = append $p (printf "a PodDisruptionBudget counts ready pods, and %s: a node could not be drained: leave it out%s" $why $or) -}}
-{{- else if eq $kind "HorizontalPodAutoscaler" -}}
-{{- $p = append $p (printf "a HorizontalPodAutoscaler adds pods, and %s: leave it out%s" $why $or) -}}
+{{- else if has $kind (list "HorizontalPodAutoscaler" "ScaledObject") -}}
+{{- $p = append $p (printf "a %s adds pods, and %s: leave it out%s" $kind $why $or) -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}
@@ -207,6 +287,16 @@
 {{- end -}}
 {{- if contains "TZ=" $schedule -}}
 {{- $p = append $p (printf "schedule: %s: a zone in the schedule is refused by Kubernetes: set timeZone" $schedule) -}}
+{{- else if and (trim $schedule) (not (hasPrefix "@" (trim $schedule))) (ne (len (regexSplit "\\s+" (trim $schedule) -1)) 5) -}}
+{{- $p = append $p (printf "schedule: %s: Kubernetes takes five fields, minute, hour, day, month and weekday: leave out seconds and years" $schedule) -}}
+{{- end -}}
+{{- if eq (lower (toString $w.timeZone)) "local" -}}
+{{- $p = append $p (printf "timeZone: %s: clusters differ in what is local: set a name, such as Etc/UTC" $w.timeZone) -}}
+{{- end -}}
+{{- if and (eq $v.bucket "none") (eq $v.protection "run") -}}
+{{- range $name := list "ifHeld" "onFailure" "failIfHeld" "noOverlap" -}}
+{{- if get $v $name }}{{ $p = append $p (printf "%s with bucket: none: it is about buckets, and without them runs never overlap and none is skipped: leave it out" $name) }}{{ end -}}
+{{- end -}}
 {{- end -}}
 {{- if not $w.timeZone -}}
 {{- $p = append $p "timeZone is missing: each cluster would use its controller's zone, and the runs would not be the same: set timeZone, such as Etc/UTC" -}}
@@ -271,10 +361,29 @@
 {{- $p = append $p (printf "restart with a kill budget of %s: the kubelet takes up to 5s to restart the containers: set killBudget: 7s and a ttl that has room for it (30s), or leave killBudget empty" (include "mongogate.seconds" $t.budget)) -}}
 {{- end -}}
 {{- $end := dig "terminationGracePeriodSeconds" 30 .pod -}}
-{{- if and $f.wrapper (not (kindIs "invalid" $end)) -}}
+{{- if kindIs "invalid" $end }}{{ $end = 30 }}{{ end -}}
 {{- $stop := addf (float64 $t.budget) (float64 $t.operation) -}}
 {{- if lt (mulf 1000.0 (float64 $end)) $stop -}}
-{{- $p = append $p (printf "terminationGracePeriodSeconds: %v is less than killBudget + operationTimeout = %s: the kubelet would kill the wrapper before it has stopped the workload and given the lock back: raise it" $end (include "mongogate.seconds" $stop)) -}}
+{{- $p = append $p (printf "terminationGracePeriodSeconds: %v is less than killBudget + operationTimeout = %s: the kubelet would kill the %s before %s: raise it" $end (include "mongogate.seconds" $stop) (ternary "wrapper" "gate" $f.wrapper) (ternary "it has stopped the workload and given the lock back" "the workload has ended and the lock is given back" $f.wrapper)) -}}
+{{- else if $f.wrapper -}}
+{{- $sleep := mulf 1000.0 (dig "sleep" "seconds" 0 (dig "preStop" dict ($f.mine.lifecycle | default dict)) | float64) -}}
+{{- if lt (mulf 1000.0 (float64 $end)) (addf $stop $sleep) -}}
+{{- $p = append $p (printf "lifecycle.preStop sleeps %s of the %vs of terminationGracePeriodSeconds, and killBudget + operationTimeout = %s are needed after it: raise terminationGracePeriodSeconds" (include "mongogate.seconds" $sleep) $end (include "mongogate.seconds" $stop)) -}}
+{{- end -}}
+{{- end -}}
+{{- range $name := list "heartbeat" "operationTimeout" "killBudget" "killAfter" "grace" "scanInterval" "pollInterval" -}}
+{{- if and (get $v $name) (not (include "mongogate.ms" (get $v $name) | float64)) -}}
+{{- $p = append $p (printf "%s: %s is no time: give a longer one, or leave it empty" $name (get $v $name)) -}}
+{{- end -}}
+{{- end -}}
+{{- if and $f.kill $v.scanInterval (gt (include "mongogate.ms" $v.scanInterval | float64) 1000.0) -}}
+{{- $p = append $p (printf "scanInterval: %s: so long a process that was started meanwhile would run without the lock: set at most 1s, or leave it empty" $v.scanInterval) -}}
+{{- end -}}
+{{- if $f.sidecar -}}
+{{- $probe := $v.probes.startup | default dict -}}
+{{- $patience := mulf (float64 ($probe.periodSeconds | default 10)) (float64 ($probe.failureThreshold | default 3)) -}}
+{{- if lt $patience 86400000.0 -}}
+{{- $p = append $p (printf "probes.startup gives up after %s: the kubelet would end a gate that waits, and on some versions the pod with it: leave failureThreshold at 2147483647" (include "mongogate.seconds" (mulf 1000.0 $patience))) -}}
 {{- end -}}
 {{- end -}}
 {{- $p | toJson -}}

@@ -100,7 +100,7 @@ mongogate.dev/protection: {{ .values.protection }}
 
 {{- define "mongogate.podAnnotations" -}}
 {{- $f := include "mongogate.facts" . | fromJson -}}
-kubectl.kubernetes.io/default-container: {{ $f.main }}
+kubectl.kubernetes.io/default-container: {{ $f.main | quote }}
 {{- if and $f.kill .values.acceptGap }}
 mongogate.dev/accept-gap: "true"
 {{- end }}

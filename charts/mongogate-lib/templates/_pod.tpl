@@ -24,7 +24,7 @@
 {{- range .pod.initContainers -}}
 {{- if has .name $v.after -}}
 {{- $first = append $first . -}}
-{{- else if and (not $f.wrapper) (eq (toString .restartPolicy) "Always") (not (has .name $v.ungated)) (not (hasPrefix "mongogate" .name)) -}}
+{{- else if and (not $f.wrapper) (eq (toString .restartPolicy) "Always") (not (has .name $v.ungated)) (not (include "mongogate.isGate" .)) -}}
 {{- $rest = append $rest (include "mongogate.watched" (merge (dict "mine" .) $ctx) | fromYaml) -}}
 {{- else -}}
 {{- $rest = append $rest . -}}

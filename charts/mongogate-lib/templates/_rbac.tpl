@@ -43,7 +43,7 @@ roleRef:
   name: {{ $name }}
 subjects:
   - kind: ServiceAccount
-    name: {{ .serviceAccount }}
+    name: {{ .serviceAccount | quote }}
     namespace: {{ .root.Release.Namespace }}
 {{- end -}}
 {{- end -}}

@@ -11,15 +11,15 @@
 {{- end -}}
 
 {{- define "app.selector" -}}
-app.kubernetes.io/name: {{ include "app.chart" . }}
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/name: {{ include "app.chart" . | quote }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end -}}
 
 {{- define "app.labels" -}}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" }}
 {{ include "app.selector" . }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
-{{- with .Values.commonLabels }}
+{{- with omit .Values.commonLabels "helm.sh/chart" "app.kubernetes.io/name" "app.kubernetes.io/instance" "app.kubernetes.io/managed-by" }}
 {{ toYaml . }}
 {{- end }}
 {{- end -}}
@@ -53,10 +53,15 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- if .Values.service.enabled }}{{ $services = append $services (include "app.serviceSelector" . | fromYaml) }}{{ end -}}
 {{- $beside := list -}}
 {{- if .Values.podDisruptionBudget.enabled }}{{ $beside = append $beside "PodDisruptionBudget" }}{{ end -}}
-{{- range .Values.extraObjects -}}
-{{- $o := . -}}
-{{- if kindIs "string" . }}{{ $o = . | fromYaml }}{{ end -}}
-{{- $beside = append $beside (toString $o.kind) -}}
+{{- $pod := include "app.podLabels" . | fromJson -}}
+{{- range include "app.extraObjects" . | fromJsonArray -}}
+{{- $beside = append $beside (toString .kind) -}}
+{{- if eq (toString .kind) "Service" -}}
+{{- $selector := dig "selector" dict (.spec | default dict) -}}
+{{- $ours := not (empty $selector) -}}
+{{- range $key, $value := $selector }}{{ if and (ne $key ($.Values.gate.kube.label | default "")) (ne (toString $value) (toString (get $pod $key))) }}{{ $ours = false }}{{ end }}{{ end -}}
+{{- if $ours }}{{ $services = append $services $selector }}{{ end -}}
+{{- end -}}
 {{- end -}}
 {{- dict
   "name" (include "app.name" .)
@@ -68,6 +73,23 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
   "beside" $beside
   "problems" (include "app.problems" . | fromJsonArray)
 | toJson -}}
+{{- end -}}
+
+{{/* The extra objects as they will be: templates rendered, documents of a text and items of a List by themselves. */}}
+{{- define "app.extraObjects" -}}
+{{- $all := list -}}
+{{- range .Values.extraObjects -}}
+{{- range regexSplit "(?m)^---.*$" (tpl (ternary . (toYaml .) (kindIs "string" .)) $) -1 -}}
+{{- $o := . | fromYaml -}}
+{{- range $o.items | default (list $o) }}{{ if . }}{{ $all = append $all . }}{{ end }}{{ end -}}
+{{- end -}}
+{{- end -}}
+{{- toJson $all -}}
+{{- end -}}
+
+{{/* What the pods carry, but for what the library adds. */}}
+{{- define "app.podLabels" -}}
+{{- merge (include "app.selector" . | fromYaml) .Values.podLabels .Values.commonLabels | toJson -}}
 {{- end -}}
 
 {{- define "app.serviceSelector" -}}

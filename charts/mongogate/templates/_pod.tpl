@@ -2,7 +2,7 @@
 {{- define "app.pod" -}}
 {{- $v := .Values -}}
 {{- with include "app.serviceAccount" . }}
-serviceAccountName: {{ . }}
+serviceAccountName: {{ . | quote }}
 {{- end }}
 {{- if $v.serviceAccount.automountToken }}
 automountServiceAccountToken: true
@@ -20,7 +20,9 @@ restartPolicy: {{ $v.restartPolicy }}
 {{- else if has $v.kind (list "Job" "CronJob") }}
 restartPolicy: Never
 {{- end }}
-terminationGracePeriodSeconds: {{ $v.terminationGracePeriodSeconds }}
+{{- if not (kindIs "invalid" $v.terminationGracePeriodSeconds) }}
+terminationGracePeriodSeconds: {{ $v.terminationGracePeriodSeconds | int64 }}
+{{- end }}
 {{- range $field := list "nodeSelector" "tolerations" "affinity" "topologySpreadConstraints" "priorityClassName" "runtimeClassName" "volumes" "initContainers" }}
 {{- with get $v $field }}
 {{ $field }}:
@@ -28,7 +30,7 @@ terminationGracePeriodSeconds: {{ $v.terminationGracePeriodSeconds }}
 {{- end }}
 {{- end }}
 containers:
-  - name: {{ $v.containerName }}
+  - name: {{ $v.containerName | quote }}
     image: {{ include "app.image" . | quote }}
     imagePullPolicy: {{ $v.image.pullPolicy }}
     {{- range $field := list "command" "args" "env" "envFrom" "workingDir" "ports" "resources" "livenessProbe" "readinessProbe" "startupProbe" "lifecycle" "volumeMounts" }}

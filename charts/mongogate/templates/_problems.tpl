@@ -13,6 +13,10 @@
 {{- if and (eq .Values.kind "CronJob") (not .Values.cronJob.schedule) -}}
 {{- $p = append $p "cronJob.schedule is missing: set it, such as \"0 3 * * *\"" -}}
 {{- end -}}
+{{- $label := .Values.gate.kube.label -}}
+{{- if and $label (hasKey (include "app.podLabels" . | fromJson) $label) -}}
+{{- $p = append $p (printf "podLabels or commonLabels give every pod %s, the label of the one that holds (gate.kube.label): take it out" $label) -}}
+{{- end -}}
 {{- $job := has .Values.kind (list "Job" "CronJob") -}}
 {{- if and $job (eq .Values.restartPolicy "Always") -}}
 {{- $p = append $p "restartPolicy: Always: Kubernetes refuses it in Jobs: set Never or OnFailure" -}}
