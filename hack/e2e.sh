@@ -49,6 +49,11 @@ interruptible() {
   children=()
 }
 
+install() { # a database
+  interruptible go run ./hack/devdb up "$@" >/dev/null
+  interruptible go run ./hack/devdb down
+}
+
 code=0
 step "build; the witness by itself"
 (cd e2e && go test -c -o "$work/e2e.test" ./scenario && go test -count=1 -json ./witness) >"$work/json" || code=1
@@ -77,10 +82,10 @@ up() {
 enter=
 if [ -z "$given" ]; then
   [ "$(id -u)" = 0 ] || { echo "e2e: clusters of our own need root; or set E2E_KUBECONFIGS" >&2; exit 69; }
-  # Its first start installs the database, which it could not from inside.
-  if [ -z "${MONGOGATE_TEST_URI:-}" ] && ! go run ./hack/devdb uri >/dev/null 2>&1; then
-    interruptible go run ./hack/devdb up >/dev/null
-    interruptible go run ./hack/devdb down
+  # The first start of a database installs it, which it could not from inside. Sign-in is tried on SecantusDB.
+  if ! go run ./hack/devdb uri >/dev/null 2>&1; then
+    [ -n "${MONGOGATE_TEST_URI:-}" ] || install
+    install -kind secantus
   fi
   KUBE_BIN=${KUBE_BIN:-$(hack/kube/build.sh)}
   images=${MONGOGATE_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/mongogate}/kube/images
