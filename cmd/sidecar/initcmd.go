@@ -31,9 +31,6 @@ func runInit(ctx context.Context, w world, s *config.Settings) error {
 		return err
 	}
 	defer ses.close()
-	if err := ses.reach(); err != nil {
-		return err
-	}
 	ses.log.Info("protection: init: none beyond ttl + grace by itself; a sidecar with the same state directory has to adopt the lease", "key", s.Lock.Key)
 	asked, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGINT)
 	defer stop()

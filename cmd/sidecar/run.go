@@ -128,7 +128,7 @@ func (ses *session) runLock() (gate.Lock, func() *os.File, error) {
 		f := &statedir.Follower{Dir: ses.dir, Clock: ses.clock, Budget: budget(ses.s)}
 		return f, f.LockFile, nil
 	}
-	if err := ses.reach(); err != nil {
+	if err := ses.reach(ses.ctx); err != nil {
 		return nil, nil, err
 	}
 	lock := ses.lock()

@@ -83,16 +83,15 @@ func logger(w world, s *config.Settings) (logr.Logger, error) {
 	return observe.Logger(w.stderr, json, s.LogLevel)
 }
 
-// reach makes the Locker of a gate and says which store it talks to.
-func (ses *session) reach() error {
-	if err := ses.connect(); err != nil {
-		return err
+// reach makes the Locker of a gate, once, and says which store it talks to.
+func (ses *session) reach(ctx context.Context) error {
+	if ses.locker == nil {
+		if err := ses.connect(); err != nil {
+			return err
+		}
+		ses.rotate() // from here on: it may be the credentials that keep the store from answering
 	}
-	if err := ses.identify(ses.ctx); err != nil {
-		return err
-	}
-	ses.rotate()
-	return nil
+	return ses.identify(ctx)
 }
 
 // connect makes the Locker of a gate.
@@ -119,8 +118,10 @@ func (ses *session) connect() error {
 		o.Keep = s.Retention
 	}
 	ses.rotation = ses.rotated() // before the files are read for the first time
-	var err error
-	ses.locker, err = mongolock.Connect(s.URI.Reveal(), o)
+	l, err := mongolock.Connect(s.URI.Reveal(), o)
+	if err == nil {
+		ses.locker = l
+	}
 	return err
 }
 
@@ -128,7 +129,7 @@ func (ses *session) connect() error {
 // It goes on until the store has said it: with a lease of a store that nobody knows there is no way over new credentials.
 func (ses *session) identify(ctx context.Context) error {
 	expect := ses.s.ExpectStore
-	tell := func() error {
+	tell := func(ctx context.Context) error {
 		store, err := ses.locker.Store(ctx)
 		if err != nil {
 			return err
@@ -141,17 +142,17 @@ func (ses *session) identify(ctx context.Context) error {
 		return nil
 	}
 	if expect != "" {
-		return tell()
+		return tell(ctx)
 	}
 	ses.tasks.Go(func() {
 		said := false
-		for err := tell(); err != nil && ctx.Err() == nil; err = tell() {
+		for err := tell(ses.ctx); err != nil && ses.ctx.Err() == nil; err = tell(ses.ctx) {
 			if !said {
 				ses.log.Info("the store could not be identified yet", "error", err.Error())
 			}
 			said = true
 			select {
-			case <-ctx.Done():
+			case <-ses.ctx.Done():
 			case <-time.After(timing(ses.s).Heartbeat):
 			}
 		}

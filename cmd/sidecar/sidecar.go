@@ -36,9 +36,6 @@ func runSidecar(ctx context.Context, w world, s *config.Settings) error {
 		return err
 	}
 	defer ses.close()
-	if err := ses.reach(); err != nil {
-		return err
-	}
 	epochs, err := ses.epochs()
 	if err != nil {
 		return err
@@ -161,28 +158,50 @@ func (ses *session) tellProtection(f *fence.Workload) {
 // while its pod starts ends the whole pod on some versions of Kubernetes (kubernetes#132826).
 // idled, if there is one, says that a lease was given back because nothing ran under it: others come first then.
 func (ses *session) sidecarLock(idled func() bool) gate.Lock {
-	l := ses.lock()
-	if idled != nil {
-		l.StandBack = func() time.Duration {
-			if idled() {
-				return ses.idle()
-			}
-			return 0
-		}
-	}
-	within := l.Within
-	l.Within = 0 // it is the time of all tries together
 	return &patient{
-		Lock: l, key: l.Key, within: within, pause: timing(ses.s).Heartbeat,
+		Lock: &lateLock{ses: ses, idled: idled}, key: ses.s.Lock.Key, within: ses.s.Timeout, pause: timing(ses.s).Heartbeat,
 		again: func(err error) bool {
 			var (
 				wait *mongolock.WaitError
 				done *mongolock.DoneError
+				ends *exit
 			)
-			return !errors.As(err, &wait) && !errors.As(err, &done) && !errors.Is(err, mongolock.ErrConfig)
+			return !errors.As(err, &wait) && !errors.As(err, &done) && !errors.As(err, &ends) && !errors.Is(err, mongolock.ErrConfig)
 		},
 		told: func(err error) { ses.log.Error(err, "the lock cannot be had; trying again") },
 	}
+}
+
+// lateLock finds the store when the lock is first asked for: by then what runs beside this gate is fenced, and probes are answered.
+type lateLock struct {
+	ses   *session
+	idled func() bool
+	lock  *holder.Lock // once the store is found
+}
+
+func (l *lateLock) Acquire(ctx context.Context) (gate.Lease, error) {
+	if l.lock == nil {
+		err := l.ses.reach(ctx)
+		if err != nil && ctx.Err() != nil {
+			err = &mongolock.WaitError{Key: l.ses.s.Lock.Key, Store: err, Cause: context.Cause(ctx)}
+		}
+		if err != nil {
+			return nil, err
+		}
+		l.lock = l.ses.lock()
+		l.lock.Within = 0 // it is the time of all tries together
+		if l.idled != nil {
+			l.lock.StandBack = l.standBack
+		}
+	}
+	return l.lock.Acquire(ctx)
+}
+
+func (l *lateLock) standBack() time.Duration {
+	if l.idled() {
+		return l.ses.idle()
+	}
+	return 0
 }
 
 // patient tries again after errors that may be mended while it waits.

@@ -40,7 +40,7 @@ func rotationMutants() []mutant {
 		},
 		{
 			name: "identify-once", protects: "rotation: the store is identified before the credentials change",
-			edits: []edit{{"cmd/sidecar/session.go", "for err := tell(); err != nil && ctx.Err() == nil; err = tell() {", "if err := tell(); err != nil {"}},
+			edits: []edit{{"cmd/sidecar/session.go", "for err := tell(ses.ctx); err != nil && ses.ctx.Err() == nil; err = tell(ses.ctx) {", "if err := tell(ses.ctx); err != nil {"}},
 			tests: []string{"./cmd/sidecar -run=TestStoreIsIdentifiedLater"},
 		},
 	}
