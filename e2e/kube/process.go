@@ -133,5 +133,5 @@ func (p *Pod) Started(role Role) time.Time {
 	p.s.t.Helper()
 	const tick = 10 * time.Millisecond // USER_HZ is 100
 	boot := time.Now().Add(-gate.BootClock().Now())
-	return boot.Add(time.Duration(p.one(role).Start) * tick) //nolint:gosec // ticks since boot are far from overflow
+	return boot.Add(time.Duration(p.one(role).Start) * tick)
 }
