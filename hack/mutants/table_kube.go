@@ -117,6 +117,11 @@ func kubeMutants() []mutant {
 			tests: []string{clientUnit},
 		},
 		{
+			name: "label-forgets-the-gate-before", protects: "label: a late call of a gate that was killed is undone",
+			edits: []edit{{labelGo, "overtaken := time.Now().Add(l.again)", "var overtaken time.Time"}},
+			tests: []string{"./internal/kube -run=TestALateLabelOfTheGateBefore"},
+		},
+		{
 			name: "kube-connects-for-ever", protects: "the Kubernetes API: connections that were begun while it was away do not stay",
 			edits: []edit{{kubeGo, "TLSHandshakeTimeout: callTimeout,", "MaxConnsPerHost: 4,"}},
 			tests: []string{"./internal/kube -run=TestConnectionsThatBeganWhileTheServerWasAway"},

@@ -84,7 +84,8 @@ func (l *Label) Close() {
 
 func (l *Label) run(ctx context.Context) {
 	failed := 0
-	var overtaken time.Time // until then a call that was given up may still be carried out
+	// Until then a call that was given up may still be carried out; at first, one of a gate before this one that was killed.
+	overtaken := time.Now().Add(l.again)
 	for {
 		want, settled, closing := l.look()
 		switch {

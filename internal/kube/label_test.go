@@ -121,6 +121,16 @@ func TestALateLabelIsTakenOff(t *testing.T) {
 	a.labelIs(t, "")
 }
 
+// A gate that was killed may have had a call on its way, which nobody is left to remember.
+func TestALateLabelOfTheGateBefore(t *testing.T) {
+	a := start(t)
+	l := newLabel(a.client, holder, a.log.told(), quick, 300*time.Millisecond)
+	defer l.Close()
+	l.Settled(t.Context())
+	a.SetLabel(holder, "true") // late
+	a.labelIs(t, "")
+}
+
 func TestSettledIsBounded(t *testing.T) {
 	a := start(t)
 	l := a.label(t)
