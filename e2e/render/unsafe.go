@@ -107,6 +107,9 @@ func replicas(n *int32) int32 {
 }
 
 func rollout(g gated) []string {
+	if s, ok := g.Object.(*appsv1.StatefulSet); ok {
+		return ordered(g, s)
+	}
 	d, ok := g.Object.(*appsv1.Deployment)
 	if !ok || !g.standbyUnready() {
 		return nil
@@ -120,6 +123,28 @@ func rollout(g gated) []string {
 	case d.Spec.Strategy.Type == appsv1.RecreateDeploymentStrategyType:
 	case !ok || surge != 0:
 		problems = append(problems, "strategy RollingUpdate with maxSurge above 0: set Recreate, or maxSurge 0")
+	}
+	return problems
+}
+
+// ordered says where the pods of a StatefulSet wait for one another to be ready.
+func ordered(g gated, s *appsv1.StatefulSet) (problems []string) {
+	n := replicas(s.Spec.Replicas)
+	if n == 1 || !g.standbyUnready() {
+		return nil
+	}
+	if s.Spec.PodManagementPolicy != appsv1.ParallelPodManagement {
+		problems = append(problems, "podManagementPolicy is not Parallel: a pod starts when the one before it is ready")
+	}
+	if s.Spec.UpdateStrategy.Type == appsv1.OnDeleteStatefulSetStrategyType {
+		return problems
+	}
+	away := 1
+	if r := s.Spec.UpdateStrategy.RollingUpdate; r != nil && r.MaxUnavailable != nil {
+		away, _ = intstr.GetScaledValueFromIntOrPercent(r.MaxUnavailable, int(n), true)
+	}
+	if away < int(n) {
+		problems = append(problems, fmt.Sprintf("a rolling update replaces %d of %d pods and waits until they are ready: set maxUnavailable 100%%, or OnDelete", away, n))
 	}
 	return problems
 }
