@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/mongogate/mongogate/internal/faultproxy"
 	"github.com/mongogate/mongogate/pkg/mongolock"
 
 	"github.com/mongogate/mongogate/e2e/kube"
@@ -170,27 +171,34 @@ func TestHygieneEqualNames(t *testing.T) {
 	}
 }
 
-// A new connection string in the Secret is taken up by a gate that holds, and by
-// one that waits: when the old way to the database is closed, nothing is lost.
+// A new connection string in the Secret is taken up by the gate that holds and
+// by the one that waits: when the old way to the database is closed, nothing is
+// lost, and the one that waited has its turn.
 func TestHygieneSecretRotated(t *testing.T) {
 	for _, protection := range []string{"run", "follow"} {
 		t.Run(protection, func(t *testing.T) {
-			// Nearly all of it is the kubelet's time.
-			s := scenario.New(t, scenario.Opts{Background: true, TTL: lossTTL})
-			s.A.Install(scenario.Release, gated(protection))
-			pod := s.A.Pod(app)
-			run := s.AwaitRun(pod, slow)
-			pod.WaitReady(slow)
-			before := s.AwaitHolder(s.Key, pod, 5*time.Second)
-
-			old := s.A.DB
-			s.A.UseDatabase(s.DB) // through another proxy
+			// Nearly all of it is the kubelets' time.
+			p := inTwo(t, scenario.Opts{Background: true, TTL: lossTTL}, gated(protection))
+			before := p.AwaitHolder(p.Key, p.a, 5*time.Second)
+			old := []*faultproxy.Proxy{p.A.DB, p.B.DB}
 			rotated := time.Now()
-			pod.Nudge()
-			pod.WaitLog(gateOf(pod), "the credentials have changed: the new ones are in use", slow)
-			s.Figure("secret-changed-to-in-use-"+protection, time.Since(rotated))
-			old.Cut()
-			staysHeld(s, pod, run, before)
+			p.A.UseDatabase(p.DB) // through another proxy
+			p.B.UseDatabase(p.DB)
+			for _, pod := range []*kube.Pod{p.a, p.b} {
+				pod.Nudge()
+				pod.WaitLog(gateOf(pod), "the credentials have changed: the new ones are in use", slow)
+			}
+			p.Figure("secret-changed-to-in-use-by-both-"+protection, time.Since(rotated))
+			for _, proxy := range old {
+				proxy.Cut()
+			}
+			staysHeld(p.Scenario, p.a, p.first, before)
+
+			p.A.Scale(scenario.Release, 0)
+			gone := p.AwaitGone(p.first, slow)
+			if next := p.AwaitRun(p.b, slow); next.Start.Before(gone.Gone) || cameToHold(p.Scenario, p.b) != "free" {
+				t.Errorf("after %v: %v, whose lock was %s", gone, next, cameToHold(p.Scenario, p.b))
+			}
 		})
 	}
 }
