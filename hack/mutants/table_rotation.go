@@ -29,6 +29,11 @@ func rotationMutants() []mutant {
 			tests: []string{unit("TestReconnectWithoutAFingerprint")},
 		},
 		{
+			name: "rotate-while-a-lease-is-had", protects: "P1: nor is it left when the lease was had while the other was looked at",
+			edits: []edit{{reconnectGo, `if known == "" && l.leased.Load() {`, "if false {"}},
+			tests: []string{unit("TestReconnectWhileALeaseIsHad")},
+		},
+		{
 			name: "rotate-reads-pipes", protects: "rotation: a pipe is read once",
 			edits: []edit{{"internal/rotate/rotate.go", "if !info.Mode().IsRegular() {", "if false {"}},
 			tests: []string{"./internal/rotate -run=TestPipesAreNotReadAgain"},

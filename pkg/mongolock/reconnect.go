@@ -85,6 +85,9 @@ func (l *Locker) same(ctx context.Context, next *connection) error {
 	if err := l.mayAcquire(ctx, next, s.Fingerprint[strings.LastIndexByte(s.Fingerprint, '/')+1:]); err != nil {
 		return err
 	}
+	if known == "" && l.leased.Load() {
+		return fmt.Errorf("%w: a lease was had meanwhile from a store that had not said which it is", ErrUnknown)
+	}
 	l.store.Store(&s.Fingerprint)
 	return nil
 }

@@ -167,6 +167,36 @@ func TestReconnectWithoutAFingerprint(t *testing.T) {
 	}
 }
 
+// TestReconnectWhileALeaseIsHad: a store that did not say which it is gives a lease while another one is being looked at.
+func TestReconnectWhileALeaseIsHad(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *world) {
+		l := w.locker(t, 0)
+		asked := 0
+		w.on(func(c sentCall) fakemongo.Verdict {
+			if c.Command != "buildInfo" {
+				return fakemongo.Verdict{}
+			}
+			if asked++; asked == 1 {
+				return fakemongo.Verdict{Code: 13}
+			}
+			return fakemongo.Verdict{ReplyDelay: 2 * time.Second}
+		})
+		first := l.conn.current()
+		const uri = "mongodb://fakemongo:27017/?directConnection=true"
+		changed := make(chan error, 1)
+		go func() { changed <- l.Reconnect(t.Context(), uri) }()
+		time.Sleep(time.Second)
+		lease, err := l.Try(t.Context(), "key")
+		w.must(t, lease, err)
+		if err := <-changed; err == nil || l.conn.current() != first {
+			t.Errorf("a store that nobody can compare: %v", err)
+		}
+		if err := l.Reconnect(t.Context(), uri); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 // TestReconnectLetsCallsEnd: the answer to a renewal that was under way comes over the old client.
 func TestReconnectLetsCallsEnd(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *world) {
