@@ -54,7 +54,11 @@ func (p *pair) awaitRestarts(pod *kube.Pod, container string, times int32) {
 	// The kubelet takes 10 s, 20 s, 40 s between them.
 	pod.Wait(fmt.Sprintf("has %s restarted %d times, and killed", container, times), slow, func(now *corev1.Pod) bool {
 		c := kube.Container(now, container)
-		return c.RestartCount >= times && c.State.Running == nil
+		ended := c.State.Terminated
+		if ended == nil {
+			ended = c.LastTerminationState.Terminated
+		}
+		return c.RestartCount >= times && c.State.Running == nil && ended != nil && ended.ExitCode == 137
 	})
 }
 
