@@ -68,7 +68,7 @@ refresh() {
 }
 # up NAME INDEX [GATES]: a cluster in the background; one that is there already is used with E2E_KEEP, and else left alone.
 up() {
-  if [ ! -e "$("$cluster" kubeconfig "$1")" ]; then
+  if ! "$cluster" alive "$1"; then
     started+=("$1")
     "$cluster" up "$@" &
   elif [ -n "${E2E_KEEP:-}" ]; then
@@ -87,6 +87,7 @@ if [ -z "$given" ]; then
     [ -n "${MONGOGATE_TEST_URI:-}" ] || install
     install -kind secantus
   fi
+  hack/kube/packages.sh
   KUBE_BIN=${KUBE_BIN:-$(hack/kube/build.sh)}
   images=${MONGOGATE_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/mongogate}/kube/images
   KUBE_IMAGES=$images

@@ -13,6 +13,7 @@
 #   cluster.sh exec NAME COMMAND...    run a command on the node
 #   cluster.sh k NAME ARGUMENTS...     kubectl
 #   cluster.sh ctr NAME ARGUMENTS...   containerd's client
+#   cluster.sh alive NAME              exit code 0 if it is up
 #   cluster.sh kubeconfig NAME         print where the administrator's kubeconfig is
 #   cluster.sh mem NAME                memory of components and pods
 #
@@ -200,6 +201,7 @@ ctr)
   enter "$name" "$(cat "$(dirOf "$name")/bin")/ctr" -a /run/containerd/containerd.sock -n k8s.io "$@"
   ;;
 k) kubectl "$@" ;;
+alive) alive "$(dirOf "$1")" ;;
 kubeconfig) echo "$(dirOf "$1")/kubeconfig/admin" ;;
 mem)
   g=/sys/fs/cgroup/memory/mongogate-$1
