@@ -159,6 +159,7 @@ var libraryRefusals = []struct{ why, values, want string }{
 	{"the caller's own", "problems: [this is mine]", "  - this is mine"},
 	{"default key of runs", "{kind: CronJob, workload: {schedule: '* * * * *'}}", "timeZone is missing: each cluster would use its controller's zone"},
 	{"deadline", "{kind: CronJob, workload: {schedule: '* * * * *', timeZone: UTC}}", "startingDeadlineSeconds is missing: a cluster that was down could start a run after its record has been removed"},
+	{"Jobs of a CronJob, null", "{kind: CronJob, workload: {schedule: '* * * * *', timeZone: UTC, jobTemplate: null}}", "startingDeadlineSeconds is missing"},
 	{"Jobs of a CronJob", "{kind: CronJob, workload: {schedule: '* * * * *', timeZone: UTC, startingDeadlineSeconds: 60, jobTemplate: {spec: {parallelism: 4}}}}", "4 pods of one Job under one key"},
 }
 

@@ -281,7 +281,7 @@
 {{- $p := list -}}
 {{- $w := .workload | default dict -}}
 {{- if eq .kind "CronJob" -}}
-{{- $schedule := toString $w.schedule -}}
+{{- $schedule := $w.schedule | default "" | toString -}}
 {{- if hasPrefix "@every" (trim $schedule) -}}
 {{- $p = append $p (printf "schedule: %s counts from when each cluster started, so no two clusters mean the same run: write the minute, such as \"*/10 * * * *\"" $schedule) -}}
 {{- end -}}

@@ -21,7 +21,7 @@ What follows from a request. Every template of this chart takes one dict:
 {{- $v := .values -}}
 {{- $job := dict -}}
 {{- if eq .kind "Job" }}{{ $job = .workload | default dict }}{{ end -}}
-{{- if eq .kind "CronJob" }}{{ $job = dig "jobTemplate" "spec" (dict) (.workload | default dict) }}{{ end -}}
+{{- if eq .kind "CronJob" }}{{ $job = (((.workload | default dict).jobTemplate | default dict).spec | default dict) }}{{ end -}}
 {{- $wrapper := has $v.protection (list "run" "follow") -}}
 {{- $sidecar := has $v.protection (list "follow" "restart" "kill" "sentinel") -}}
 {{- $fences := list "sentinel" -}}
