@@ -128,10 +128,13 @@ func arguments(pid int) []string {
 	return strings.Split(string(bytes.TrimRight(b, "\x00")), "\x00")
 }
 
-// Started is when the pod's process of a role was started, by the kernel, to 10 ms.
+// Started is when the pod's process of a role was started, by the kernel, to 10 ms; zero if there is none.
 func (p *Pod) Started(role Role) time.Time {
 	p.s.t.Helper()
 	const tick = 10 * time.Millisecond // USER_HZ is 100
 	boot := time.Now().Add(-gate.BootClock().Now())
-	return boot.Add(time.Duration(p.one(role).Start) * tick)
+	for _, found := range p.Processes(role) {
+		return boot.Add(time.Duration(found.Start) * tick)
+	}
+	return time.Time{}
 }

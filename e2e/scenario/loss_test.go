@@ -64,12 +64,9 @@ func TestLossStopsMain(t *testing.T) {
 			// Once more from the beginning, while b holds. On a busy machine the
 			// kubelet has started it already: a gate that cannot end its tree in time ends itself.
 			killed := time.Now()
-			there := func(*corev1.Pod) bool { return len(p.a.Processes(c.starter)) > 0 }
-			p.a.Wait("has something to be killed", slow, there)
+			p.a.Wait("has something to be killed", slow, func(*corev1.Pod) bool { return !p.a.Started(c.starter).IsZero() })
 			p.a.Signal(c.starter, syscall.SIGKILL)
-			p.a.Wait("is started again", slow, func(pod *corev1.Pod) bool {
-				return there(pod) && p.a.Started(c.starter).After(killed)
-			})
+			p.a.Wait("is started again", slow, func(*corev1.Pod) bool { return p.a.Started(c.starter).After(killed) })
 			p.A.DB.Heal()
 			p.a.WaitLog(gateOf(p.a), `"holder":"`+p.b.Name+`"`, slow)
 
