@@ -1,0 +1,80 @@
+//go:build linux
+
+package scenario_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	batchv1 "k8s.io/api/batch/v1"
+
+	"github.com/mongogate/mongogate/e2e/kube"
+	"github.com/mongogate/mongogate/e2e/scenario"
+	"github.com/mongogate/mongogate/pkg/mongolock"
+)
+
+// Each sample of config/samples comes up as it stands, in a namespace that
+// enforces restricted, and has its lock: Deployments and StatefulSets get ready, Jobs and runs complete.
+func TestSamplesRun(t *testing.T) {
+	s := scenario.New(t, scenario.Opts{TTL: 30 * time.Second, Unwitnessed: true})
+	samples, err := filepath.Glob("../../config/samples/*/kustomization.yaml")
+	if err != nil || len(samples) < 14 {
+		t.Fatalf("%d samples, %v", len(samples), err)
+	}
+	repository, tag := s.Lab.Image[:strings.LastIndex(s.Lab.Image, ":")], s.Lab.Image[strings.LastIndex(s.Lab.Image, ":")+1:]
+	image := fmt.Sprintf("images: [{name: docker.io/mongogate/mongogate, newName: %s, newTag: %q}]", repository, tag)
+	minute := time.Now().UTC().Truncate(time.Minute)
+	for _, file := range samples {
+		name := filepath.Base(filepath.Dir(file))
+		s.A.Kustomize("config/samples/"+name, image)
+		if kindOf(t, file) == "CronJob" {
+			s.A.Suspend(name, true)
+			s.A.StartRun(name, minute)
+		}
+	}
+	for _, file := range samples {
+		name := filepath.Base(filepath.Dir(file))
+		switch kindOf(t, file) {
+		case "Job":
+			completes(s, name)
+		case "CronJob":
+			completes(s, kube.Scheduled(name, minute))
+		default:
+			s.A.Pod("app.kubernetes.io/name=" + name).WaitReady(slow)
+		}
+		s.A.Eventually("a lock of "+name+" has been held", slow, func(ctx context.Context) (bool, string) {
+			locks, err := s.DB.List(ctx, s.Name+"/"+name, 0)
+			return err == nil && slices.ContainsFunc(locks, func(i mongolock.Info) bool { return i.Token > 0 }), fmt.Sprint(locks, err)
+		})
+	}
+}
+
+func completes(s *scenario.Scenario, job string) {
+	s.Helper()
+	if got := s.A.WaitJob(job, slow); got != batchv1.JobComplete {
+		s.Errorf("Job %s ended as %s", job, got)
+	}
+}
+
+// kindOf is the kind of a sample's workload.
+func kindOf(t *testing.T, kustomization string) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(filepath.Dir(kustomization), "workload.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, kind := range []string{"CronJob", "Job", "Deployment", "StatefulSet"} {
+		if strings.Contains(string(text), "\nkind: "+kind+"\n") || strings.HasPrefix(string(text), "kind: "+kind+"\n") {
+			return kind
+		}
+	}
+	t.Fatalf("%s: no kind that is known", kustomization)
+	return ""
+}
+
