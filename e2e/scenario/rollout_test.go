@@ -3,6 +3,7 @@
 package scenario_test
 
 import (
+	"context"
 	"slices"
 	"strings"
 	"syscall"
@@ -225,10 +226,12 @@ func TestRolloutImageThatIsMissingHandsOver(t *testing.T) {
 	next := p.AwaitRun(p.b, slow)
 	p.Figure("upgrade-to-a-missing-image-to-other-cluster-running", next.Start.Sub(upgraded))
 	p.released(gone, next)
-	p.A.Pod(app, p.a).Wait("cannot be pulled", slow, func(pod *corev1.Pod) bool {
-		waiting := kube.Container(pod, "main").State.Waiting
-		return waiting != nil && slices.Contains([]string{"ErrImagePull", "ImagePullBackOff"}, waiting.Reason)
+	// The kubelet pulls one image at a time, so how soon it says that it failed depends on others.
+	stuck := p.A.Pod(app, p.a)
+	p.A.Eventually("the kubelet tries to pull what is missing", slow, func(context.Context) (bool, string) {
+		return slices.ContainsFunc(p.A.Events("Pulling"), func(e corev1.Event) bool { return e.InvolvedObject.UID == stuck.UID }), ""
 	})
+	stuck.Wait("has not begun", slow, func(pod *corev1.Pod) bool { return kube.Container(pod, "main").State.Waiting != nil })
 	if runs := p.Runs(); len(runs) != 2 {
 		t.Errorf("only b was to run: %v", runs)
 	}
