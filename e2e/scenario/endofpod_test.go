@@ -37,6 +37,7 @@ func TestEndOfPodGraceRunsOutRun(t *testing.T) {
 // The same under a native sidecar. The kubelet ends it after its workload: with
 // evidence it releases, without it the lease runs out.
 func TestEndOfPodGraceRunsOutSidecar(t *testing.T) {
+	t.Parallel() // or the next scenario waits for the last of these
 	stubborn := kube.Values{"args": []any{"-ignore-term"}, "terminationGracePeriodSeconds": 3}
 	t.Run("evidence", func(t *testing.T) {
 		p := inTwo(t, scenario.Opts{TTL: 20 * time.Second}, gated("sentinel", shared, brief).With(stubborn))
@@ -62,6 +63,7 @@ func TestEndOfPodGraceRunsOutSidecar(t *testing.T) {
 // A sidecar that is told to end while main lives keeps the lock for as long as
 // main takes. What it can see decides whether it is released then.
 func TestEndOfPodSidecarToldToEndBeforeMain(t *testing.T) {
+	t.Parallel() // or the next scenario waits for the last of these
 	const outlives = 8 * time.Second
 	slowly := kube.Values{"args": []any{"-term-delay=" + outlives.String()}, "terminationGracePeriodSeconds": 12}
 	for _, c := range []struct {
@@ -93,6 +95,7 @@ func TestEndOfPodSidecarToldToEndBeforeMain(t *testing.T) {
 // A Job with a native sidecar completes when its main has: the gate keeps
 // nothing alive, and releases by what each kind takes as evidence.
 func TestEndOfPodJobCompletes(t *testing.T) {
+	t.Parallel() // or the next scenario waits for the last of these
 	for _, c := range []struct {
 		name string
 		gate kube.Values
@@ -120,6 +123,7 @@ func TestEndOfPodJobCompletes(t *testing.T) {
 // The kubelet ends the gate alone, because its probe fails or its image was
 // changed. Main lives, so nothing is released; the gate that comes back adopts the lease.
 func TestEndOfPodGateStoppedAlone(t *testing.T) {
+	t.Parallel() // or the next scenario waits for the last of these
 	for _, c := range []struct {
 		name string
 		gate kube.Values

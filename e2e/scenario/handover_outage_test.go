@@ -17,6 +17,7 @@ import (
 // runs for as long as the lease allows and no longer, the other cluster takes
 // over, and what was cut off stands by when it is back.
 func TestHandOverOnLostDatabase(t *testing.T) {
+	t.Parallel() // or the next scenario waits for the last of these
 	for _, c := range []struct {
 		name, protection string
 		fault            func(*faultproxy.Proxy)

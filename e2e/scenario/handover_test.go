@@ -23,6 +23,7 @@ const slow = 3 * time.Minute
 // A pod that is deleted releases when its workload has ended; the other cluster
 // has it within a look, not after a lease.
 func TestHandOverOnDelete(t *testing.T) {
+	t.Parallel() // or the next scenario waits for the last of these
 	for _, protection := range []string{"run", "follow"} {
 		t.Run(protection, func(t *testing.T) {
 			p := inTwo(t, scenario.Opts{TTL: 20 * time.Second}, gated(protection))
@@ -57,6 +58,7 @@ func TestHandOverOnForceDelete(t *testing.T) {
 // SIGKILL of the gate: main is gone before the lease ends, and the other
 // cluster runs only after having watched the lease in full.
 func TestHandOverOnKilledGate(t *testing.T) {
+	t.Parallel() // or the next scenario waits for the last of these
 	for _, protection := range []string{"run", "follow"} {
 		t.Run(protection, func(t *testing.T) {
 			p := inTwo(t, scenario.Opts{TTL: lossTTL}, once(gated(protection)))
@@ -89,6 +91,7 @@ func TestHandOverOnKilledGuard(t *testing.T) {
 // SIGSTOP of the gate: main is gone before the lease ends all the same. A gate
 // that wakes up when another holds starts nothing.
 func TestHandOverOnFrozenGate(t *testing.T) {
+	t.Parallel() // or the next scenario waits for the last of these
 	for _, c := range []struct {
 		name, protection string
 		frozen           kube.Role

@@ -19,6 +19,7 @@ import (
 // A release that was installed, tested, upgraded, rolled back and uninstalled
 // has left nothing, of no kind that the API knows, but its lock document.
 func TestHygieneHelmLeavesNothing(t *testing.T) {
+	t.Parallel() // or the next scenario waits for the last of these
 	for _, c := range []struct {
 		name   string
 		values kube.Values
@@ -175,6 +176,7 @@ func TestHygieneEqualNames(t *testing.T) {
 // by the one that waits: when the old way to the database is closed, nothing is
 // lost, and the one that waited has its turn.
 func TestHygieneSecretRotated(t *testing.T) {
+	t.Parallel() // or the next scenario waits for the last of these
 	for _, protection := range []string{"run", "follow"} {
 		t.Run(protection, func(t *testing.T) {
 			// Nearly all of it is the kubelets' time.

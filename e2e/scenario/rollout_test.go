@@ -24,6 +24,7 @@ var changed = kube.Values{"env": []any{map[string]any{"name": "CHANGED", "value"
 // A changed Deployment rolls through, and the old main has ended before the new one
 // begins: under Recreate, and with maxSurge 0, where the new pod is there before the old has gone.
 func TestRolloutDeployment(t *testing.T) {
+	t.Parallel() // or the next scenario waits for the last of these
 	noSurge := kube.Values{"deployment": kube.Values{"strategy": kube.Values{"type": "RollingUpdate", "rollingUpdate": kube.Values{"maxSurge": 0, "maxUnavailable": 1}}}}
 	for _, c := range []struct {
 		name           string

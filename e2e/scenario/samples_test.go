@@ -45,8 +45,16 @@ func TestSamplesRun(t *testing.T) {
 			completes(s, name)
 		case "CronJob":
 			completes(s, kube.Scheduled(name, minute))
+		case "Deployment":
+			s.A.WaitRollout(name, slow)
 		default:
-			s.A.Pod("app.kubernetes.io/name=" + name).WaitReady(slow)
+			s.A.Eventually("both pods of "+name, slow, func(context.Context) (bool, string) {
+				pods := s.A.Pods("app.kubernetes.io/name=" + name)
+				return len(pods) == 2, fmt.Sprint(len(pods))
+			})
+			for _, pod := range s.A.Pods("app.kubernetes.io/name=" + name) {
+				pod.WaitReady(slow)
+			}
 		}
 		s.A.Eventually("a lock of "+name+" has been held", slow, func(ctx context.Context) (bool, string) {
 			locks, err := s.DB.List(ctx, s.Name+"/"+name, 0)
