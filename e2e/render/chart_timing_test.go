@@ -9,10 +9,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/spf13/pflag"
-
 	"github.com/mongogate/mongogate/internal/config"
 	"github.com/mongogate/mongogate/pkg/mongolock"
+	"github.com/spf13/pflag"
 )
 
 var camel = regexp.MustCompile(`([a-z])([A-Z])`)

@@ -12,14 +12,13 @@ import (
 	"strings"
 	"time"
 
+	"github.com/mongogate/mongogate/internal/config"
+	"github.com/mongogate/mongogate/pkg/gate"
+	"github.com/mongogate/mongogate/pkg/mongolock"
 	"github.com/spf13/pflag"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/runtime"
-
-	"github.com/mongogate/mongogate/internal/config"
-	"github.com/mongogate/mongogate/pkg/gate"
-	"github.com/mongogate/mongogate/pkg/mongolock"
 )
 
 // Gate is a container that runs mongogate, with the settings that the binary would find there.
@@ -43,32 +42,32 @@ func Gates(w Workload, objects []runtime.Object) (gates []Gate, refused []string
 	return newPodWorld(w, objects).gates()
 }
 
-func (pod podWorld) gates() (gates []Gate, refused []string) {
-	for _, c := range pod.w.Containers() {
+func (p podWorld) gates() (gates []Gate, refused []string) {
+	for _, c := range p.w.Containers() {
 		if isGate(c) {
 			argv := slices.Concat(c.Command, c.Args)
 			if program(c) == "mongogate" {
 				argv = argv[1:]
 			}
-			g, err := pod.read(c, argv)
+			g, err := p.read(c, argv)
 			if err != nil {
 				refused = append(refused, fmt.Sprintf("%s: mongogate %s would not start: %v", c.Name, strings.Join(argv, " "), err))
 				continue
 			}
 			gates = append(gates, g)
 		}
-		for _, p := range probes(c) {
-			if p.Exec == nil || path.Base(p.Exec.Command[0]) != "mongogate" {
+		for _, probe := range probes(c) {
+			if probe.Exec == nil || path.Base(probe.Exec.Command[0]) != "mongogate" {
 				continue
 			}
-			if _, err := pod.read(c, p.Exec.Command[1:]); err != nil {
+			if _, err := p.read(c, probe.Exec.Command[1:]); err != nil {
 				refused = append(refused, fmt.Sprintf("%s: its probe would fail: %v", c.Name, err))
 			}
-			if !pod.has(c, p.Exec.Command[0]) {
-				refused = append(refused, fmt.Sprintf("%s: its probe starts %s, which no mount or image has", c.Name, p.Exec.Command[0]))
+			if !p.has(c, probe.Exec.Command[0]) {
+				refused = append(refused, fmt.Sprintf("%s: its probe starts %s, which no mount or image has", c.Name, probe.Exec.Command[0]))
 			}
 		}
-		if program(c) == "mongogate" && !pod.has(c, c.Command[0]) {
+		if program(c) == "mongogate" && !p.has(c, c.Command[0]) {
 			refused = append(refused, fmt.Sprintf("%s: it starts %s, which no mount or image has", c.Name, c.Command[0]))
 		}
 	}

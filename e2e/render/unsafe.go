@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/mongogate/mongogate/internal/config"
 	appsv1 "k8s.io/api/apps/v1"
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	batchv1 "k8s.io/api/batch/v1"
@@ -15,8 +16,6 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/intstr"
-
-	"github.com/mongogate/mongogate/internal/config"
 )
 
 // Names that charts and kustomizations share.
@@ -196,8 +195,8 @@ func oneKey(g gated) []string {
 	second, _ := other.gates()
 	var problems []string
 	for i, x := range g.gates {
-		if x.Settings != nil && x.Settings.Lock.Key != "" && i < len(second) && x.Settings.Lock.Key == second[i].Settings.Lock.Key {
-			problems = append(problems, fmt.Sprintf("%s: %d pods have key %q: put the pod's name or index into it", x.Container.Name, many, x.Settings.Lock.Key))
+		if x.Settings != nil && x.Lock.Key != "" && i < len(second) && x.Lock.Key == second[i].Lock.Key {
+			problems = append(problems, fmt.Sprintf("%s: %d pods have key %q: put the pod's name or index into it", x.Container.Name, many, x.Lock.Key))
 		}
 	}
 	return problems
@@ -215,10 +214,10 @@ func initAlone(g gated) []string {
 	var problems []string
 	for _, x := range g.of("init") {
 		adopts := func(s Gate) bool {
-			return s.Sidecar && g.before(x, s) && s.Settings.Lock.Key == x.Settings.Lock.Key && stateVolume(g.Workload, s) == stateVolume(g.Workload, x)
+			return s.Sidecar && g.before(x, s) && s.Lock.Key == x.Lock.Key && stateVolume(g.Workload, s) == stateVolume(g.Workload, x)
 		}
 		if !slices.ContainsFunc(g.of("sidecar"), adopts) {
-			problems = append(problems, x.Container.Container.Name+": no sidecar behind it, with its key and state directory, takes the lease over")
+			problems = append(problems, x.Container.Name+": no sidecar behind it, with its key and state directory, takes the lease over")
 		}
 	}
 	return problems
@@ -321,7 +320,7 @@ func follow(g gated) []string {
 	runs := slices.DeleteFunc(g.of("run"), func(x Gate) bool { return !x.Follow })
 	sidecars := slices.DeleteFunc(g.of("sidecar"), func(x Gate) bool { return !x.Followed })
 	pair := func(a, b Gate) bool {
-		return a.Settings.Lock.Key == b.Settings.Lock.Key && stateVolume(g.Workload, a) != "" && stateVolume(g.Workload, a) == stateVolume(g.Workload, b)
+		return a.Lock.Key == b.Lock.Key && stateVolume(g.Workload, a) != "" && stateVolume(g.Workload, a) == stateVolume(g.Workload, b)
 	}
 	for _, r := range runs {
 		if !slices.ContainsFunc(sidecars, func(s Gate) bool { return pair(r, s) }) {
@@ -373,7 +372,7 @@ func cronJob(g gated) []string {
 	say(!never, "restartPolicy is not Never: the kubelet runs a failed command again under the same pod")
 	deduplicated := false
 	for _, x := range g.gates {
-		if x.Settings == nil || x.Settings.Lock.Bucket == "" {
+		if x.Settings == nil || x.Lock.Bucket == "" {
 			continue
 		}
 		deduplicated = true

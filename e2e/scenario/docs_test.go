@@ -10,9 +10,8 @@ import (
 	"testing"
 	"time"
 
-	"sigs.k8s.io/yaml"
-
 	"github.com/mongogate/mongogate/pkg/mongolock"
+	"sigs.k8s.io/yaml"
 
 	"github.com/mongogate/mongogate/e2e/kube"
 	"github.com/mongogate/mongogate/e2e/render"

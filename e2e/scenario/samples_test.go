@@ -12,11 +12,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/mongogate/mongogate/pkg/mongolock"
 	batchv1 "k8s.io/api/batch/v1"
 
 	"github.com/mongogate/mongogate/e2e/kube"
 	"github.com/mongogate/mongogate/e2e/scenario"
-	"github.com/mongogate/mongogate/pkg/mongolock"
 )
 
 // Each sample of config/samples comes up as it stands, in a namespace that
@@ -85,4 +85,3 @@ func kindOf(t *testing.T, kustomization string) string {
 	t.Fatalf("%s: no kind that is known", kustomization)
 	return ""
 }
-

@@ -53,14 +53,16 @@ kubectl() { # NAME ARGUMENTS...
 }
 
 # The switch that connects all clusters; made by the first, removed after the last.
-network() {
+network() (
+  exec 8>"$cache/network.lock" # two clusters may begin at once
+  flock 8
   [ -e "/run/netns/$netns" ] || ip netns add "$netns"
   ip -n "$netns" link set lo up
-  ip -n "$netns" link show meet >/dev/null 2>&1 && return
+  ! ip -n "$netns" link show meet >/dev/null 2>&1 || exit 0
   ip -n "$netns" link add meet type bridge
   ip -n "$netns" addr add "$meet/16" dev meet
   ip -n "$netns" link set meet up
-}
+)
 
 # The kubelet changes these for the whole machine; the last cluster to go puts them back.
 sysctls="vm.overcommit_memory vm.panic_on_oom kernel.panic kernel.panic_on_oops kernel.keys.root_maxkeys kernel.keys.root_maxbytes"
