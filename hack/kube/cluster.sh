@@ -80,18 +80,19 @@ cgroups() { # NAME: made by hand, for two kubelets must not see each other's
 }
 
 launch() { # NAME
-  local name=$1 dir index parent pid
+  local name=$1 dir index bin images gates parent pid
   dir=$(dirOf "$name")
-  index=$(cat "$dir/index")
+  index=$(cat "$dir/index") bin=$(cat "$dir/bin") images=$(cat "$dir/images") gates=$(cat "$dir/gates")
   [ -d /sys/fs/cgroup/memory ] || fail "this script needs cgroup version 1; point E2E_KUBECONFIGS at clusters of your own"
   network
   [ -e "$runs/.sysctl" ] || sysctl $sysctls >"$runs/.sysctl"
   cgroups "$name"
   rm -f "$dir/network"
   setsid unshare --net --mount --pid --uts --ipc --fork --mount-proc --propagation slave -- \
-    "$kube/node.sh" "$name" "$index" "$dir" "$(cat "$dir/bin")" "$(cat "$dir/images")" "$(cat "$dir/gates")" \
+    "$kube/node.sh" "$name" "$index" "$dir" "$bin" "$images" "$gates" \
     >>"$dir/logs/node.log" 2>&1 </dev/null 9>&- &
   parent=$!
+  # Its only child, for nothing is expanded in the line above: that would be a child too, for a moment.
   for _ in $(seq 100); do
     pid=$(pgrep -P $parent || true)
     [ -z "$pid" ] || break
