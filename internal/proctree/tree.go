@@ -107,14 +107,19 @@ func KillAll(ctx context.Context, root int, spare ...int) error {
 	}
 }
 
-// Backoff is the pause between two scans for what has been killed already:
-// short at first, for a process is mostly gone within a millisecond, and then
-// longer, so that one that the kernel cannot end does not cost a core. A tree
-// that moves on as fast as it is killed takes some passes, so it stays short.
-type Backoff struct{ last time.Duration }
+// Backoff is the pause between two scans for what has been killed already: as
+// short as a process mostly takes to go, for a tree that moves on as fast as it
+// is killed needs some hundred scans, and in the end longer, so that a process that
+// the kernel cannot end does not cost a core.
+type Backoff struct{ n int }
 
-// Next is 1 ms, then doubles up to 16 ms.
+// short is how many pauses are short: those of two to five seconds.
+const short = 1000
+
+// Next is 1 ms, and 16 ms from the thousandth on.
 func (b *Backoff) Next() time.Duration {
-	b.last = min(max(2*b.last, time.Millisecond), 16*time.Millisecond)
-	return b.last
+	if b.n++; b.n <= short {
+		return time.Millisecond
+	}
+	return 16 * time.Millisecond
 }
