@@ -15,7 +15,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 cluster=hack/kube/cluster.sh
-floor=3
+floor=105
 pattern=.
 while [ $# -gt 0 ]; do
   case $1 in
