@@ -43,7 +43,7 @@ var (
 	variable   = regexp.MustCompile(`\bMONGOGATE_[A-Z_]*[A-Z]\b`)
 	code       = regexp.MustCompile("`[^`\n]+`")
 	invocation = regexp.MustCompile(`\bmongogate ([a-z][a-z-]*)([^\n` + "`" + `|;&]*)`)
-	target     = regexp.MustCompile(`\bmake ([a-z][a-z-]*)`)
+	target     = regexp.MustCompile(`\bmake ([a-z][a-z0-9-]*)`)
 	helpName   = regexp.MustCompile(`(?m)^  ([a-z][a-z-]+) +[A-Z]`)
 )
 
