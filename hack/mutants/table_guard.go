@@ -100,5 +100,15 @@ func guardMutants() []mutant {
 			edits: []edit{{treeGo, "[]syscall.Signal{syscall.SIGTERM, syscall.SIGCONT}", "[]syscall.Signal{syscall.SIGTERM}"}},
 			tests: []string{guardLoss},
 		},
+		{
+			name: "no-chase", protects: "loss: chains of processes that outrun every list are killed by what the subreaper inherits",
+			edits: []edit{{"internal/proctree/chase.go", "if err != nil || !killEach(children, spare) {", "if err != nil || len(children) >= 0 {"}},
+			tests: []string{"./internal/proctree -run=TestChaseFollowsAChain"},
+		},
+		{
+			name: "empty-environment-is-no-mark", protects: "evidence: a process in the middle of execve may be the workload's",
+			edits: []edit{{"internal/proctree/detail.go", "if len(env) == 0 {", "if env == nil {"}},
+			tests: []string{"./internal/fence -run=TestEmptyEnvironmentKeepsEvidenceBack"},
+		},
 	}
 }

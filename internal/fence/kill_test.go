@@ -225,6 +225,29 @@ func marker(t *testing.T, p pod) {
 	}
 }
 
+// In the middle of execve a process shows no environment: it may be the workload's.
+func TestEmptyEnvironmentKeepsEvidenceBack(t *testing.T) {
+	if !inside(t, pod{}) {
+		return
+	}
+	cfg := config(t)
+	cfg.Kill = true
+	w := start(t, cfg, &statedir.Lease{Open: true, Deadline: cfg.Clock.Now() + time.Hour})
+	w.Start(gate.Grant{Token: 1})
+	work := container(t, "work", "exec sleep 1000", Marker+"=1")
+	bare := container(t, "other", "exec env -i sleep 1000")
+	<-w.Warn("lost")
+	w.Terminate()
+	w.Kill()
+	until(t, "the marked process is killed", func() bool { return !alive(work.Process.Pid) })
+	goneIs(t, w, false)
+	if !alive(bare.Process.Pid) {
+		t.Fatal("killed without a mark")
+	}
+	_ = bare.Process.Kill()
+	goneIs(t, w, true)
+}
+
 // Asked to end, the gate waits for evidence and signals nobody.
 func TestStopWaitsForEvidence(t *testing.T) {
 	if !inside(t, pod{}) {

@@ -152,7 +152,7 @@ func (t *targets) others() ([]candidate, error) {
 			errs = append(errs, err)
 			continue
 		}
-		// Unreadable where the process is another user's: its cgroup's other processes may tell.
+		// Unreadable where the process is another user's, and empty in the middle of execve: its cgroup's other processes may tell.
 		_, found, err := p.Getenv(Marker)
 		if err == nil && found {
 			t.marked[cgroup] = true

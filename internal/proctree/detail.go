@@ -41,13 +41,21 @@ func (p Process) Cgroup() (string, error) {
 	return strings.TrimPrefix(text, "0::"), nil
 }
 
+// ErrNoEnviron says that a process shows no environment at all. One that is in the
+// middle of execve(2) or on its way out looks like that, and nothing follows from it.
+var ErrNoEnviron = errors.New("its environment is empty")
+
 // Getenv looks a variable up in the environment that the process was started
-// with; what it has set for itself since does not show. Zombies have none.
+// with; what it has set for itself since does not show. Where there is nothing
+// to look in, as with zombies, the error is [ErrNoEnviron].
 // It needs the same user, and a process that is dumpable, or root.
 func (p Process) Getenv(name string) (value string, found bool, err error) {
 	env, err := p.read("environ")
 	if err != nil {
 		return "", false, err
+	}
+	if len(env) == 0 {
+		return "", false, fmt.Errorf("process %d: %w", p.PID, ErrNoEnviron)
 	}
 	for entry := range bytes.SplitSeq(env, []byte{0}) {
 		if value, ok := bytes.CutPrefix(entry, []byte(name+"=")); ok {

@@ -24,7 +24,9 @@ func TestMain(m *testing.M) {
 		case "__headless":
 			headless()
 		case "__subreaper":
-			os.Exit(subreaper(os.Args[2:]))
+			os.Exit(subreaper(func() error { _, err := KillPass(os.Getpid()); return err }, os.Args[2:]))
+		case "__chase":
+			os.Exit(subreaper(func() error { chase(os.Getpid(), nil); return nil }, os.Args[2:]))
 		}
 	}
 	os.Exit(m.Run())
@@ -42,7 +44,7 @@ func headless() {
 
 // subreaper runs a program with a tree, waits until that has written a line,
 // kills the tree and prints how it ended.
-func subreaper(command []string) int {
+func subreaper(kill func() error, command []string) int {
 	fail := func(what string, err error) int {
 		fmt.Println(what, err)
 		return 1
@@ -64,8 +66,8 @@ func subreaper(command []string) int {
 	if err != nil {
 		return fail("descendants", err)
 	}
-	for {
-		if _, err := KillPass(os.Getpid()); err != nil {
+	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); {
+		if err := kill(); err != nil {
 			return fail("kill", err)
 		}
 		_, empty, err := Reap()
@@ -78,6 +80,9 @@ func subreaper(command []string) int {
 		}
 		time.Sleep(time.Millisecond)
 	}
+	fmt.Println("not empty")
+	_, _ = KillPass(os.Getpid())
+	return 1
 }
 
 // childless asks /proc, zombies included.

@@ -3,7 +3,6 @@
 package proctree
 
 import (
-	"context"
 	"crypto/rand"
 	"errors"
 	"io/fs"
@@ -130,26 +129,10 @@ func TestHeadlessProcessIsAlive(t *testing.T) {
 	if !now.Alive() {
 		t.Fatal("a process with living threads counts as gone")
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
-	defer cancel()
-	if err := KillAll(ctx, os.Getpid()); err != nil {
-		t.Error(err)
+	if alive, err := KillPass(os.Getpid()); alive != 1 || err != nil {
+		t.Errorf("%d alive, %v, want the one", alive, err)
 	}
-	_ = c.Wait()
-}
-
-func TestKillAllSaysWhatIsLeft(t *testing.T) {
-	c, _ := child(t, nil, "sleep", "1000")
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	// The first pass still sees it alive.
-	if err := KillAll(ctx, os.Getpid()); !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "1 processes") {
-		t.Errorf("%v, want the number of those left", err)
-	}
-	_ = c.Wait()
-	if err := KillAll(t.Context(), os.Getpid()); err != nil {
-		t.Error(err)
-	}
+	_ = c.Wait() // and not for ever
 }
 
 func TestSpareLeavesOneAlone(t *testing.T) {
@@ -195,6 +178,14 @@ func TestSubreaperEmptiesTheTree(t *testing.T) {
 	}
 }
 
+// No list of all processes: each link is killed when it has become ours.
+func TestChaseFollowsAChain(t *testing.T) {
+	out, err := exec.Command(os.Args[0], "__chase", "/bin/sh", "-c", `sh -c 'sh -c "sleep 1000 & echo up; wait" & wait' & wait`).CombinedOutput()
+	if err != nil || !strings.HasPrefix(string(out), "seen 4 ") || !strings.Contains(string(out), "empty true") {
+		t.Errorf("%v: %s, want four processes seen and none left", err, out)
+	}
+}
+
 func TestDetails(t *testing.T) {
 	mark := rand.Text()
 	_, p := child(t, []string{"TREE_MARK=" + mark, "TREE_MARKER=no", "EMPTY="}, "sleep", "1000")
@@ -208,6 +199,10 @@ func TestDetails(t *testing.T) {
 	if cgroup, err := p.Cgroup(); err != nil || !strings.HasSuffix(string(own), cgroup+"\n") {
 		t.Errorf("cgroup %q, %v, want that of its parent, %q", cgroup, err, own)
 	}
+	until(t, "an environment: execve shows none for a moment", func() bool {
+		_, _, err := p.Getenv("PATH")
+		return !errors.Is(err, ErrNoEnviron)
+	})
 	for name, want := range map[string]string{"TREE_MARK": mark, "EMPTY": ""} {
 		if value, found, err := p.Getenv(name); err != nil || !found || value != want {
 			t.Errorf("%s: %q, %v, %v, want %q", name, value, found, err, want)
@@ -220,6 +215,11 @@ func TestDetails(t *testing.T) {
 	if err != nil || len(marked) != 1 || marked[0].PID != p.PID {
 		t.Errorf("marked: %v, %v, want one", marked, err)
 	}
+	_, bare := child(t, nil, "env", "-i", "sleep", "1000")
+	until(t, "a process without an environment", func() bool {
+		_, found, err := bare.Getenv("TREE_MARK")
+		return !found && errors.Is(err, ErrNoEnviron)
+	})
 	p.Start++
 	if _, _, err := p.Getenv("TREE_MARK"); !errors.Is(err, ErrGone) {
 		t.Errorf("the environment of another process: %v", err)

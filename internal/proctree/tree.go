@@ -3,7 +3,6 @@
 package proctree
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -64,13 +63,16 @@ func Terminate(root int, spare ...int) error {
 }
 
 // KillPass sends SIGKILL to every process below root that one scan shows, and
-// tells how many it saw alive. None seen is no proof that none is left.
+// for some milliseconds to what root inherits from them. It tells how many the
+// scan saw alive. None seen is no proof that none is left.
 func KillPass(root int, spare ...int) (alive int, err error) {
 	found, err := Descendants(root, spare...)
 	if err != nil {
 		err = fmt.Errorf("kill the processes below %d: %w", root, err)
 	}
-	return kill(found, err)
+	alive, err = kill(found, err)
+	chase(root, spare)
+	return alive, err
 }
 
 // kill kills what was found, whatever went wrong with the rest.
@@ -84,32 +86,9 @@ func kill(found []Process, err error) (alive int, _ error) {
 	return len(found), errors.Join(errs...)
 }
 
-// KillAll repeats [KillPass] until two scans in a row show nothing alive, or
-// ctx ends. Its error then says what stood in the way. It reaps nothing: the
-// proof, for one's own children, is [Reap].
-func KillAll(ctx context.Context, root int, spare ...int) error {
-	var backoff Backoff
-	for empty := 0; ; {
-		alive, err := KillPass(root, spare...)
-		if err == nil && alive == 0 {
-			empty++
-		} else {
-			empty = 0
-		}
-		if empty == 2 {
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("%d processes below %d are left: %w", alive, root, errors.Join(ctx.Err(), err))
-		case <-time.After(backoff.Next()):
-		}
-	}
-}
-
-// Backoff is the pause between two scans for what has been killed already: as
+// Backoff is the pause between two passes over what has been killed already: as
 // short as a process mostly takes to go, for a tree that moves on as fast as it
-// is killed needs some hundred scans, and in the end longer, so that a process that
+// is killed may need many, and in the end longer, so that a process that
 // the kernel cannot end does not cost a core.
 type Backoff struct{ n int }
 
