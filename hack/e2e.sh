@@ -112,7 +112,7 @@ pass() {
   (cd e2e/scenario && exec $enter "$work/e2e.test" -test.v=test2json -test.count=1 -test.timeout 60m -test.parallel 500 "$@") >"$out" 2>&1 &
   children=($!)
   tail -n +1 -f --pid=$! "$out" | grep -a --line-buffered -o -e '--- [A-Z]*: .*' -e '^[a-z]*: .*' &
-  wait "${children[0]}" || code=1
+  wait "${children[0]}" || failed=1
   wait
   children=()
   go tool test2json -t -p "e2e/$name" <"$out" >>"$work/json"
@@ -122,9 +122,19 @@ touch "$E2E_FIGURES"
 names=$(cd e2e/scenario && "$work/e2e.test" -test.list "$pattern")
 among=$(grep -v '^TestAlone' <<<"$names" | paste -sd'|' || true)
 alone=$(grep '^TestAlone' <<<"$names" | paste -sd'|' || true)
+failed=0
 [ -z "$among" ] || pass together -test.run "^($among)\$"
 [ -z "$alone" ] || pass alone -test.run "^($alone)\$"
 
+# Bounds of time depend on how busy the machine is. A few that failed may show it
+# once more without the others beside them; two workloads at once, a lost run or one without the lock may not.
+again=$(go run ./hack/testreport -worth-another 3 <"$work/json")
+if [ -n "$again" ]; then
+  pass again -test.run "^($again)\$"
+else
+  code=$((code | failed))
+fi
+
 step report
-go run ./hack/testreport -floor "$floor" <"$work/json" || code=1
+go run ./hack/testreport -floor "$floor" -again e2e/again <"$work/json" || code=1
 exit "$code"

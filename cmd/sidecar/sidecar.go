@@ -143,6 +143,10 @@ func (ses *session) tellProtection(f *fence.Workload) {
 		config.Exit:     "the gate ends; not covered: anything that does not restart with it",
 		config.Restart:  "the kubelet is asked to restart all containers; not covered: a gate that is frozen, a kubelet that ignores the rule",
 	}
+	if ses.s.Followed {
+		line[config.Sentinel] = "a file tells of the loss, for who wants to know"
+		ses.log.Info("protection: followed: `mongogate run --follow` stops the workload in time, also where this gate is frozen or dead; not covered: what is not started by it", "key", ses.s.Lock.Key, "ttl", timing(ses.s).TTL.String())
+	}
 	for _, name := range ses.s.Fence {
 		ses.log.Info("protection: "+name+": "+line[name], "key", ses.s.Lock.Key, "ttl", timing(ses.s).TTL.String())
 	}

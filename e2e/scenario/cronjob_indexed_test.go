@@ -36,7 +36,7 @@ func TestCronJobIndexed(t *testing.T) {
 	for i := range indexes {
 		runs := s.Witness.Runs(fmt.Sprintf("%s#%d", m.key, i))
 		if len(runs) != 1 {
-			t.Errorf("index %d ran %d times: %v", i, len(runs), runs)
+			t.Errorf("UNSAFE: index %d ran %d times: %v", i, len(runs), runs)
 		}
 		// The index stands before the bucket.
 		s.AwaitLock(strings.Replace(m.lock, "@", fmt.Sprintf("#%d@", i), 1), "done", s.Timing.TTL, isDone)

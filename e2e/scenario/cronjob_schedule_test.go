@@ -146,19 +146,19 @@ func (c *calendar) account() {
 		record, runs := c.Lock(m.lock), ran(c.Scenario, m)
 		if !isDone(record) || runs == "" {
 			lost++
-			c.Errorf("the run of %s is lost: started in %q, record %+v", m.job, runs, record)
+			c.Errorf("UNSAFE: the run of %s is lost: started in %q, record %+v", m.job, runs, record)
 			continue
 		}
 		times := len(c.Witness.Runs(m.key))
 		executions += times
 		if times > 1 {
 			doubles++
-			c.Errorf("the run of %s was started %d times: in %q", m.job, times, runs)
+			c.Errorf("UNSAFE: the run of %s was started %d times: in %q", m.job, times, runs)
 		}
 		skipped += c.accountMinute(m, record.Done.JobUID, jobs)
 	}
 	if keys := c.Witness.Keys(c.Key); len(keys) != minutes {
-		c.Errorf("%d minutes were run, of %d: %v", len(keys), minutes, keys)
+		c.Errorf("UNSAFE: %d minutes were run, of %d: %v", len(keys), minutes, keys)
 	}
 	c.Figure("cronjob-scheduled-runs", minutes)
 	c.Figure("cronjob-executions", executions)

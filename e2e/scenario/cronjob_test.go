@@ -148,7 +148,7 @@ func wantRan(s *scenario.Scenario, m scheduled, want ...*kube.Space) {
 		clusters += c.Name
 	}
 	if got := ran(s, m); got != clusters {
-		s.Errorf("the run of %s was started in clusters %q, not %q", m.job, got, clusters)
+		s.Errorf("UNSAFE: the run of %s was started in clusters %q, not %q", m.job, got, clusters)
 	}
 }
 
@@ -215,7 +215,7 @@ func TestCronJobByHand(t *testing.T) {
 		s.Await(s.Key, s.Timing.TTL, func(r witness.Run) bool { return r.Pod == string(ran.UID) })
 	}
 	if runs := s.Runs(); len(runs) != 2 {
-		t.Errorf("%d runs instead of one by hand in each cluster: %v", len(runs), runs)
+		t.Errorf("UNSAFE: %d runs instead of one by hand in each cluster: %v", len(runs), runs)
 	}
 	locks, err := s.DB.List(t.Context(), s.Name+"/", 0)
 	if err != nil || len(locks) != 1 || locks[0].Key != s.Key || locks[0].State != "free" {

@@ -63,12 +63,12 @@ func heldBack(s *scenario.Scenario, pod *kube.Pod, release func() time.Time) {
 		return i.Touched.Sub(since) > mongolock.Timing{}.WithDefaults().Heartbeat*3/2
 	})
 	if runs := s.Runs(); len(runs) != 0 {
-		s.Fatalf("ran without the lock: %v", runs)
+		s.Fatalf("UNSAFE: ran without the lock: %v", runs)
 	}
 	released := release()
 	run := s.AwaitRun(pod, slow)
 	if run.Start.Before(released) {
-		s.Errorf("began %v before the lock was released", released.Sub(run.Start))
+		s.Errorf("UNSAFE: began %v before the lock was released", released.Sub(run.Start))
 	}
 	s.Figure("lock-released-to-waiting-main-running-"+pod.Labels["mongogate.dev/protection"], run.Start.Sub(released))
 	pod.WaitReady(slow)

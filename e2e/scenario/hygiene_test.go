@@ -168,7 +168,7 @@ func TestHygieneEqualNames(t *testing.T) {
 		t.Errorf("the lock is said to be held in %s", holder.Where())
 	}
 	if runs := p.Runs(); len(runs) != 2 {
-		t.Errorf("only b was to run: %v", runs)
+		t.Errorf("UNSAFE: only b was to run: %v", runs)
 	}
 }
 

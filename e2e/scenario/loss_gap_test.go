@@ -36,7 +36,7 @@ func TestLossKillShowsItsGap(t *testing.T) {
 	for _, o := range p.Witness.Overlaps(p.Key) {
 		// Only what the kubelet has restarted, beside the one that holds.
 		if pods := [2]string{o.A.Pod, o.B.Pod}; !o.A.Start.Equal(next.Start) || pods != [2]string{string(p.b.UID), string(p.a.UID)} {
-			t.Errorf("%v", o)
+			t.Errorf("UNSAFE: %v", o)
 		}
 	}
 }
@@ -75,7 +75,7 @@ func (p *pair) gap(action string, pod *kube.Pod, after time.Time) {
 		lived := r.Seen.Sub(r.First)
 		longest = max(longest, lived)
 		if r.Alive() || lived > gapBound {
-			p.Errorf("ran for %v without the lock, where a scan comes every %v: %v", lived, scan, r)
+			p.Errorf("UNSAFE: ran for %v without the lock, where a scan comes every %v: %v", lived, scan, r)
 		}
 	}
 	p.Figure("gap-"+action+"-longest", longest)

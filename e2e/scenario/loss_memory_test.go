@@ -43,7 +43,7 @@ func TestLossGateOutOfMemory(t *testing.T) {
 			p.handed("free a", "adopted a")
 			for _, r := range p.Runs() {
 				if r.Pod != string(p.a.UID) {
-					t.Errorf("ran elsewhere: %v", r)
+					t.Errorf("UNSAFE: ran elsewhere: %v", r)
 				}
 			}
 		})

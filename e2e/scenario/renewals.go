@@ -61,7 +61,7 @@ func (r *Renewals) InTime(run witness.Run) {
 	end := last.Add(r.s.Timing.TTL - r.s.Timing.Drift())
 	r.s.Logf("main was gone %v before its lease ended", end.Sub(run.Gone).Round(time.Millisecond))
 	if run.Seen.After(end) {
-		r.s.Errorf("main was seen %v after the last renewal that was acknowledged; its lease had ended after %v: %v",
+		r.s.Errorf("UNSAFE: main was seen %v after the last renewal that was acknowledged; its lease had ended after %v: %v",
 			run.Seen.Sub(last), end.Sub(last), run)
 	}
 }
@@ -72,7 +72,7 @@ func (r *Renewals) Watched(run, successor witness.Run) {
 	r.s.Helper()
 	last := r.Before(run.Seen)
 	if waited := successor.Start.Sub(last); waited < r.s.Timing.Silence() {
-		r.s.Errorf("the successor ran %v after the last renewal of a holder that never released: it cannot have watched the lease for ttl + grace = %v",
+		r.s.Errorf("UNSAFE: the successor ran %v after the last renewal of a holder that never released: it cannot have watched the lease for ttl + grace = %v",
 			waited, r.s.Timing.Silence())
 	}
 }

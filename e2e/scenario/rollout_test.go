@@ -189,7 +189,7 @@ func TestAloneRolloutNodeDrain(t *testing.T) {
 			uncordon()
 			successor.WaitLog(gateOf(successor), "waiting for the lock", slow)
 			if runs := p.Runs(); len(runs) != 2 {
-				t.Errorf("only b was to run: %v", runs)
+				t.Errorf("UNSAFE: only b was to run: %v", runs)
 			}
 		})
 	}
@@ -212,7 +212,7 @@ func TestRolloutCrashLoopHandsOver(t *testing.T) {
 	a.Wait("is in a crash loop", slow, func(p *corev1.Pod) bool { return kube.Container(p, "main").RestartCount > 0 })
 	a.WaitLog("main", `"holder":"`+b.Name+`"`, slow)
 	if now := s.Runs(); len(now) != len(runs) {
-		t.Errorf("ran while b held: %v", now[len(runs):])
+		t.Errorf("UNSAFE: ran while b held: %v", now[len(runs):])
 	}
 }
 
@@ -234,7 +234,7 @@ func TestRolloutImageThatIsMissingHandsOver(t *testing.T) {
 	})
 	stuck.Wait("has not begun", slow, func(pod *corev1.Pod) bool { return kube.Container(pod, "main").State.Waiting != nil })
 	if runs := p.Runs(); len(runs) != 2 {
-		t.Errorf("only b was to run: %v", runs)
+		t.Errorf("UNSAFE: only b was to run: %v", runs)
 	}
 }
 

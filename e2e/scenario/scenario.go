@@ -134,7 +134,7 @@ func (s *Scenario) judge() {
 	for _, key := range s.Witness.Keys(s.Name + "/") {
 		runs += len(s.Witness.Runs(key))
 		for _, o := range s.Witness.Overlaps(key) {
-			s.Errorf("%v", o)
+			s.Errorf("UNSAFE: %v", o)
 		}
 	}
 	if runs == 0 && !s.opts.Unwitnessed && !s.Failed() {

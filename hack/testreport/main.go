@@ -21,6 +21,7 @@ type event struct {
 type report struct {
 	outputs          map[string][]string // of what has not passed yet
 	failed, skipped  []string
+	unsteady         []string // failed, and passed when tried again
 	passed, packages int
 	heads            []string // what suites say of themselves
 	skipReason       map[string]string
@@ -29,12 +30,19 @@ type report struct {
 
 func main() {
 	floor := flag.Int("floor", 0, "fewest tests that must have passed")
+	another := flag.Int("worth-another", 0, "print the tests that failed, as a pattern, if there are at most so many and none was unsafe")
+	again := flag.String("again", "", "package of the second tries")
 	flag.Parse()
 	r := report{outputs: map[string][]string{}, skipReason: map[string]string{}}
 	if err := r.read(os.Stdin); err != nil {
 		fmt.Fprintln(os.Stderr, "testreport:", err)
 		os.Exit(1)
 	}
+	if *another > 0 {
+		fmt.Println(strings.Join(r.worthAnother(*another), "|"))
+		return
+	}
+	r.forgive(*again)
 	os.Exit(r.print(os.Stdout, *floor))
 }
 
@@ -104,8 +112,14 @@ func (r *report) print(w io.Writer, floor int) int {
 	for _, id := range r.skipped {
 		fmt.Fprintln(w, "SKIP", id, lastLine(r.skipReason[id]))
 	}
+	for _, id := range r.unsteady {
+		fmt.Fprintf(w, "\nUNSTEADY %s\n%s", id, strings.Join(r.outputs[id], ""))
+	}
 	for _, id := range r.failed {
 		fmt.Fprintf(w, "\nFAIL %s\n%s", id, strings.Join(r.outputs[id], ""))
+	}
+	if len(r.unsteady) > 0 {
+		fmt.Fprintf(w, "\n%d failed, and passed when they ran again by themselves\n", len(r.unsteady))
 	}
 	fmt.Fprintf(w, "\n%d packages\n%d passed, %d failed, %d skipped\n", r.packages, r.passed, len(r.failed), len(r.skipped))
 	if len(r.failed) > 0 {

@@ -105,6 +105,7 @@ var badInputs = []badInput{
 
 	// Fences.
 	{why: "restart and exit", cmd: "sidecar", w: flagsOf("--fence=restart,exit", "--kill-budget=8s"), field: "fence", message: "both given", remedy: "leave exit out"},
+	{why: "rare scans", cmd: "sidecar", w: flagsOf("--fence=kill", "--scan-interval=10s"), field: "scan-interval", message: "would run without the lock (at most 1s)", remedy: "1s or less"},
 	{why: "restart in a hurry", cmd: "sidecar", w: flagsOf("--fence=restart"), field: "fence", message: "kill budget of 5s", remedy: "--ttl at least 42s"},
 	{why: "candidate sidecar", cmd: "sidecar", w: flagsOf("--readiness=candidate"), field: "readiness", message: "never ready", remedy: "run"},
 

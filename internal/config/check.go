@@ -76,7 +76,13 @@ func (l *loader) checkTiming(s *Settings, bad map[string]bool) {
 // measured to need two to five seconds from the gate's exit to the last SIGKILL.
 const restartBudget = 7 * time.Second
 
+// longestScan bounds what a process that is started after the loss runs without the lock.
+const longestScan = time.Second
+
 func (l *loader) checkFences(s *Settings) {
+	if slices.Contains(s.Fence, Kill) && s.ScanInterval > longestScan {
+		l.problem("scan-interval", fmt.Sprintf("so long a process that was started after the loss would run without the lock (at most %v)", longestScan), "leave it out, or give 1s or less")
+	}
 	if !slices.Contains(s.Fence, Restart) {
 		return
 	}
