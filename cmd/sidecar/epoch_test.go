@@ -35,6 +35,16 @@ func newRestarted(t *testing.T, env ...string) *restarted {
 	}, env...)}
 }
 
+// newOpened is one that holds the lock, in its first epoch.
+func newOpened(t *testing.T, env ...string) *restarted {
+	t.Helper()
+	r := newRestarted(t, env...)
+	r.newEpoch()
+	r.begin()
+	r.opens()
+	return r
+}
+
 // newEpoch is what the first init container does.
 func (r *restarted) newEpoch() {
 	r.Helper()
@@ -47,6 +57,13 @@ func (r *restarted) begin(args ...string) *running {
 	r.Helper()
 	r.last = startGate(r.T, r.env, false, append([]string{"sidecar"}, args...)...)
 	return r.last
+}
+
+// askToEnd is a new image or a failed probe, up to the note that the gate makes of it.
+func (r *restarted) askToEnd() {
+	r.Helper()
+	r.last.signal(r.T, syscall.SIGTERM)
+	eventually(r.T, "the note of it", func() bool { return strings.Contains(r.hold(), "asked") })
 }
 
 func (r *restarted) crash() {
@@ -142,10 +159,7 @@ func TestRestartThatIsIgnored(t *testing.T) {
 		}
 	})
 	t.Run("killed", func(t *testing.T) {
-		r := newRestarted(t)
-		r.newEpoch()
-		r.begin()
-		r.opens()
+		r := newOpened(t)
 		r.crash()
 		r.leaseOver() // or the sentinel would wait for the deadline
 		r.begin()
@@ -164,10 +178,7 @@ func TestRestartThatIsIgnored(t *testing.T) {
 		r.opens()
 	})
 	t.Run("lost", func(t *testing.T) {
-		r := newRestarted(t, "MONGOGATE_ON_LOSS=wait")
-		r.newEpoch()
-		r.begin()
-		r.opens()
+		r := newOpened(t, "MONGOGATE_ON_LOSS=wait")
 		if code, out := r.asks("force-release"); code != 0 {
 			t.Fatal(out)
 		}
@@ -183,12 +194,8 @@ func TestRestartThatIsIgnored(t *testing.T) {
 		r.opens()
 	})
 	t.Run("lost while asked to end", func(t *testing.T) {
-		r := newRestarted(t)
-		r.newEpoch()
-		r.begin()
-		r.opens()
-		r.last.signal(t, syscall.SIGTERM)
-		eventually(t, "the note of it", func() bool { return strings.Contains(r.hold(), "asked") })
+		r := newOpened(t)
+		r.askToEnd()
 		if code, out := r.asks("force-release"); code != 0 {
 			t.Fatal(out)
 		}
@@ -197,14 +204,10 @@ func TestRestartThatIsIgnored(t *testing.T) {
 		r.refuses()
 	})
 	t.Run("asked to end", func(t *testing.T) {
-		r := newRestarted(t)
-		r.newEpoch()
-		r.begin()
-		r.opens()
+		r := newOpened(t)
 		// A new image or a failed probe: SIGTERM, and SIGKILL at the end of the grace period.
 		for range 2 {
-			r.last.signal(t, syscall.SIGTERM)
-			eventually(t, "the note of it", func() bool { return strings.Contains(r.hold(), "asked") })
+			r.askToEnd()
 			r.crash()
 			r.begin()
 			r.opens() // by its nonce
@@ -218,12 +221,8 @@ func TestRestartThatIsIgnored(t *testing.T) {
 		r.refuses()
 	})
 	t.Run("asked to end and back too late", func(t *testing.T) {
-		r := newRestarted(t)
-		r.newEpoch()
-		r.begin()
-		r.opens()
-		r.last.signal(t, syscall.SIGTERM)
-		eventually(t, "the note of it", func() bool { return strings.Contains(r.hold(), "asked") })
+		r := newOpened(t)
+		r.askToEnd()
 		r.crash()
 		r.leaseOver()
 		r.begin()
@@ -233,12 +232,8 @@ func TestRestartThatIsIgnored(t *testing.T) {
 		r.refuses()
 	})
 	t.Run("asked to end and then killed while waiting", func(t *testing.T) {
-		r := newRestarted(t)
-		r.newEpoch()
-		r.begin()
-		r.opens()
-		r.last.signal(t, syscall.SIGTERM)
-		eventually(t, "the note of it", func() bool { return strings.Contains(r.hold(), "asked") })
+		r := newOpened(t)
+		r.askToEnd()
 		r.crash()
 		if code, out := r.asks("force-release", "--now", "--yes"); code != 0 {
 			t.Fatal(out)

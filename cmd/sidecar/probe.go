@@ -4,12 +4,8 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
-	"os"
-	"os/exec"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -23,9 +19,9 @@ const probeTimeout = 5 * time.Second
 
 func newProbe(w world) *cobra.Command {
 	return command(w, "probe startup|ready|live [flags] [-- COMMAND [ARG...] | -- URL]", "Ask a gate, for exec probes",
-		`Exit code 0 if the gate's answer is yes, 1 if it is no. With a command or an
-http(s) URL after two dashes the answer is yes while the gate waits for the lock, and then
-that of the command or the URL: the workload's own probe.`,
+		`Exit code 0 if the gate's answer is yes, 1 if it is no. With a command or a
+URL (http, https, tcp) after two dashes the answer is yes while the gate waits for the lock,
+and then that of the command or the URL: the workload's own probe.`,
 		func(c *cobra.Command, args []string) error {
 			own := args
 			if at := c.ArgsLenAtDash(); at >= 0 {
@@ -65,36 +61,6 @@ func probe(ctx context.Context, w world, s *config.Settings, args []string) erro
 	}
 	if status != http.StatusOK {
 		return no(fmt.Errorf("%s: %s", args[0], line))
-	}
-	return nil
-}
-
-// askMain is the workload's own probe.
-func askMain(ctx context.Context, w world, main []string) error {
-	if len(main) == 1 && (strings.HasPrefix(main[0], "http://") || strings.HasPrefix(main[0], "https://")) {
-		req, err := http.NewRequestWithContext(ctx, http.MethodGet, main[0], nil)
-		if err != nil {
-			return usage("arguments", "not a URL", "write -- http://HOST:PORT/PATH")
-		}
-		res, err := http.DefaultClient.Do(req)
-		if err != nil {
-			return &exit{exitFailed, err}
-		}
-		defer res.Body.Close() //nolint:errcheck // only the status is asked for
-		if res.StatusCode < 200 || res.StatusCode >= 400 {
-			return &exit{exitFailed, fmt.Errorf("%s", res.Status)}
-		}
-		return nil
-	}
-	c := exec.CommandContext(ctx, main[0], main[1:]...) //nolint:gosec // the user's own probe
-	c.Stdout, c.Stderr, c.Env = w.stdout, w.stderr, os.Environ()
-	err := c.Run()
-	var ended *exec.ExitError
-	if errors.As(err, &ended) {
-		return &exit{code: ended.ExitCode()}
-	}
-	if err != nil {
-		return &exit{exitFailed, err}
 	}
 	return nil
 }

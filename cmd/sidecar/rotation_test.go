@@ -17,6 +17,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"github.com/mongogate/mongogate/internal/devdb"
+	"github.com/mongogate/mongogate/internal/devdb/devdbtest"
 )
 
 // secretDir is a Secret as the kubelet mounts it.
@@ -182,20 +183,7 @@ func TestSecretIsRotated(t *testing.T) {
 
 // TestAuthorityIsRotated: --tls-ca-file vouches for the server, and is read again.
 func TestAuthorityIsRotated(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
-	defer cancel()
-	server, err := devdb.Start(ctx, devdb.TLS)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := server.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	if missing := server.Missing(devdb.TLS); len(missing) > 0 {
-		t.Skipf("%s has no %v", server.Name, missing)
-	}
+	server := devdbtest.Start(t, devdb.TLS)
 	at, err := url.Parse(server.URI)
 	if err != nil {
 		t.Fatal(err)

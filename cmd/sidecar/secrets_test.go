@@ -17,6 +17,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"github.com/mongogate/mongogate/internal/devdb"
+	"github.com/mongogate/mongogate/internal/devdb/devdbtest"
 )
 
 // everyCommand is each subcommand that reads a connection string.
@@ -198,20 +199,9 @@ func TestWrongPassword(t *testing.T) {
 // signIn is a server that asks who one is, with the user gate, whose password has the canary.
 func signIn(t *testing.T) (*devdb.Server, string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+	server := devdbtest.Start(t, devdb.Auth)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	server, err := devdb.Start(ctx, devdb.Auth)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := server.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	if missing := server.Missing(devdb.Auth); len(missing) > 0 {
-		t.Skipf("%s has no %v", server.Name, missing)
-	}
 	client, err := mongo.Connect(options.Client().ApplyURI(server.URI).SetTimeout(10 * time.Second))
 	if err != nil {
 		t.Fatal("connecting as root") // the error may have the password

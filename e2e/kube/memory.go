@@ -25,6 +25,13 @@ func (p *Pod) MemoryOf(role Role) (bytes int64, version string) {
 	return m.read(p), m.version
 }
 
+// ResidentOf is what a role's process has in memory, in bytes: the pages of its
+// program too, which no cgroup may count (VmRSS in proc_pid_status(5)).
+func (p *Pod) ResidentOf(role Role) int64 {
+	p.s.t.Helper()
+	return p.number(fmt.Sprintf("/proc/%d/status", p.one(role).PID), "VmRSS:") << 10
+}
+
 // Starve takes a container's memory away, down to what cannot be taken, so that
 // the kernel kills the role's process, its largest, when anything in the
 // container wants more: a probe does, which runs there too.
@@ -78,13 +85,5 @@ func memoryOf(p *Pod, of proctree.Process) memory {
 
 func (m memory) read(p *Pod) int64 {
 	p.s.t.Helper()
-	b, err := os.ReadFile(m.dir + m.usage)
-	if err != nil {
-		p.s.t.Fatal(err)
-	}
-	n, err := strconv.ParseInt(strings.TrimSpace(string(b)), 10, 64)
-	if err != nil {
-		p.s.t.Fatal(err)
-	}
-	return n
+	return p.number(m.dir+m.usage, "")
 }

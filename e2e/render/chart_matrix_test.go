@@ -203,7 +203,7 @@ func TestChartProbes(t *testing.T) {
 	for probe, want := range map[*corev1.Probe]string{
 		c.StartupProbe:   "/opt/mongogate/mongogate probe startup -- http://localhost:8080/started every 5 fails 30",
 		c.LivenessProbe:  "/opt/mongogate/mongogate probe live -- /bin/sh -c test -e /tmp/alive every 5 fails 33",
-		c.ReadinessProbe: "/opt/mongogate/mongogate probe ready -- http://localhost:8080/ every 0 fails 0",
+		c.ReadinessProbe: "/opt/mongogate/mongogate probe ready -- tcp://localhost:8080 every 0 fails 0",
 	} {
 		if got := say(probe); got != want {
 			t.Errorf("%s\nwant %s", got, want)

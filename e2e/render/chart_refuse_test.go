@@ -93,12 +93,12 @@ extraObjects:
 	{why: "unknown names", values: "gate: {ungated: [one], after: [two], container: three}", want: []string{"would run without the lock, for the wrapper runs three alone", "ungated: there is no container one in the pod", "after: there is no init container two in the pod", "container: there is no container three in the pod"}},
 	{why: "ungated behind a barrier", values: "extraContainers: [{name: other, image: x}]\ngate: {protection: sentinel, ungated: [other]}", want: []string{"ungated: other: behind a startup barrier every container waits for the lock"}},
 	{why: "probes that cannot be passed on", values: `
-livenessProbe: {tcpSocket: {port: 80}}
+livenessProbe: {tcpSocket: {port: 80, host: example.org}}
 readinessProbe: {grpc: {port: 80}}
 startupProbe: {httpGet: {port: web, scheme: HTTPS}}`, want: []string{
-		"container main, livenessProbe: the gate asks by exec and HTTP only: set httpGet or exec",
-		"container main, readinessProbe: the gate asks by exec and HTTP only",
-		"container main, startupProbe: the gate asks http://localhost by plain GET, not with httpHeaders, host or HTTPS",
+		"container main, livenessProbe: the gate asks localhost, by plain GET or by a connection, not with httpHeaders, host or HTTPS",
+		"container main, readinessProbe: the gate does not speak gRPC: set exec, httpGet or tcpSocket",
+		"container main, startupProbe: the gate asks localhost, by plain GET or by a connection, not with httpHeaders, host or HTTPS",
 		"container main, startupProbe: it has no port web: give its number, or name the port",
 	}},
 	{why: "the gate's variables", values: "env: [{name: MONGOGATE_TTL, value: 1s}]", want: []string{"container main has MONGOGATE_TTL in env: the gate's settings are values of the gate: take it out and set the value"}},

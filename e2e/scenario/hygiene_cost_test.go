@@ -4,6 +4,7 @@ package scenario_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -14,10 +15,20 @@ import (
 )
 
 // What a gate costs while it holds, and while it waits: memory and processor
-// time of the sidecar's container, its probes included, within what the chart asks for.
+// time of the sidecar's container, its probes included, within what the chart asks
+// for. With the API: Events, the holder's label and the pod's own status.
 func TestHygieneCostOfTheGate(t *testing.T) {
+	t.Parallel() // or the next scenario waits for the last of these
+	t.Run("plain", func(t *testing.T) { costs(t, gated("sentinel")) })
+	t.Run("with the API", func(t *testing.T) {
+		costs(t, gated("sentinel", kube.Values{"kube": kube.Values{"events": true, "label": "mongogate.dev/holder", "evidence": true}}))
+	})
+}
+
+func costs(t *testing.T, values kube.Values) {
 	const memoryLimit = 64 << 20 // the chart's
-	p := inTwo(t, scenario.Opts{Background: true, TTL: 30 * time.Second}, gated("sentinel"))
+	p := inTwo(t, scenario.Opts{Background: true, TTL: 30 * time.Second}, values)
+	what := strings.ReplaceAll(t.Name()[strings.Index(t.Name(), "/")+1:], "_", "-")
 	p.a.WaitReady(slow)
 	began := time.Now()
 	before := map[*kube.Pod]time.Duration{p.a: p.a.CPUOf(kube.Sidecar), p.b: p.b.CPUOf(kube.Sidecar)}
@@ -26,8 +37,10 @@ func TestHygieneCostOfTheGate(t *testing.T) {
 	for role, pod := range map[string]*kube.Pod{"holds": p.a, "waits": p.b} {
 		used, took := pod.CPUOf(kube.Sidecar)-before[pod], time.Since(began)
 		memory, version := pod.MemoryOf(kube.Sidecar)
-		p.Figure("gate-that-"+role+"-cpu-cgroup-"+version, fmt.Sprintf("%.1f millicores", 1000*used.Seconds()/took.Seconds()))
-		p.Figure("gate-that-"+role+"-memory-cgroup-"+version, fmt.Sprintf("%.1f MiB", float64(memory)/(1<<20)))
+		figure := "gate-" + what + "-that-" + role
+		p.Figure(figure+"-cpu-cgroup-"+version, fmt.Sprintf("%.1f millicores", 1000*used.Seconds()/took.Seconds()))
+		p.Figure(figure+"-memory-cgroup-"+version, fmt.Sprintf("%.1f MiB", float64(memory)/(1<<20)))
+		p.Figure(figure+"-resident", fmt.Sprintf("%.1f MiB", float64(pod.ResidentOf(kube.Sidecar))/(1<<20)))
 		if memory > memoryLimit/2 {
 			t.Errorf("the gate that %s takes %d bytes, more than half of its limit", role, memory)
 		}

@@ -21,66 +21,47 @@ func killed(t mongolock.Timing) time.Duration { return t.Deadline(0) + t.KillBud
 
 // TestArithmeticTable computes every number of the table in docs/safety.md anew.
 func TestArithmeticTable(t *testing.T) {
-	for _, p := range pages(t) {
-		if p.name != "docs/safety.md" {
-			continue
+	for _, row := range tableIn(t, pageOf(t, "docs/safety.md"), "All of it follows from the ttl", 4) {
+		var got [8]time.Duration
+		for i, cell := range row {
+			d, err := time.ParseDuration(cell)
+			if err != nil {
+				t.Fatalf("%v: %v", row, err)
+			}
+			got[i] = d
 		}
-		table := rows(t, p.text, "All of it follows from the ttl")
-		if len(table) < 4 {
-			t.Errorf("only %d rows", len(table))
+		tm := mongolock.Timing{TTL: got[0]}.WithDefaults()
+		want := [8]time.Duration{tm.TTL, tm.Heartbeat, tm.Operation, tm.KillBudget, tm.Drift(), tm.Deadline(0), killed(tm), tm.Silence()}
+		if got != want {
+			t.Errorf("the row of %s: %v, want %v", row[0], got, want)
 		}
-		for _, row := range table {
-			var got [8]time.Duration
-			for i, cell := range row {
-				d, err := time.ParseDuration(cell)
-				if err != nil {
-					t.Fatalf("%v: %v", row, err)
-				}
-				got[i] = d
-			}
-			tm := mongolock.Timing{TTL: got[0]}.WithDefaults()
-			want := [8]time.Duration{tm.TTL, tm.Heartbeat, tm.Operation, tm.KillBudget, tm.Drift(), tm.Deadline(0), killed(tm), tm.Silence()}
-			if got != want {
-				t.Errorf("the row of %s: %v, want %v", row[0], got, want)
-			}
-			if err := tm.Validate(); err != nil {
-				t.Error(err)
-			}
+		if err := tm.Validate(); err != nil {
+			t.Error(err)
 		}
 	}
 }
 
 // TestOutageTable computes what a longer ttl gives and costs, in docs/kubernetes/outage.md.
 func TestOutageTable(t *testing.T) {
-	for _, p := range pages(t) {
-		if p.name != "docs/kubernetes/outage.md" {
-			continue
+	text := pageOf(t, "docs/kubernetes/outage.md")
+	for _, row := range tableIn(t, text, "A longer ttl rides out longer outages", 4) {
+		ttl, err := time.ParseDuration(row[0])
+		if err != nil {
+			t.Fatal(err)
 		}
-		table := rows(t, p.text, "A longer ttl rides out longer outages")
-		if len(table) < 4 {
-			t.Errorf("only %d rows", len(table))
+		tm := mongolock.Timing{TTL: ttl}.WithDefaults()
+		want := []string{tm.TTL.String(), (tm.Deadline(0) - tm.Heartbeat).String(), tm.Silence().String(), strconv.Itoa(int(math.Ceil((tm.KillBudget + tm.Operation).Seconds())))}
+		if !slices.Equal(row, want) {
+			t.Errorf("the row of %s: %v, want %v", row[0], row, want)
 		}
-		for _, row := range table {
-			ttl, err := time.ParseDuration(row[0])
-			if err != nil {
-				t.Fatal(err)
-			}
-			tm := mongolock.Timing{TTL: ttl}.WithDefaults()
-			want := []string{tm.TTL.String(), (tm.Deadline(0) - tm.Heartbeat).String(), tm.Silence().String(), strconv.Itoa(int(math.Ceil((tm.KillBudget + tm.Operation).Seconds())))}
-			if !slices.Equal(row, want) {
-				t.Errorf("the row of %s: %v, want %v", row[0], row, want)
-			}
-		}
-		// And what the page says of the default.
-		tm := mongolock.Timing{}.WithDefaults()
-		for _, d := range []time.Duration{tm.Deadline(0) - tm.Heartbeat, tm.Deadline(0), tm.TTL - tm.Drift(), tm.Silence(), tm.Heartbeat + tm.Operation} {
-			if want := strconv.FormatFloat(d.Seconds(), 'f', -1, 64); !strings.Contains(p.text, want+" s") {
-				t.Errorf("%s s are not in the page", want)
-			}
-		}
-		return
 	}
-	t.Error("the page is gone")
+	// And what the page says of the default.
+	tm := mongolock.Timing{}.WithDefaults()
+	for _, d := range []time.Duration{tm.Deadline(0) - tm.Heartbeat, tm.Deadline(0), tm.TTL - tm.Drift(), tm.Silence(), tm.Heartbeat + tm.Operation} {
+		if want := strconv.FormatFloat(d.Seconds(), 'f', -1, 64); !strings.Contains(text, want+" s") {
+			t.Errorf("%s s are not in the page", want)
+		}
+	}
 }
 
 // TestDefaultTimes: the README's numbers and the picture's are those of the default ttl.
@@ -133,9 +114,9 @@ func TestThePromiseIsTheSameEverywhere(t *testing.T) {
 > drift margin, the workload can be stopped within its kill budget, and the store keeps what a
 > majority acknowledged. What happens outside the pod is protected only if it checks the fencing token.
 `
-	for _, p := range pages(t) {
-		if (p.name == "README.md" || p.name == "docs/safety.md") && !strings.Contains(p.text, promise) {
-			t.Errorf("%s does not have the promise, word for word", p.name)
+	for _, name := range []string{"README.md", "docs/safety.md"} {
+		if !strings.Contains(pageOf(t, name), promise) {
+			t.Errorf("%s does not have the promise, word for word", name)
 		}
 	}
 }

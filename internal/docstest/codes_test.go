@@ -42,13 +42,9 @@ func TestExitCodes(t *testing.T) {
 		{"other", run("a", "--", "sh", "-c", "kill -TERM $$")},
 	}
 	documented := map[string]bool{}
-	for _, page := range pages(t) {
-		if page.name == "README.md" {
-			for _, row := range rows(t, page.text, "## Exit codes") {
-				for code := range strings.SplitSeq(row[0], ", ") {
-					documented[code] = true
-				}
-			}
+	for _, row := range tableIn(t, pageOf(t, "README.md"), "## Exit codes", 5) {
+		for code := range strings.SplitSeq(row[0], ", ") {
+			documented[code] = true
 		}
 	}
 	seen := map[string]bool{}

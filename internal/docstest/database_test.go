@@ -24,6 +24,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"github.com/mongogate/mongogate/internal/devdb"
+	"github.com/mongogate/mongogate/internal/devdb/devdbtest"
 	"github.com/mongogate/mongogate/pkg/mongolock"
 )
 
@@ -32,19 +33,7 @@ import (
 func TestRole(t *testing.T) {
 	t.Parallel()
 	begin(t) // the binary
-	server, err := devdb.Start(t.Context(), devdb.Auth)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		if err := server.Close(); err != nil {
-			t.Error(err)
-		}
-	}()
-	t.Log(server.Banner())
-	if missing := server.Missing(devdb.Auth); len(missing) > 0 {
-		t.Skipf("%s has no %v", server.Name, missing)
-	}
+	server := devdbtest.Start(t, devdb.Auth)
 	root := connect(t, server.URI)
 	role := documentedRole(t)
 	command := append(bson.D{{Key: "createRole", Value: role.name}}, role.rest...)

@@ -136,6 +136,28 @@ func TestMarksAreKnown(t *testing.T) {
 	}
 }
 
+// pageOf is the text of one document.
+func pageOf(t *testing.T, name string) string {
+	t.Helper()
+	for _, p := range pages(t) {
+		if p.name == name {
+			return p.text
+		}
+	}
+	t.Fatalf("there is no document %s", name)
+	return ""
+}
+
+// tableIn is the table after a line, which is to have at least so many rows.
+func tableIn(t *testing.T, text, after string, least int) [][]string {
+	t.Helper()
+	table := rows(t, text, after)
+	if len(table) < least {
+		t.Errorf("only %d rows after %q, of %d", len(table), after, least)
+	}
+	return table
+}
+
 // rows are the cells of the first table after a mark.
 func rows(t *testing.T, text, after string) [][]string {
 	t.Helper()

@@ -43,27 +43,22 @@ func families(t *testing.T) map[string]*dto.MetricFamily {
 // TestMetricsTable: every metric has its row, with its type, its labels and its own words.
 func TestMetricsTable(t *testing.T) {
 	ours := families(t)
-	for _, p := range pages(t) {
-		if p.name != "docs/metrics.md" {
+	for _, row := range tableIn(t, pageOf(t, "docs/metrics.md"), "<!-- test: metrics -->", len(ours)) {
+		name := strings.Trim(row[0], "`")
+		f := ours[name]
+		if f == nil {
+			t.Errorf("there is no metric %s", name)
 			continue
 		}
-		for _, row := range rows(t, p.text, "<!-- test: metrics -->") {
-			name := strings.Trim(row[0], "`")
-			f := ours[name]
-			if f == nil {
-				t.Errorf("there is no metric %s", name)
-				continue
-			}
-			delete(ours, name)
-			var labels []string
-			for _, l := range f.GetMetric()[0].GetLabel() {
-				labels = append(labels, "`"+l.GetName()+"`")
-			}
-			want := []string{strings.ToLower(f.GetType().String()), strings.Join(labels, ", "), f.GetHelp()}
-			for i, w := range want {
-				if row[i+1] != w {
-					t.Errorf("%s: %q, want %q", name, row[i+1], w)
-				}
+		delete(ours, name)
+		var labels []string
+		for _, l := range f.GetMetric()[0].GetLabel() {
+			labels = append(labels, "`"+l.GetName()+"`")
+		}
+		want := []string{strings.ToLower(f.GetType().String()), strings.Join(labels, ", "), f.GetHelp()}
+		for i, w := range want {
+			if row[i+1] != w {
+				t.Errorf("%s: %q, want %q", name, row[i+1], w)
 			}
 		}
 	}

@@ -236,6 +236,11 @@ func TestEmptyEnvironmentKeepsEvidenceBack(t *testing.T) {
 	w.Start(gate.Grant{Token: 1})
 	work := container(t, "work", "exec sleep 1000", Marker+"=1")
 	bare := container(t, "other", "exec env -i sleep 1000")
+	until(t, "nothing to be read", func() bool {
+		env, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", bare.Process.Pid))
+		comm, _ := os.ReadFile(fmt.Sprintf("/proc/%d/comm", bare.Process.Pid))
+		return err == nil && len(env) == 0 && string(comm) == "sleep\n"
+	})
 	<-w.Warn("lost")
 	w.Terminate()
 	w.Kill()

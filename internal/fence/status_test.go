@@ -73,13 +73,7 @@ func TestFollowersWordBeforeTheStatus(t *testing.T) {
 	cfg.Dir = d
 	s := &told{}
 	cfg.Status = s
-	w := start(t, cfg, nil)
-	holds(t, d, 1)
-	w.Start(gate.Grant{Token: 1})
-	l, err := f.Acquire(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
+	w, l := startFollowed(t, cfg, f)
 	s.ended.Store(true)
 	s.final.Store(true)
 	w.Stop()

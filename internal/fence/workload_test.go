@@ -51,6 +51,19 @@ func holds(t *testing.T, d *statedir.Dir, token int64) {
 	}
 }
 
+// startFollowed starts the sidecar's part, under token 1, and the follower's.
+func startFollowed(t *testing.T, cfg Config, f *statedir.Follower) (*Workload, gate.Lease) {
+	t.Helper()
+	w := start(t, cfg, nil)
+	holds(t, cfg.Dir, 1)
+	w.Start(gate.Grant{Token: 1})
+	l, err := f.Acquire(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return w, l
+}
+
 func isOpen(t *testing.T, d *statedir.Dir) bool {
 	t.Helper()
 	l, err := d.ReadLease()
@@ -64,13 +77,7 @@ func TestFollowersWord(t *testing.T) {
 	d, f := followed(t)
 	cfg := config(t)
 	cfg.Dir = d
-	w := start(t, cfg, nil)
-	holds(t, d, 1)
-	w.Start(gate.Grant{Token: 1})
-	l, err := f.Acquire(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
+	w, l := startFollowed(t, cfg, f)
 	// Asked to end beside a follower that runs: it runs on, under a lease that is renewed.
 	w.Stop()
 	goneIs(t, w, false)
@@ -97,13 +104,7 @@ func TestLossBesideAFollower(t *testing.T) {
 	d, f := followed(t)
 	cfg := config(t)
 	cfg.Dir = d
-	w := start(t, cfg, nil)
-	holds(t, d, 1)
-	w.Start(gate.Grant{Token: 1})
-	l, err := f.Acquire(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
+	w, l := startFollowed(t, cfg, f)
 	<-w.Warn("lost")
 	w.Terminate()
 	w.Kill()
@@ -128,13 +129,7 @@ func TestLossAfterACrashedFollower(t *testing.T) {
 		default:
 		}
 	}
-	w := start(t, cfg, nil)
-	holds(t, d, 1)
-	w.Start(gate.Grant{Token: 1})
-	l, err := f.Acquire(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
+	w, l := startFollowed(t, cfg, f)
 	t.Cleanup(func() { _ = l.Finish(context.Background(), gate.Release) })
 	<-w.Warn("lost")
 	w.Terminate()

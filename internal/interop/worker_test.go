@@ -21,6 +21,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/mongogate/mongogate/internal/devdb"
+	"github.com/mongogate/mongogate/internal/devdb/devdbtest"
 	"github.com/mongogate/mongogate/pkg/mongolock"
 )
 
@@ -124,13 +125,7 @@ func (m *meeting) locker(t *testing.T, owner string, change ...func(*mongolock.O
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-		defer cancel()
-		if err := l.Close(ctx); err != nil {
-			t.Error(err)
-		}
-	})
+	devdbtest.CloseLater(t, l)
 	return l
 }
 

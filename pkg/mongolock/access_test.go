@@ -13,6 +13,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"github.com/mongogate/mongogate/internal/devdb"
+	"github.com/mongogate/mongogate/internal/devdb/devdbtest"
 	"github.com/mongogate/mongogate/pkg/gate"
 )
 
@@ -33,7 +34,7 @@ func userURI(t *testing.T, s *devdb.Server, name, password, source string) strin
 // TestLeastPrivilegeIsEnough: find, insert and update on the one collection
 // serve everything but what makes or lists indexes. SecantusDB checks roles per database.
 func TestLeastPrivilegeIsEnough(t *testing.T) {
-	s := startServer(t, devdb.Auth)
+	s := devdbtest.Start(t, devdb.Auth)
 	root, err := mongo.Connect(options.Client().ApplyURI(s.URI))
 	if err != nil {
 		t.Fatal(err)
@@ -121,7 +122,7 @@ func TestLeastPrivilegeIsEnough(t *testing.T) {
 
 // TestP4_FailedSignInIsRefusedAtOnce: no repetition mends a wrong password.
 func TestP4_FailedSignInIsRefusedAtOnce(t *testing.T) {
-	s := startServer(t, devdb.Auth)
+	s := devdbtest.Start(t, devdb.Auth)
 	for name, uri := range map[string]string{
 		"wrong password": userURI(t, s, "root", canary, "admin"),
 		"no such user":   userURI(t, s, canary+"-user", canary, "admin"),
@@ -147,7 +148,7 @@ func TestP4_FailedSignInIsRefusedAtOnce(t *testing.T) {
 }
 
 func TestTLSWithACertificateAuthority(t *testing.T) {
-	s := startServer(t, devdb.TLS)
+	s := devdbtest.Start(t, devdb.TLS)
 	w := &wire{server: s, name: "tls"}
 	lease, err := w.connect(t, s.URI).Try(t.Context(), "key")
 	got(t, lease, err)

@@ -11,6 +11,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 
 	"github.com/mongogate/mongogate/internal/devdb"
+	"github.com/mongogate/mongogate/internal/devdb/devdbtest"
 )
 
 // hinted waits with a change stream and without polls that could help.
@@ -69,7 +70,7 @@ func waits(t *testing.T, l *Locker, key string) <-chan error {
 
 // TestP10_HintComesBackAfterARestart: the stream breaks with the server, and is opened again.
 func TestP10_HintComesBackAfterARestart(t *testing.T) {
-	s := startServer(t, devdb.ChangeStreams|devdb.Restart)
+	s := devdbtest.Start(t, devdb.ChangeStreams|devdb.Restart)
 	w := newWire(t, s)
 	a := w.connect(t, s.URI, func(o *Options) { o.Timing = Timing{TTL: time.Hour, Operation: 5 * time.Second} })
 	b := w.connect(t, s.URI, hinted)

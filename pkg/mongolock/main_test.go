@@ -99,23 +99,3 @@ func sharedServer(t *testing.T, need devdb.Need) *devdb.Server {
 	}
 	return s
 }
-
-// startServer starts a server for one test.
-func startServer(t *testing.T, need devdb.Need) *devdb.Server {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
-	defer cancel()
-	s, err := devdb.Start(ctx, need)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := s.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	if missing := s.Missing(need); len(missing) > 0 {
-		t.Skipf("%s has no %v", s.Name, missing)
-	}
-	return s
-}

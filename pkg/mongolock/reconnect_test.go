@@ -13,13 +13,14 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"github.com/mongogate/mongogate/internal/devdb"
+	"github.com/mongogate/mongogate/internal/devdb/devdbtest"
 	"github.com/mongogate/mongogate/internal/fakemongo"
 )
 
 // TestReconnectAsAnotherUser: the password is changed by making a second user
 // and dropping the first, as rotation does.
 func TestReconnectAsAnotherUser(t *testing.T) {
-	s := startServer(t, devdb.Auth|devdb.Restart)
+	s := devdbtest.Start(t, devdb.Auth|devdb.Restart)
 	root, err := mongo.Connect(options.Client().ApplyURI(s.URI))
 	if err != nil {
 		t.Fatal("connecting as root")

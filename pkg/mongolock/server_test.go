@@ -11,6 +11,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 
 	"github.com/mongogate/mongogate/internal/devdb"
+	"github.com/mongogate/mongogate/internal/devdb/devdbtest"
 )
 
 // What servers do by themselves: fail points, a step-down, races of first inserts, a change stream that breaks.
@@ -110,7 +111,7 @@ func TestP4_ErrorsOfARealServer(t *testing.T) {
 }
 
 func TestP5_StepDownWithinTheLease(t *testing.T) {
-	s := startServer(t, devdb.StepDown)
+	s := devdbtest.Start(t, devdb.StepDown)
 	w := newWire(t, s)
 	l := w.connect(t, s.URI, func(o *Options) {
 		o.Timing = Timing{TTL: 20 * time.Second, Heartbeat: 300 * time.Millisecond, Operation: 2 * time.Second}

@@ -13,6 +13,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 
 	"github.com/mongogate/mongogate/internal/devdb"
+	"github.com/mongogate/mongogate/internal/devdb/devdbtest"
 	"github.com/mongogate/mongogate/internal/faultproxy"
 	"github.com/mongogate/mongogate/pkg/gate"
 )
@@ -75,13 +76,7 @@ func (w *wire) connect(t *testing.T, uri string, change ...func(*Options)) *Lock
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-		defer cancel()
-		if err := l.Close(ctx); err != nil {
-			t.Error(err)
-		}
-	})
+	devdbtest.CloseLater(t, l)
 	return l
 }
 
@@ -357,7 +352,7 @@ func TestP6_ReleaseReplyDroppedOnTheWire(t *testing.T) {
 
 // TestP5_ServerKilledAndRestarted: kill -9 and a restart within the lease.
 func TestP5_ServerKilledAndRestarted(t *testing.T) {
-	s := startServer(t, devdb.Restart)
+	s := devdbtest.Start(t, devdb.Restart)
 	w := newWire(t, s)
 	l := w.connect(t, s.URI, func(o *Options) {
 		o.Timing = Timing{TTL: 20 * time.Second, Heartbeat: 500 * time.Millisecond, Operation: 2 * time.Second}

@@ -177,12 +177,12 @@
 {{- end -}}
 {{- range $kind := list "livenessProbe" "readinessProbe" "startupProbe" -}}
 {{- $probe := get $c $kind | default dict -}}
-{{- if or $probe.tcpSocket $probe.grpc -}}
-{{- $p = append $p (printf "container %s, %s: the gate asks by exec and HTTP only: set httpGet or exec" $f.main $kind) -}}
+{{- if $probe.grpc -}}
+{{- $p = append $p (printf "container %s, %s: the gate does not speak gRPC: set exec, httpGet or tcpSocket" $f.main $kind) -}}
 {{- end -}}
-{{- with $probe.httpGet -}}
+{{- with $probe.httpGet | default $probe.tcpSocket -}}
 {{- if or .httpHeaders .host (eq (upper (toString .scheme)) "HTTPS") -}}
-{{- $p = append $p (printf "container %s, %s: the gate asks http://localhost by plain GET, not with httpHeaders, host or HTTPS: set exec, or a plain httpGet" $f.main $kind) -}}
+{{- $p = append $p (printf "container %s, %s: the gate asks localhost, by plain GET or by a connection, not with httpHeaders, host or HTTPS: set exec, or leave them out" $f.main $kind) -}}
 {{- end -}}
 {{- if not (include "mongogate.port" (dict "port" .port "container" $c)) -}}
 {{- $p = append $p (printf "container %s, %s: it has no port %v: give its number, or name the port" $f.main $kind .port) -}}

@@ -36,8 +36,11 @@ for it, and passes the question on once it runs.
 {{- else if $p.httpGet -}}
 {{- $port := include "mongogate.port" (dict "port" $p.httpGet.port "container" .container) -}}
 {{- $argv = append (append $argv "--") (printf "http://localhost:%s/%s" $port ($p.httpGet.path | default "/" | trimPrefix "/")) -}}
+{{- else if $p.tcpSocket -}}
+{{- $argv = append (append $argv "--") (printf "tcp://localhost:%s" (include "mongogate.port" (dict "port" $p.tcpSocket.port "container" .container))) -}}
 {{- end -}}
 {{- $_ := unset $p "httpGet" -}}
+{{- $_ := unset $p "tcpSocket" -}}
 {{- $_ := set $p "exec" (dict "command" $argv) -}}
 {{- toYaml $p -}}
 {{- end -}}

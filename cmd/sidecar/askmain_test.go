@@ -1,0 +1,68 @@
+//go:build linux
+
+package main
+
+import (
+	"errors"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+
+	"github.com/mongogate/mongogate/internal/config"
+)
+
+// The workload's own probe is asked as the kubelet would ask it.
+func TestWorkloadsOwnProbe(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch to := r.URL.Query().Get("to"); {
+		case r.URL.Path == "/fine":
+		case to != "":
+			http.Redirect(w, r, to, http.StatusFound)
+		default:
+			http.Error(w, "no", http.StatusInternalServerError)
+		}
+	}))
+	t.Cleanup(server.Close)
+	shut, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := shut.Close(); err != nil {
+		t.Fatal(err)
+	}
+	const bad = -1
+	address := server.Listener.Addr().String()
+	for probe, want := range map[string]int{
+		server.URL + "/fine":                          0,
+		server.URL + "/fine?a=b%20c":                  0,
+		server.URL + "/bad":                           exitFailed,
+		server.URL + "/?to=/fine":                     0,
+		server.URL + "/?to=/bad":                      exitFailed,
+		server.URL + "/?to=https://login.invalid/":    0, // not followed
+		server.URL + "/?to=/%3Fto%3D%252F%253Fto%3D/": exitFailed,
+		"http://" + shut.Addr().String():              exitFailed,
+		"http://":                                     bad,
+		"tcp://" + address:                            0,
+		"tcp://" + shut.Addr().String():               exitFailed,
+		"tcp://127.0.0.1":                             bad,
+		"tcp://" + address + "/path":                  bad,
+	} {
+		got := 0
+		err := askMain(t.Context(), world{}, []string{probe})
+		var ended *exit
+		var input *config.Error
+		switch {
+		case errors.As(err, &input):
+			got = bad
+		case errors.As(err, &ended):
+			got = ended.code
+		case err != nil:
+			t.Errorf("%s: %v", probe, err)
+		}
+		if got != want {
+			t.Errorf("%s: %v, want %d", probe, err, want)
+		}
+	}
+}
