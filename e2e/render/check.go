@@ -16,7 +16,10 @@ import (
 // Check holds everything that was rendered together against every rule of this
 // package, and returns one problem a line: empty is good.
 func Check(objects []runtime.Object) []string {
-	var problems []string
+	var (
+		problems []string
+		all      []Gate
+	)
 	for _, w := range Workloads(objects) {
 		for _, rule := range []func(Workload) []string{PodSecurity, Confined, Mounts, Ports} {
 			for _, p := range rule(w) {
@@ -24,11 +27,12 @@ func Check(objects []runtime.Object) []string {
 			}
 		}
 		gates, refused := Gates(w, objects)
+		all = append(all, gates...)
 		for _, p := range append(refused, Unsafe(w, gates, objects)...) {
 			problems = append(problems, w.String()+": "+p)
 		}
 	}
-	return append(problems, Rights(objects)...)
+	return append(problems, Rights(objects, all)...)
 }
 
 // PodSecurity is what the profile restricted:latest has against a pod.

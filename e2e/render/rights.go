@@ -2,21 +2,31 @@ package render
 
 import (
 	"fmt"
+	"iter"
 	"slices"
 
 	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 )
 
-// allowed is all that a gate ever asks of an API server.
-var allowed = map[string][]string{
-	"events": {"create", "patch"},
-	"pods":   {"get", "patch"},
+// needed is all that these gates ask of an API server, as "verb resource".
+func needed(gates []Gate) map[string]bool {
+	need := map[string]bool{}
+	for _, g := range gates {
+		if g.Settings == nil {
+			continue
+		}
+		need["create events"] = need["create events"] || g.KubeEvents
+		need["patch pods"] = need["patch pods"] || g.KubeLabel != ""
+		need["get pods"] = need["get pods"] || g.KubeEvidence
+	}
+	return need
 }
 
-// Rights is every right beyond what a gate uses in its own namespace.
-func Rights(objects []runtime.Object) []string {
+// Rights is every right that none of the gates uses, every right that one needs and that no Role gives, and every right in the whole cluster.
+func Rights(objects []runtime.Object, gates []Gate) []string {
 	var problems []string
+	need, given := needed(gates), map[string]bool{}
 	for _, o := range objects {
 		switch o := o.(type) {
 		case *rbacv1.ClusterRole:
@@ -24,22 +34,33 @@ func Rights(objects []runtime.Object) []string {
 		case *rbacv1.ClusterRoleBinding:
 			problems = append(problems, "ClusterRoleBinding "+o.Name+": nothing here needs rights in the whole cluster")
 		case *rbacv1.Role:
-			problems = append(problems, roleRights(o)...)
-		}
-	}
-	return problems
-}
-
-func roleRights(role *rbacv1.Role) []string {
-	var problems []string
-	for _, rule := range role.Rules {
-		for _, resource := range rule.Resources {
-			for _, verb := range rule.Verbs {
-				if !slices.Contains(allowed[resource], verb) {
-					problems = append(problems, fmt.Sprintf("Role %s: no gate needs to %s %s", role.Name, verb, resource))
+			for right := range rights(o) {
+				given[right] = true
+				if !need[right] {
+					problems = append(problems, fmt.Sprintf("Role %s: no gate needs to %s", o.Name, right))
 				}
 			}
 		}
 	}
+	for right, is := range need {
+		if is && !given[right] {
+			problems = append(problems, "no Role lets a gate "+right)
+		}
+	}
+	slices.Sort(problems)
 	return problems
+}
+
+func rights(role *rbacv1.Role) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for _, rule := range role.Rules {
+			for _, resource := range rule.Resources {
+				for _, verb := range rule.Verbs {
+					if !yield(verb + " " + resource) {
+						return
+					}
+				}
+			}
+		}
+	}
 }

@@ -34,6 +34,13 @@ func object[T runtime.Object](f func(T)) func(*corev1.PodTemplateSpec, runtime.O
 	}
 }
 
+// role puts a Role beside it.
+func role(resource, verb string) func(*corev1.PodTemplateSpec, runtime.Object) []runtime.Object {
+	return func(*corev1.PodTemplateSpec, runtime.Object) []runtime.Object {
+		return []runtime.Object{&rbacv1.Role{Rules: []rbacv1.PolicyRule{{Resources: []string{resource}, Verbs: []string{verb}}}}}
+	}
+}
+
 func without[T any](list []T, drop func(T) bool) []T {
 	return slices.DeleteFunc(slices.Clone(list), drop)
 }
@@ -148,9 +155,10 @@ var faults = []broken{
 	{"would not start", "cronjob-dedup", "no labels of the Job", pod(func(p *corev1.PodTemplateSpec) {
 		p.Spec.Containers[0].VolumeMounts = without(p.Spec.Containers[0].VolumeMounts, func(m corev1.VolumeMount) bool { return m.Name == "mongogate-podinfo" })
 	})},
-	{"no gate needs to delete pods", "deployment-run-candidate", "a right too many", func(*corev1.PodTemplateSpec, runtime.Object) []runtime.Object {
-		return []runtime.Object{&rbacv1.Role{Rules: []rbacv1.PolicyRule{{Resources: []string{"pods"}, Verbs: []string{"delete"}}}}}
-	}},
+	{"no gate needs to patch events", "deployment-run-candidate", "a right of before", role("events", "patch")},
+	{"no gate needs to get pods", "deployment-run-candidate", "another feature's right", role("pods", "get")},
+	{"no Role lets a gate create events", "deployment-run", "Events without their right", pod(func(p *corev1.PodTemplateSpec) { setEnv(&p.Spec.Containers[0], "MONGOGATE_KUBE_EVENTS", "true") })},
+	{"no gate needs to delete pods", "deployment-run-candidate", "a right too many", role("pods", "delete")},
 }
 
 // Each rule sees its fault: a sample that is good without it is not good with it.

@@ -105,6 +105,11 @@ func TestHygieneHelmTestTells(t *testing.T) {
 	}
 }
 
+// cron are the values of a CronJob in which a thing is changed.
+func cron(change kube.Values) kube.Values {
+	return kube.Values{"kind": "CronJob", "cronJob": kube.Values{"schedule": "0 3 * * *"}.With(change)}
+}
+
 // What the chart refuses leaves nothing behind, and a release that is to become
 // that stays as it is, with its workload.
 func TestHygieneRefusedLeavesNothing(t *testing.T) {
@@ -118,10 +123,19 @@ func TestHygieneRefusedLeavesNothing(t *testing.T) {
 	}{
 		{"standby behind a barrier, rolling update", gated("sentinel").With(rolling), "the rollout would wait for ever"},
 		{"standby behind a barrier, budget", gated("sentinel").With(kube.Values{"podDisruptionBudget": kube.Values{"enabled": true}}), "a node could not be drained"},
+		{"standby behind a barrier, scaler", gated("sentinel").With(kube.Values{"extraObjects": []any{kube.Values{
+			"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler", "metadata": kube.Values{"name": "scaler"},
+			"spec": kube.Values{"scaleTargetRef": kube.Values{"kind": "Deployment", "name": "refused"}, "maxReplicas": 3},
+		}}}), "HorizontalPodAutoscaler"},
+		{"postStart under the wrapper", kube.Values{"lifecycle": kube.Values{"postStart": kube.Values{"exec": kube.Values{"command": []any{"/worker"}}}}}, "has lifecycle.postStart"},
 		{"init alone", gated("init"), "init alone protects nothing"},
 		{"kill with restarts", gated("kill"), "acceptGap"},
 		{"one key for a StatefulSet", kube.Values{"kind": "StatefulSet", "replicas": 2, "gate": kube.Values{"key": "{{.Namespace}}/{{.Name}}"}}, "is one key for all 2 pods"},
-		{"CronJob without a zone", kube.Values{"kind": "CronJob", "cronJob": kube.Values{"schedule": "0 3 * * *", "timeZone": nil}}, "timeZone is missing"},
+		{"CronJob without a zone", cron(kube.Values{"timeZone": nil}), "timeZone is missing"},
+		{"CronJob without a deadline", cron(kube.Values{"startingDeadlineSeconds": nil}), "startingDeadlineSeconds is missing"},
+		{"CronJob by intervals", cron(kube.Values{"schedule": "@every 5m"}), "no two clusters mean the same run"},
+		{"Replace with noOverlap", cron(kube.Values{"concurrencyPolicy": "Replace"}).With(kube.Values{"gate": kube.Values{"noOverlap": true}}), "concurrencyPolicy: Replace with noOverlap"},
+		{"parallel Job, one key", kube.Values{"kind": "Job", "job": kube.Values{"parallelism": 2, "completions": 2}}, "2 pods of one Job under one key"},
 		{"what the schema does not know", kube.Values{"gate": kube.Values{"protection": "hope"}}, "protection"},
 	} {
 		if err := s.A.TryInstall("refused", c.values); err == nil || !strings.Contains(err.Error(), c.want) {

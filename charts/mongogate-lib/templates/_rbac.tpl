@@ -20,12 +20,12 @@ rules:
   {{- if .values.kube.events }}
   - apiGroups: [""]
     resources: [events]
-    verbs: [create, patch]
+    verbs: [create]
   {{- end }}
   {{- if or .values.kube.label .values.kube.evidence }}
   - apiGroups: [""]
     resources: [pods]
-    verbs: {{ ternary "[get, patch]" "[get]" (not (empty .values.kube.label)) }}
+    verbs: [{{ list (ternary "get" "" .values.kube.evidence) (ternary "" "patch" (empty .values.kube.label)) | compact | join ", " }}]
   {{- end }}
 ---
 apiVersion: rbac.authorization.k8s.io/v1
