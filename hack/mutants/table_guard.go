@@ -110,5 +110,10 @@ func guardMutants() []mutant {
 			edits: []edit{{"internal/proctree/detail.go", "if len(env) == 0 {", "if env == nil {"}},
 			tests: []string{"./internal/fence -run=TestEmptyEnvironmentKeepsEvidenceBack"},
 		},
+		{
+			name: "guard-judges-unread", protects: "availability: what was told before an instant is read before it is judged, wherever the guard is frozen",
+			edits: []edit{{"internal/guard/watch.go", "switch w.stop.at(now) {", "switch w.stop.at(w.clock.Now()) {"}},
+			tests: []string{"./internal/guard -run=TestFrozenBetweenReadingAndJudging"},
+		},
 	}
 }

@@ -42,11 +42,13 @@ type watch struct {
 
 func (w *watch) run() error {
 	for {
-		w.listen()
+		// What was told before this instant is read before the instant is judged, wherever in between we are frozen.
+		now := w.clock.Now()
+		w.listen(now)
 		if !w.starting && (w.stop.deadline > 0 || w.gateGone || w.stop.term != never) {
 			w.begin()
 		}
-		killing := w.act()
+		killing := w.act(now)
 		empty, err := w.reap()
 		if err != nil {
 			return err
@@ -55,18 +57,17 @@ func (w *watch) run() error {
 			w.tell(record{Kind: kindEmpty})
 			return nil
 		}
-		w.sleep(killing)
+		w.sleep(now, killing)
 	}
 }
 
 // listen takes all that the gate has sent before anything is judged, so that
 // the newest deadline counts however late we wake, and confirms it.
-func (w *watch) listen() {
+func (w *watch) listen(now time.Duration) {
 	if w.gateGone {
 		return
 	}
 	records, err := drain(int(w.control))
-	now := w.clock.Now()
 	deadline, newest := time.Duration(0), uint64(0)
 	for _, r := range records {
 		newest = r.Seq
@@ -138,9 +139,9 @@ func (w *watch) begin() {
 	leaveSession(pid)
 }
 
-// act looks at the clock first.
-func (w *watch) act() (killing bool) {
-	switch w.stop.at(w.clock.Now()) {
+// act does what is to be done at an instant up to which everything has been read.
+func (w *watch) act(now time.Duration) (killing bool) {
+	switch w.stop.at(now) {
 	case orderNone:
 		return false
 	case orderTerminate:
@@ -171,10 +172,9 @@ func (w *watch) reap() (empty bool, err error) {
 	return empty, err
 }
 
-// sleep ends with the next instant, with news from the gate, or with a child.
-func (w *watch) sleep(killing bool) {
-	now := w.clock.Now()
-	pause := min(longestSleep, w.stop.next(now)-now)
+// sleep ends with the next instant after the one that was judged, with news from the gate, or with a child.
+func (w *watch) sleep(now time.Duration, killing bool) {
+	pause := max(0, min(longestSleep, w.stop.next(now)-w.clock.Now()))
 	if killing {
 		pause = w.backoff.Next()
 	} else if w.stop.at(now) == orderTerminate && !w.terminated {
