@@ -98,7 +98,7 @@ func TestAnotherPodsLabel(t *testing.T) {
 // A call that was given up may be carried out later, after one that took the label off: it is taken off again.
 func TestALateLabelIsTakenOff(t *testing.T) {
 	a := start(t)
-	l := newLabel(a.client, holder, a.log.told(), quick, 100*time.Millisecond)
+	l := newLabel(a.client, holder, a.log.told(), quick, 2*time.Second)
 	defer l.Close()
 	l.Settled(t.Context())
 	var once atomic.Bool
@@ -124,7 +124,7 @@ func TestALateLabelIsTakenOff(t *testing.T) {
 // A gate that was killed may have had a call on its way, which nobody is left to remember.
 func TestALateLabelOfTheGateBefore(t *testing.T) {
 	a := start(t)
-	l := newLabel(a.client, holder, a.log.told(), quick, 300*time.Millisecond)
+	l := newLabel(a.client, holder, a.log.told(), quick, 2*time.Second)
 	defer l.Close()
 	l.Settled(t.Context())
 	a.SetLabel(holder, "true") // late
