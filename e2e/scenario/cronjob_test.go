@@ -10,6 +10,7 @@ import (
 
 	"github.com/mongogate/mongogate/pkg/mongolock"
 	batchv1 "k8s.io/api/batch/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/mongogate/mongogate/e2e/kube"
 	"github.com/mongogate/mongogate/e2e/scenario"
@@ -153,10 +154,11 @@ func wantRan(s *scenario.Scenario, m scheduled, want ...*kube.Space) {
 }
 
 // A cluster that is late, its Job made after the other's has ended, finds the
-// record of the run: its Job ends as a success that says so.
+// record of the run: its Job ends as a success that says so. So do Events, on the
+// Job too, for its pod may be gone when somebody looks.
 func TestCronJobLateClusterSkips(t *testing.T) {
 	s := scenario.New(t, scenario.Opts{Clusters: "ab"})
-	m := inBoth(s, nil)
+	m := inBoth(s, kube.Values{"gate": events})
 	s.A.StartRun(scenario.Release, m.at)
 	runs(s, s.A, m)
 	finish(s, s.A, m)
@@ -167,7 +169,15 @@ func TestCronJobLateClusterSkips(t *testing.T) {
 	skips(s, s.B, m, "is done: succeeded by "+record.Done.By)
 	wantRan(s, m, s.A)
 	if again := done(s, m, "succeeded"); again.Token != record.Token || !again.Done.At.Equal(record.Done.At) {
-		t.Errorf("the record was written again: %+v, before: %+v", again, record)
+		t.Errorf("UNSAFE: the record was written again: %+v, before: %+v", again, record)
+	}
+
+	winner, late := s.A.Pod(podsOf(m.job)), s.B.Pod(podsOf(m.job))
+	winner.WaitEvent("Normal RunDone", slow)
+	for _, about := range []client.Object{late, &s.B.Jobs()[0]} {
+		if message := s.B.WaitEvent(about, "Normal RunSkipped", slow); !strings.Contains(message, m.lock) || !strings.Contains(message, winner.Name) {
+			t.Errorf("the Event about %s does not say that %s was done by %s: %s", about.GetName(), m.lock, winner.Name, message)
+		}
 	}
 }
 

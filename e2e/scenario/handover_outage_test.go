@@ -3,10 +3,13 @@
 package scenario_test
 
 import (
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/mongogate/mongogate/internal/faultproxy"
+	corev1 "k8s.io/api/core/v1"
 
 	"github.com/mongogate/mongogate/e2e/kube"
 	"github.com/mongogate/mongogate/e2e/scenario"
@@ -15,7 +18,8 @@ import (
 
 // The holder's cluster is cut off from the database and the other is not: main
 // runs for as long as the lease allows and no longer, the other cluster takes
-// over, and what was cut off stands by when it is back.
+// over, and what was cut off stands by when it is back, in the container that it
+// was in. Events in both clusters say what has happened.
 func TestHandOverOnLostDatabase(t *testing.T) {
 	t.Parallel() // or the next scenario waits for the last of these
 	for _, c := range []struct {
@@ -28,11 +32,13 @@ func TestHandOverOnLostDatabase(t *testing.T) {
 		{"silent-follow", "follow", (*faultproxy.Proxy).Freeze},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			p := inTwo(t, scenario.Opts{TTL: lossTTL}, gated(c.protection))
+			p := inTwo(t, scenario.Opts{TTL: lossTTL}, gated(c.protection, events))
+			p.a.WaitReady(slow)
 			cut := time.Now()
 			c.fault(p.A.DB)
 			gone := p.lost("database-lost", c.name, cut)
 			p.notEarly(gone)
+			p.a.Wait("is not ready", slow, isNotReady)
 			next := p.AwaitRun(p.b, p.TakenOver())
 			p.Figure("database-lost-to-successor-running-"+c.name, next.Start.Sub(cut))
 			p.watched(gone, next)
@@ -40,10 +46,52 @@ func TestHandOverOnLostDatabase(t *testing.T) {
 			p.A.DB.Heal()
 			// The second time in this log: the first holder is now the standby of the second.
 			p.a.WaitLog(gateOf(p.a), `"holder":"`+p.b.Name+`"`, slow)
+			p.a.Wait("is not ready", slow, isNotReady)
+			p.notRestarted()
 			if runs := p.Runs(); len(runs) != 2 {
-				t.Errorf("nobody else was to run: %v", runs)
+				t.Errorf("UNSAFE: nobody else was to run: %v", runs)
 			}
+			p.toldOfLoss()
+			p.B.Scale(scenario.Release, 0)
+			p.b.WaitEvent("Normal LockReleased", slow)
 		})
+	}
+}
+
+// events let gates write Events.
+var events = kube.Values{"kube": kube.Values{"events": true}} //nolint:gochecknoglobals // values, never changed
+
+func isNotReady(pod *corev1.Pod) bool { return !kube.IsReady(pod) }
+
+// notRestarted fails the test if a container of the first holder, as it was last
+// seen, was started again.
+func (p *pair) notRestarted() {
+	p.Helper()
+	for _, c := range slices.Concat(p.a.Status.InitContainerStatuses, p.a.Status.ContainerStatuses) {
+		if c.RestartCount != 0 {
+			p.Errorf("container %s was restarted %d times", c.Name, c.RestartCount)
+		}
+	}
+}
+
+// toldOfLoss waits for the Events of a holder that lost its database, and of
+// its successor. What they say of the other names its pod.
+func (p *pair) toldOfLoss() {
+	p.Helper()
+	for _, want := range []struct {
+		pod          *kube.Pod
+		event, names string
+	}{
+		{p.a, "Normal LockAcquired", p.Key},
+		{p.a, "Warning StoreUnreachable", p.Key},
+		{p.a, "Warning LockLost", p.Key},
+		{p.a, "Normal LockWaiting", p.b.Name},
+		{p.b, "Normal LockWaiting", p.a.Name},
+		{p.b, "Warning LockTakenOver", p.a.Name},
+	} {
+		if message := want.pod.WaitEvent(want.event, slow); !strings.Contains(message, want.names) {
+			p.Errorf("the Event %s does not name %s: %s", want.event, want.names, message)
+		}
 	}
 }
 
