@@ -8,7 +8,6 @@ import (
 
 	"github.com/mongogate/mongogate/pkg/mongolock"
 
-	"github.com/mongogate/mongogate/e2e/kube"
 	"github.com/mongogate/mongogate/e2e/lab"
 	"github.com/mongogate/mongogate/e2e/scenario"
 )
@@ -36,45 +35,38 @@ func TestAloneHandOverOnLostControlPlaneAndDatabase(t *testing.T) {
 	}
 }
 
-// A kubelet that is restarted, or away for longer than the lease, is no loss:
-// the same process runs under the same lease.
+// A kubelet that is restarted, or away for longer than the lease, is no loss: the
+// same process runs under the same lease, and the other cluster waits. It has the
+// lock when the kubelet that is back ends the pod.
 func TestAloneKubeletAway(t *testing.T) {
 	for _, protection := range []string{"run", "follow"} {
 		t.Run(protection, func(t *testing.T) {
-			s := scenario.New(t, scenario.Opts{Control: true})
-			s.A.Install(scenario.Release, gated(protection))
-			pod := s.A.Pod(app)
-			first := s.AwaitRun(pod, slow)
-			pod.WaitReady(slow)
-			before := s.AwaitHolder(s.Key, pod, 5*time.Second)
+			p := inTwo(t, scenario.Opts{Control: true, TTL: lossTTL}, gated(protection))
+			p.a.WaitReady(slow)
+			before := p.AwaitHolder(p.Key, p.a, 5*time.Second)
 
 			restarted := time.Now()
-			s.RestartComponent(s.A, lab.Kubelet)
-			s.A.WaitKubelet(restarted, slow)
-			release := s.Hold(s.A, lab.Kubelet)
-			held := s.Lock(s.Key).Touched
-			s.AwaitLock(s.Key, "renewed for longer than the ttl", slow, func(i mongolock.Info) bool {
-				return i.Touched.Sub(held) > s.Timing.TTL+s.Timing.Grace
+			p.RestartComponent(p.A, lab.Kubelet)
+			p.A.WaitKubelet(restarted, slow)
+			release := p.Hold(p.A, lab.Kubelet)
+			held := p.Lock(p.Key).Touched
+			p.AwaitLock(p.Key, "renewed for longer than the ttl", slow, func(i mongolock.Info) bool {
+				return i.Touched.Sub(held) > p.Timing.TTL+p.Timing.Grace
 			})
 			release()
-			s.A.WaitKubelet(time.Now(), slow)
-			pod.WaitReady(slow)
-			if after := s.AwaitHolder(s.Key, pod, 5*time.Second); after.Token != before.Token {
+			p.A.WaitKubelet(time.Now(), slow)
+			p.a.WaitReady(slow)
+			if after := p.AwaitHolder(p.Key, p.a, 5*time.Second); after.Token != before.Token {
 				t.Errorf("the lease was lost and taken anew: token %d, was %d", after.Token, before.Token)
 			}
-			for _, name := range []string{"main", "mongogate"} {
-				if n := kube.Container(pod.Pod, name).RestartCount; n != 0 {
-					t.Errorf("container %s was restarted %d times", name, n)
-				}
-			}
+			p.notRestarted()
 
 			// The kubelet that is back ends the pod in order, so it has looked at it before.
-			s.A.Scale(scenario.Release, 0)
-			s.AwaitGone(first, slow)
-			s.AwaitLock(s.Key, "free", slow, func(i mongolock.Info) bool { return i.State == "free" })
-			if runs := s.Runs(); len(runs) != 1 {
-				t.Errorf("main was stopped and started again: %v", runs)
-			}
+			p.A.Scale(scenario.Release, 0)
+			gone := p.AwaitGone(p.first, slow)
+			next := p.AwaitRun(p.b, slow)
+			p.released(gone, next)
+			p.ranIn(p.a, p.b)
 		})
 	}
 }

@@ -31,6 +31,8 @@ func TestRolloutDeployment(t *testing.T) {
 		values, change kube.Values
 		beside         bool
 	}{
+		{"recreate-run", gated("run"), changed, false},
+		{"max-surge-0-run", gated("run").With(noSurge), changed, true},
 		{"recreate-sidecar", gated("sentinel", shared), changed, false},
 		{"max-surge-0-sidecar", gated("sentinel", shared).With(noSurge), changed, true},
 		{"max-surge-0-gate-image", gated("sentinel", shared).With(noSurge), kube.Values{"gate": kube.Values{"image": kube.Values{"registry": ""}}}, true},
@@ -50,7 +52,8 @@ func TestRolloutDeployment(t *testing.T) {
 			s.A.Upgrade(scenario.Release, values.With(c.change))
 			old.Wait("is on its way out", slow, func(p *corev1.Pod) bool { return p.DeletionTimestamp != nil })
 			if c.beside {
-				s.A.Pod(app, old).WaitLog("mongogate", "waiting for the lock", slow)
+				next := s.A.Pod(app, old)
+				next.WaitLog(gateOf(next), "waiting for the lock", slow)
 			}
 			ended := time.Now()
 			old.Signal(kube.Main, syscall.SIGKILL)
@@ -62,7 +65,7 @@ func TestRolloutDeployment(t *testing.T) {
 				t.Errorf("the new pod's lock was %s: the old one, gone at %v, did not release it", how, gone.Gone)
 			}
 			if runs := s.Runs(); len(runs) != 2 {
-				t.Errorf("one run before the change and one after it, not %v", runs)
+				t.Errorf("UNSAFE: one run before the change and one after it, not %v", runs)
 			}
 		})
 	}
@@ -156,7 +159,7 @@ func TestRolloutStatefulSet(t *testing.T) {
 	s.Figure("rolling-update-of-2-ordinals", time.Since(updated))
 	for _, key := range keys {
 		if runs := s.Witness.Runs(key); len(runs) != 2 {
-			t.Errorf("one run before the change and one after it, not %v", runs)
+			t.Errorf("UNSAFE: one run before the change and one after it, not %v", runs)
 		}
 	}
 }
@@ -264,8 +267,11 @@ func TestRolloutProbesOfMain(t *testing.T) {
 		}
 		return main.State.Running != nil && main.Started != nil && *main.Started
 	})
-	if len(s.Runs()) != 0 || kube.IsReady(pod.Pod) {
-		t.Fatalf("ready %v, and ran %v, without the lock", kube.IsReady(pod.Pod), s.Runs())
+	if runs := s.Runs(); len(runs) != 0 {
+		t.Fatalf("UNSAFE: ran without the lock: %v", runs)
+	}
+	if kube.IsReady(pod.Pod) {
+		t.Error("is ready without the lock")
 	}
 
 	release()
@@ -288,8 +294,11 @@ func TestRolloutProbesOfMain(t *testing.T) {
 	again := s.Await(s.Key, slow, func(r witness.Run) bool { return r.Alive() && r.Start.After(gone.Gone) })
 	s.Figure("liveness-failed-main-gone-to-running-again", again.Start.Sub(gone.Gone))
 	after := s.AwaitHolder(s.Key, pod, 5*time.Second)
-	if how := cameToHold(s, pod); how != "free" || after.Token <= before.Token {
-		t.Errorf("the container that was restarted came to the lock as %s, token %d after %d: it was not released", how, after.Token, before.Token)
+	if after.Token <= before.Token {
+		t.Errorf("UNSAFE: the container that was restarted runs under token %d, and the one before it ran under %d", after.Token, before.Token)
+	}
+	if how := cameToHold(s, pod); how != "free" {
+		t.Errorf("the container that was restarted came to the lock as %s: it was not released", how)
 	}
 	pod.WaitReady(slow)
 }
