@@ -3,10 +3,12 @@
 package scenario_test
 
 import (
+	"slices"
 	"syscall"
 	"testing"
 	"time"
 
+	"github.com/mongogate/mongogate/pkg/mongolock"
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/mongogate/mongogate/e2e/kube"
@@ -164,7 +166,7 @@ func (p *pair) lost(what, how string, since time.Time) witness.Run {
 // released fails the test if the successor did not find the lock free.
 func (p *pair) released(gone, next witness.Run) {
 	p.Helper()
-	if how := cameToHold(p.Scenario, p.b); how != "free" {
+	if how := p.handedOver(); how != "free" {
 		p.Errorf("the successor's lock was %s: it was not released", how)
 	}
 	if took := next.Start.Sub(gone.Gone); took > p.Timing.TTL/2 {
@@ -176,10 +178,26 @@ func (p *pair) released(gone, next witness.Run) {
 // lease of a holder that fell silent.
 func (p *pair) watched(gone, next witness.Run) {
 	p.Helper()
-	if how := cameToHold(p.Scenario, p.b); how != "taken-over" {
+	switch how := p.handedOver(); how {
+	case "taken-over":
+	case "free":
+		p.Error("UNSAFE: the successor's lock was free: it was released without evidence that its holder's workload had ended")
+	default:
 		p.Errorf("the successor's lock was %s: its holder fell silent and released nothing", how)
 	}
 	p.renewals.Watched(gone, next)
+}
+
+// handedOver is how cluster b first came to the lock: what its pod has done with it
+// since says nothing of the holder before it.
+func (p *pair) handedOver() string {
+	p.Helper()
+	history := p.AwaitHolder(p.Key, p.b, 5*time.Second).History
+	first := slices.IndexFunc(history, func(h mongolock.HandOver) bool { return h.Cluster == p.B.Name })
+	if first < 0 {
+		p.Fatalf("the history has nobody of cluster %s: %+v", p.B.Name, history)
+	}
+	return history[first].How
 }
 
 // once makes a Job of it, without retries: nobody comes back in a to adopt the

@@ -143,7 +143,7 @@ func (p *pair) ranIn(pods ...*kube.Pod) {
 		same = runs[i].Pod == string(pods[i].UID)
 	}
 	if !same {
-		p.Errorf("ran: %v", runs)
+		p.Errorf("UNSAFE: ran: %v", runs)
 	}
 }
 

@@ -30,7 +30,7 @@ func TestPodsTwoGates(t *testing.T) {
 	s.AwaitHolder(two, pod, slow)
 	pod.WaitLog("mongogate-one", "waiting for the lock", slow)
 	if runs := append(s.Witness.Runs(one), s.Witness.Runs(two)...); len(runs) != 0 {
-		t.Errorf("the pod was to wait for both of its locks: %v", runs)
+		t.Errorf("UNSAFE: the pod was to wait for both of its locks: %v", runs)
 	}
 
 	release()
