@@ -24,11 +24,14 @@ func (p *Pod) Exec(container string, command ...string) (string, error) {
 	}
 	ctx, cancel := context.WithTimeout(p.s.t.Context(), time.Minute)
 	defer cancel()
-	var out bytes.Buffer
-	if err := executor.StreamWithContext(ctx, remotecommand.StreamOptions{Stdout: &out, Stderr: &out}); err != nil {
-		return out.String(), fmt.Errorf("exec %s in %s/%s: %w: %s", strings.Join(command, " "), p.Name, container, err, out.String())
+	// Each is written to by a goroutine of its own: in one buffer the end of one would cut the other off.
+	var stdout, stderr bytes.Buffer
+	err = executor.StreamWithContext(ctx, remotecommand.StreamOptions{Stdout: &stdout, Stderr: &stderr})
+	out := stdout.String() + stderr.String()
+	if err != nil {
+		return out, fmt.Errorf("exec %s in %s/%s: %w: %s", strings.Join(command, " "), p.Name, container, err, out)
 	}
-	return out.String(), nil
+	return out, nil
 }
 
 // Logs are those of a container, of its run before the last if previous.

@@ -3,7 +3,11 @@
 package scenario_test
 
 import (
+	"bytes"
+	"compress/gzip"
 	"context"
+	"encoding/base64"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -11,11 +15,14 @@ import (
 	"time"
 
 	"github.com/mongogate/mongogate/pkg/mongolock"
+	batchv1 "k8s.io/api/batch/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/yaml"
 
 	"github.com/mongogate/mongogate/e2e/kube"
 	"github.com/mongogate/mongogate/e2e/render"
 	"github.com/mongogate/mongogate/e2e/scenario"
+	"github.com/mongogate/mongogate/e2e/witness"
 )
 
 // example is a block of the documents, installed as a release of its own.
@@ -26,8 +33,8 @@ type example struct {
 	values  kube.Values
 }
 
-// documented are the values that the documents show, of images that are here. What is
-// changed: the object's name, the key, the Secret, the gate's image and the ttl where none is given.
+// documented are the values for the chart that the documents show, of images that are here. What is
+// changed: the object's name, the key, the Secret, the gate's image, the registry, and the ttl where none is given.
 func documented(s *scenario.Scenario) (all []example) {
 	s.Helper()
 	blocks, err := render.Examples("../..")
@@ -51,12 +58,16 @@ func documented(s *scenario.Scenario) (all []example) {
 			"nameOverride": "", "fullnameOverride": e.release, "image": kube.Values{"registry": ""},
 			"gate": kube.Values{"key": "", "database": kube.Values{"existingSecret": kube.URISecret}},
 		})
+		if e.values["command"] == nil {
+			e.values["command"] = nil // which takes the worker's away
+		}
 		all = append(all, e)
 	}
 	return all
 }
 
-// What the documents show runs as it stands: each Deployment rolls out, and each Job and each run has its lock.
+// What the documents show runs: each Deployment rolls out, each Job and each run
+// completes, and all have had their locks.
 func TestDocumentedValuesRun(t *testing.T) {
 	s := scenario.New(t, scenario.Opts{TTL: 30 * time.Second, Unwitnessed: true})
 	all := documented(s)
@@ -75,10 +86,22 @@ func TestDocumentedValuesRun(t *testing.T) {
 		}
 	}
 	for _, e := range all {
-		if kind := e.values["kind"]; kind == nil || kind == "Deployment" {
-			s.A.WaitRollout(e.release, slow)
-		}
 		hasHadItsLock(s, e)
+		job := e.release
+		switch e.values["kind"] {
+		case nil, "Deployment":
+			s.A.WaitRollout(e.release, slow)
+			continue
+		case "CronJob":
+			job = kube.Scheduled(e.release, minute)
+		case "StatefulSet":
+			continue
+		}
+		if strings.Contains(e.Text, "sleep 400") {
+			t.Logf("%v is not waited for: its command takes longer than a scenario may", e)
+		} else if got := s.A.WaitJob(job, slow); got != batchv1.JobComplete {
+			t.Errorf("%v: Job %s ended as %s", e, job, got)
+		}
 	}
 }
 
@@ -93,4 +116,83 @@ func hasHadItsLock(s *scenario.Scenario, e example) {
 		locks, err := s.DB.List(ctx, s.Name+"/", 0)
 		return err == nil && slices.ContainsFunc(locks, had), fmt.Sprint(locks, err)
 	})
+}
+
+// What the chart's notes and the page about outages have people type in a pod:
+// it says who holds, and a holder that is asked to give its lock up stops its
+// workload first. Where the gate stands beside the workload, in its container.
+func TestCommandsByHand(t *testing.T) {
+	t.Parallel() // or the next scenario waits for the last of these
+	for _, c := range []struct{ protection, gate string }{
+		{"run", " -- /opt/mongogate/mongogate "},
+		{"follow", " -c mongogate -- /mongogate "},
+	} {
+		t.Run(c.protection, func(t *testing.T) {
+			p := inTwo(t, scenario.Opts{TTL: 20 * time.Second}, gated(c.protection))
+			shown := notes(p.Scenario, p.A, scenario.Release)
+			for _, command := range []string{"status", "show"} {
+				i := slices.IndexFunc(shown, func(line string) bool {
+					return strings.Contains(line, " exec ") && strings.HasSuffix(line, c.gate+command)
+				})
+				if i < 0 {
+					t.Fatalf("the notes tell nobody to ask for the %s: %q", command, shown)
+				}
+				execLine(p.Scenario, p.A, shown[i], p.Key, "held", p.a.Name)
+			}
+			// The one that waits asks, about the other.
+			byHand := read(p.Scenario, "docs/kubernetes/outage.md", "## By hand")
+			typed := strings.NewReplacer("deployment/worker", "deployment/"+scenario.Release, " -- /opt/mongogate/mongogate ", c.gate)
+			do := func(line string, says ...string) {
+				t.Helper()
+				byHand.line(line)
+				execLine(p.Scenario, p.B, typed.Replace(line), says...)
+			}
+			do("kubectl -n team exec deployment/worker -- /opt/mongogate/mongogate status", p.Key, "held", p.a.Name, "unless it is renewed")
+			do("kubectl -n team exec deployment/worker -- /opt/mongogate/mongogate history", p.a.Name)
+			asked := time.Now()
+			do("kubectl -n team exec deployment/worker -- /opt/mongogate/mongogate force-release", p.a.Name, "has been asked to give")
+			byHand.end()
+
+			gone := p.AwaitGone(p.first, p.Timing.TTL)
+			p.Figure("force-release-to-main-gone-"+c.protection, gone.Gone.Sub(asked))
+			p.a.WaitLog(gateOf(p.a), "an operator revoked it", slow)
+			next := p.Await(p.Key, slow, func(r witness.Run) bool { return r.Alive() && r.Start.After(gone.Gone) }) // whichever is first
+			history := p.Lock(p.Key).History
+			if len(history) != 2 || history[1].How != "free" {
+				t.Errorf("%v, then %v: the lock was not given back: %+v", gone, next, history)
+			}
+		})
+	}
+}
+
+// What force-release --now is for: the holder is gone and has given nothing
+// back, somebody knows that, and nobody waits for its lease.
+func TestCommandsByHandFreeALockAtOnce(t *testing.T) {
+	p := against(t, scenario.Opts{TTL: time.Minute}, once(gated("run")))
+	crashed := crash(t, p.a)
+	p.AwaitGone(p.first, p.Timing.TTL)
+	execLine(p.Scenario, p.B, "kubectl -n team exec deployment/w -- /opt/mongogate/mongogate force-release --now --yes", "is free")
+	next := p.AwaitRun(p.b, slow)
+	p.Figure("crashed-to-successor-running-after-force-release-now", next.Start.Sub(crashed))
+	if waited := next.Start.Sub(crashed); waited > p.Timing.TTL-p.Timing.Heartbeat {
+		t.Errorf("ran %v after the crash: no sooner than if nobody had freed the lock", waited)
+	}
+}
+
+// notes are the lines that Helm has shown to whoever installed a release, as it keeps them.
+func notes(s *scenario.Scenario, space *kube.Space, release string) []string {
+	s.Helper()
+	secret, err := space.Typed.CoreV1().Secrets(space.Namespace).Get(s.Context(), "sh.helm.release.v1."+release+".v1", metav1.GetOptions{})
+	if err != nil {
+		s.Fatal(err)
+	}
+	packed, err := gzip.NewReader(base64.NewDecoder(base64.StdEncoding, bytes.NewReader(secret.Data["release"])))
+	if err != nil {
+		s.Fatal(err)
+	}
+	var kept struct{ Info struct{ Notes string } }
+	if err := json.NewDecoder(packed).Decode(&kept); err != nil {
+		s.Fatal(err)
+	}
+	return strings.Split(kept.Info.Notes, "\n")
 }
