@@ -76,8 +76,9 @@ func TestCronJobForbidAndNoOverlap(t *testing.T) {
 	s.AwaitGone(last, within)
 }
 
-// A cluster whose controller was away for longer than the period makes up for
-// the last minute only, which the other cluster has done: it stays done.
+// A CronJob that was suspended for longer than the period makes up for the last
+// minute only, which the other cluster has done: it stays done. A controller that
+// was away itself is TestAloneCronJobsInTwoClusters.
 func TestCronJobBackAfterPause(t *testing.T) {
 	s := scenario.New(t, scenario.Opts{Clusters: "ab", Background: true})
 	// Two ticks and then none: however late the cluster comes back, it is the second that it has missed.

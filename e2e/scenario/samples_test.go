@@ -19,8 +19,9 @@ import (
 	"github.com/mongogate/mongogate/e2e/scenario"
 )
 
-// Each sample of config/samples comes up as it stands, in a namespace that
-// enforces restricted, and has its lock: Deployments and StatefulSets get ready, Jobs and runs complete.
+// Each sample of config/samples comes up, in a namespace that enforces restricted,
+// and has its lock: Deployments and StatefulSets get ready, Jobs complete, and of each
+// CronJob one run that is started by hand. Only the namespace and the gate's image are others.
 func TestSamplesRun(t *testing.T) {
 	s := scenario.New(t, scenario.Opts{TTL: 30 * time.Second, Unwitnessed: true})
 	samples, err := filepath.Glob("../../config/samples/*/kustomization.yaml")
