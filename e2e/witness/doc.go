@@ -12,6 +12,7 @@
 // process of it had been missing. Two runs that are said to overlap did.
 //
 // Not promised: a run that lives for less than two looks (about 50 ms) may be
-// missed, and so may an overlap that is shorter. A container's processes on
-// another machine are not seen: ask Sees first.
+// missed, and so may an overlap that is shorter. On a machine that is too busy
+// for fifty looks a second it is more than that: Away says how much. A container's
+// processes on another machine are not seen.
 package witness

@@ -5,12 +5,14 @@ package witness
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/mongogate/mongogate/pkg/gate"
+	"golang.org/x/sys/unix"
 )
 
 // Run is an unbroken time during which processes of one container's workload lived.
@@ -21,6 +23,9 @@ type Run struct {
 	Pod, Container string
 	// Start is when the first of its processes was started, to 10 ms.
 	Start time.Time
+	// Before is the beginning of the last look that did not show it yet, or its
+	// start if that is later: it was nobody's workload until then.
+	Before time.Time
 	// First is the beginning of the first look that showed it: a container's
 	// process is started some time before it becomes the workload's.
 	First time.Time
@@ -32,6 +37,15 @@ type Run struct {
 
 // Alive says that the last look showed it.
 func (r Run) Alive() bool { return r.Gone.IsZero() }
+
+// Lived is how long it lived, at least and at most.
+func (r Run) Lived() (least, most time.Duration) {
+	end := r.Gone
+	if r.Alive() {
+		end = time.Now()
+	}
+	return r.Seen.Sub(r.First), end.Sub(r.Before)
+}
 
 func (r Run) String() string {
 	end := "alive"
@@ -58,6 +72,8 @@ type Witness struct {
 	mu     sync.Mutex
 	runs   []*Run
 	looked chan struct{} // closed and replaced after each look
+	last   time.Time     // the beginning of the last look
+	away   time.Duration // see Away
 }
 
 // New begins to look. Close it.
@@ -78,6 +94,10 @@ func (w *Witness) Close() {
 }
 
 func (w *Witness) run() {
+	// What keeps the machine busy is what it is to see: its thread comes before all
+	// of that, where it may (root's), and is never unlocked, so that it ends with that.
+	runtime.LockOSThread()
+	_ = unix.SchedSetAttr(0, &unix.SchedAttr{Size: unix.SizeofSchedAttr, Policy: unix.SCHED_RR, Priority: 1}, 0) // Away tells how it goes without
 	tick := time.NewTicker(pause)
 	defer tick.Stop()
 	for {
@@ -100,11 +120,18 @@ func (w *Witness) look() {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if !w.last.IsZero() {
+		w.away = max(w.away, ended.Sub(w.last))
+	}
 	found := map[*Run]bool{}
 	for _, p := range there {
 		r := w.current(p)
 		if r == nil {
 			r = &Run{Key: p.key, Cluster: p.cluster, Pod: p.pod, Container: p.container, Start: w.at(p.start), First: began}
+			r.Before = r.Start
+			if w.last.After(r.Start) {
+				r.Before = w.last
+			}
 			w.runs = append(w.runs, r)
 		}
 		r.Seen = began
@@ -115,8 +142,20 @@ func (w *Witness) look() {
 			r.Gone = ended
 		}
 	}
+	w.last = began
 	close(w.looked)
 	w.looked = make(chan struct{})
+}
+
+// Away is the longest time in which a process may have begun and ended unseen since
+// its first look: from the beginning of one to the end of the next one, or to now.
+func (w *Witness) Away() time.Duration {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.last.IsZero() {
+		return 0
+	}
+	return max(w.away, time.Since(w.last))
 }
 
 // current is the run that a process belongs to, nil if it is the first of a new one.

@@ -12,6 +12,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/mongogate/mongogate/pkg/gate"
 )
 
 // build makes the real worker: the kernel names a process after its file.
@@ -55,6 +57,7 @@ func TestWitnessSeesARunFromStartToEnd(t *testing.T) {
 	before := time.Now()
 	cmd := start(t, worker, key)
 	r := await(t, w, key, Run.Alive)
+	alive := time.Now()
 	if r.Start.Before(before.Add(-2*tick)) || r.Start.After(time.Now()) || r.Cluster != "here" {
 		t.Errorf("started at %v between %v and now: %v", r.Start, before, r)
 	}
@@ -73,6 +76,9 @@ func TestWitnessSeesARunFromStartToEnd(t *testing.T) {
 	r = await(t, w, key, func(r Run) bool { return !r.Alive() })
 	if r.Gone.Before(killed) || r.Gone.Before(r.Seen) {
 		t.Errorf("killed at %v: %v", killed, r)
+	}
+	if least, most := r.Lived(); least > time.Since(before) || most < killed.Sub(alive) || most < least {
+		t.Errorf("seen alive for %v, lived between %v and %v: %v", killed.Sub(alive), least, most, r)
 	}
 
 	start(t, worker, key)
@@ -128,6 +134,20 @@ func TestWitnessHasNoEyesForOthers(t *testing.T) {
 	_ = seen.Process.Kill()
 	if r := w.Runs(key); len(r) != 0 {
 		t.Errorf("seen: %v", r)
+	}
+}
+
+// A witness that gets no processor is one that did not look.
+func TestAwayIsTheLongestTimeWithoutALook(t *testing.T) {
+	const starved = time.Minute
+	w := &Witness{table: newTable(), clock: gate.BootClock(), looked: make(chan struct{}), last: time.Now().Add(-starved)}
+	if away := w.Away(); away < starved {
+		t.Errorf("before it looks again: %v, want at least %v", away, starved)
+	}
+	w.look()
+	w.look()
+	if away := w.Away(); away < starved || away > 2*starved {
+		t.Errorf("after it has looked: %v, want %v", away, starved)
 	}
 }
 
