@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"k8s.io/client-go/kubernetes"
@@ -57,6 +58,19 @@ func openCluster(name, kubeconfig, root string, owned bool) (*Cluster, error) {
 		return nil, fmt.Errorf("lab: cluster %s: %w", name, err)
 	}
 	return c, nil
+}
+
+// Minor is the version 1.x of its API server.
+func (c *Cluster) Minor() (int, error) {
+	version, err := c.Typed.Discovery().ServerVersion()
+	if err != nil {
+		return 0, fmt.Errorf("lab: version of cluster %s: %w", c.Name, err)
+	}
+	minor, err := strconv.Atoi(strings.TrimRight(version.Minor, "+")) // "36+" in some clouds
+	if err != nil || version.Major != "1" {
+		return 0, fmt.Errorf("lab: version of cluster %s: %s.%s", c.Name, version.Major, version.Minor)
+	}
+	return minor, nil
 }
 
 // Stop kills every process of the cluster at once and keeps its data: a power cut.

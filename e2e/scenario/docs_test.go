@@ -69,7 +69,7 @@ func documented(s *scenario.Scenario) (all []example) {
 // What the documents show runs: each Deployment rolls out, each Job and each run
 // completes, and all have had their locks.
 func TestDocumentedValuesRun(t *testing.T) {
-	s := scenario.New(t, scenario.Opts{TTL: 30 * time.Second, Unwitnessed: true})
+	s := scenario.New(t, scenario.Opts{TTL: 30 * time.Second, Unwitnessed: true, Kubernetes: scenario.RestartsInPlace})
 	all := documented(s)
 	if len(all) < 18 {
 		t.Fatalf("only %d blocks can be run here", len(all))

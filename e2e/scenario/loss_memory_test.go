@@ -27,7 +27,7 @@ func TestLossGateOutOfMemory(t *testing.T) {
 		{"restart", restarting, kube.Sidecar},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			p := against(t, scenario.Opts{TTL: time.Minute}, c.values)
+			p := against(t, scenario.Opts{TTL: time.Minute, Kubernetes: versionFor(c.name)}, c.values)
 			starved := time.Now()
 			p.a.Starve(c.gate)
 			// By its process: under follow one is in the place of the other before the witness looks again.

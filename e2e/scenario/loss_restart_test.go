@@ -38,10 +38,18 @@ func TestLossRestartIgnored(t *testing.T) {
 	})
 }
 
+// versionFor is the version of Kubernetes that a protection needs.
+func versionFor(protection string) int {
+	if protection == "restart" {
+		return scenario.RestartsInPlace
+	}
+	return 0
+}
+
 // ignoring loses the lock of a pod in cluster b, and waits until its gate has come back and says what it has found.
 func ignoring(t *testing.T, opts scenario.Opts, also []any) *pair {
 	t.Helper()
-	opts.Clusters, opts.TTL = "ab", restartTTL
+	opts.Clusters, opts.TTL, opts.Kubernetes, opts.RestartIgnored = "ab", restartTTL, scenario.RestartsInPlace, true
 	p := &pair{Scenario: scenario.New(t, opts)}
 	p.renewals = p.Renewals(p.B)
 	p.B.Install(scenario.Release, restarting.With(stubborn).With(kube.Values{"gate": kube.Values{"also": also}}))

@@ -50,7 +50,7 @@ func TestLossStopsMain(t *testing.T) {
 		{"restart", restartTTL, restartBudget, restarting, kube.Sidecar},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			p := against(t, scenario.Opts{TTL: c.ttl}, c.values.With(stubborn))
+			p := against(t, scenario.Opts{TTL: c.ttl, Kubernetes: versionFor(c.name)}, c.values.With(stubborn))
 			p.A.DB.Freeze()
 			gone, loss := p.stopped(c.name, c.budget)
 			if c.name == "restart" {

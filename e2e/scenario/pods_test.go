@@ -55,7 +55,7 @@ func TestPodsTwoGates(t *testing.T) {
 // their volumes: every way to gate holds main, and stops it.
 func TestPodsArbitraryUser(t *testing.T) {
 	const user = 1234567
-	s := scenario.New(t, scenario.Opts{TTL: restartTTL})
+	s := scenario.New(t, scenario.Opts{TTL: restartTTL, Kubernetes: scenario.RestartsInPlace})
 	s.A.AssignUser(user)
 	anybody := kube.Values{"podSecurityContext": kube.Values{"runAsUser": nil, "runAsGroup": nil, "fsGroup": nil}}
 	ways := map[string]kube.Values{

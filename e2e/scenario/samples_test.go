@@ -23,7 +23,7 @@ import (
 // and has its lock: Deployments and StatefulSets get ready, Jobs complete, and of each
 // CronJob one run that is started by hand. Only the namespace and the gate's image are others.
 func TestSamplesRun(t *testing.T) {
-	s := scenario.New(t, scenario.Opts{TTL: 30 * time.Second, Unwitnessed: true})
+	s := scenario.New(t, scenario.Opts{TTL: 30 * time.Second, Unwitnessed: true, Kubernetes: scenario.RestartsInPlace})
 	samples, err := filepath.Glob("../../config/samples/*/kustomization.yaml")
 	if err != nil || len(samples) < 14 {
 		t.Fatalf("%d samples, %v", len(samples), err)

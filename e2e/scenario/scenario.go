@@ -29,6 +29,11 @@ type Opts struct {
 	TTL time.Duration
 	// Control says that it stops clusters or components, which only those of our own allow.
 	Control bool
+	// Kubernetes is the minor version of 1.x that it needs at least.
+	Kubernetes int
+	// RestartIgnored says that cluster b is to ignore the rule that restarts a pod in
+	// place: its gates are off, which they are in that of our own.
+	RestartIgnored bool
 	// Background says that it waits for a clock most of the time, and takes no place of those that work.
 	Background bool
 	// MayOverlap says why two workloads may run at once; the scenario counts them itself.
@@ -54,10 +59,16 @@ type Scenario struct {
 	Timing  mongolock.Timing
 
 	opts Opts
+	// own are databases of this scenario alone.
+	own []*lab.Database
 }
 
 // Release is the name under which a scenario installs the chart, if it has no reason for another.
 const Release = "w"
+
+// RestartsInPlace is the version of Kubernetes that can start all containers of a
+// pod anew (RestartAllContainers). It has MutatingAdmissionPolicy too.
+const RestartsInPlace = 36
 
 // New begins a scenario: it waits for its turn, and makes its namespaces. What it
 // cannot have here skips it.
@@ -77,6 +88,7 @@ func New(t *testing.T, opts Opts) *Scenario {
 	s.Name = namespace(t.Name())
 	s.Key = s.Name + "/" + Release
 	s.Timing = mongolock.Timing{TTL: s.opts.TTL}.WithDefaults()
+	t.Cleanup(s.closeDatabases)
 	t.Cleanup(s.dumpLocks)
 	if strings.Contains(s.opts.Clusters, "a") {
 		s.A = s.space(s.Lab.A)
@@ -101,12 +113,19 @@ func (s *Scenario) UseDatabase(options devdb.Options) {
 	if err != nil {
 		s.Fatal(err)
 	}
-	s.Cleanup(func() { _ = db.Close() })
+	s.own = append(s.own, db)
 	s.DB = db
 	for _, space := range []*kube.Space{s.A, s.B} {
 		if space != nil {
 			space.UseDatabase(db)
 		}
+	}
+}
+
+// closeDatabases is the last that a scenario does: what it leaves is looked at before.
+func (s *Scenario) closeDatabases() {
+	for _, db := range s.own {
+		_ = db.Close()
 	}
 }
 
@@ -135,6 +154,9 @@ func (s *Scenario) judge() {
 		runs += len(s.Witness.Runs(key))
 		for _, o := range s.Witness.Overlaps(key) {
 			s.Errorf("UNSAFE: %v", o)
+		}
+		for _, o := range s.Witness.Crowds(key) { // a container was replaced before it was gone
+			s.Errorf("UNSAFE: in one pod: %v", o)
 		}
 	}
 	if runs == 0 && !s.opts.Unwitnessed && !s.Failed() {

@@ -23,6 +23,14 @@ import (
 // EnvParallel is how many scenarios work at once; 6 if it is not set.
 const EnvParallel = "E2E_PARALLEL"
 
+// mostAway is how long the witness may be without a look: the shortest run that
+// a scenario has is of a second (-for=1s), and none is to be missed.
+const mostAway = time.Second
+
+// exitBlind is what a suite ends with whose witness did not look for longer. No
+// second try of its scenarios makes up for that: hack/e2e.sh.
+const exitBlind = 3
+
 // Alone is how the names of scenarios begin that disturb all others: hack/e2e.sh
 // runs them by themselves, one after the other, when the others have ended.
 const Alone = "TestAlone"
@@ -75,6 +83,12 @@ func Main(m *testing.M, out io.Writer) int {
 		}
 	}
 	code := m.Run()
+	away := running.witness.Away()
+	_, _ = fmt.Fprintf(out, "figure: witness-longest-without-a-look %.2f s\n", away.Seconds())
+	if away > mostAway {
+		_, _ = fmt.Fprintf(out, "witness: did not look for %v, of which %v are too much: two at once may have been missed\n", away, mostAway)
+		code = exitBlind
+	}
 	if len(running.skipped) > 0 {
 		slices.Sort(running.skipped)
 		_, _ = fmt.Fprintf(out, "skipped: %s\n", strings.Join(running.skipped, "; "))
@@ -112,6 +126,18 @@ func (u *suite) check(s *Scenario) {
 		}
 		if s.opts.Control && !c.Owned {
 			s.SkipFor("clusters that are not ours are not stopped")
+		}
+		if s.opts.RestartIgnored && name == "b" && !c.Owned {
+			s.SkipFor("only cluster b of our own ignores the restart rule")
+		}
+		if least := s.opts.Kubernetes; least > 0 {
+			minor, err := c.Minor()
+			if err != nil {
+				s.Fatal(err)
+			}
+			if minor < least {
+				s.SkipFor(fmt.Sprintf("cluster %s is Kubernetes 1.%d, not 1.%d", name, minor, least))
+			}
 		}
 		if !s.opts.Unwitnessed && slices.Contains(u.blind, c.Name) {
 			s.SkipFor("the processes of cluster " + c.Name + " are not on this machine")
