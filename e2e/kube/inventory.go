@@ -16,13 +16,20 @@ import (
 )
 
 // Inventory is all that the namespace has, of whatever kind the API knows:
-// "configmaps/kube-root-ca.crt". Events are not in it: they tell what was.
+// "configmaps/kube-root-ca.crt". Events are not in it: they tell what was. Two
+// objects are Kubernetes' own, in each namespace, and come some time after it was made.
 func (s *Space) Inventory() []string {
 	s.t.Helper()
-	all, err := s.inventory(s.t.Context())
-	if err != nil {
-		s.t.Fatalf("%s: %v", s, err)
-	}
+	var all []string
+	s.Eventually("what Kubernetes puts into each namespace", time.Minute, func(ctx context.Context) (bool, string) {
+		now, err := s.inventory(ctx)
+		if err != nil {
+			return false, err.Error()
+		}
+		all = now
+		missing := lacking([]string{"configmaps/kube-root-ca.crt", "serviceaccounts/default"}, all)
+		return len(missing) == 0, "not yet: " + strings.Join(missing, ", ")
+	})
 	return all
 }
 

@@ -139,6 +139,7 @@ func TestCommandsByHand(t *testing.T) {
 				}
 				execLine(p.Scenario, p.A, shown[i], p.Key, "held", p.a.Name)
 			}
+			execLine(p.Scenario, p.A, "kubectl -n team exec deployment/"+scenario.Release+c.gate+"doctor", p.Key, "protection") // troubleshooting.md
 			// The one that waits asks, about the other.
 			byHand := read(p.Scenario, "docs/kubernetes/outage.md", "## By hand")
 			typed := strings.NewReplacer("deployment/worker", "deployment/"+scenario.Release, " -- /opt/mongogate/mongogate ", c.gate)
