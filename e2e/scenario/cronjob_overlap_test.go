@@ -4,10 +4,13 @@ package scenario_test
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
 
 	"github.com/mongogate/mongogate/e2e/kube"
 	"github.com/mongogate/mongogate/e2e/scenario"
@@ -62,18 +65,59 @@ func TestCronJobForbidAndNoOverlap(t *testing.T) {
 	m := inBoth(s, values.With(oneKey(s)))
 	within := 2*time.Minute + podStart
 	last := witness.Run{Start: m.at}
+	order := ""
 	for n := range 3 {
 		next := s.Await(s.Key, within, func(r witness.Run) bool { return r.Start.After(last.Start) })
+		order += next.Cluster
 		if n > 0 { // the witness judges the overlap; here it is the other way round: it did not wait for long
 			last = s.AwaitGone(last, within)
 			s.Figure(fmt.Sprintf("cronjob-forbid-run-%d-after", n+1), next.Start.Sub(last.Gone))
+			if free := later(last.Gone, containerStarted(s, next)); next.Start.Sub(free) > s.Timing.TTL {
+				t.Errorf("a run waited for %v after the lock was free and its gate was there: %v", next.Start.Sub(free), next)
+			}
 		}
 		last = next
 	}
 	for _, cluster := range []*kube.Space{s.A, s.B} {
 		cluster.Suspend(scenario.Release, true)
+		// Whose turn it is after a run is open; that it had one, or waited for the other's, is not.
+		if !strings.Contains(order, cluster.Name) && !waited(s, cluster) {
+			t.Errorf("cluster %s took no part: the runs were in %q", cluster.Name, order)
+		}
 	}
+	s.Figure("cronjob-forbid-runs-in", order)
 	s.AwaitGone(last, within)
+}
+
+// waited says that a pod of a cluster has waited for the lock.
+func waited(s *scenario.Scenario, cluster *kube.Space) bool {
+	s.Helper()
+	return slices.ContainsFunc(cluster.Pods(""), func(pod *kube.Pod) bool {
+		log, err := pod.Logs("main", false)
+		return err == nil && strings.Contains(log, "waiting for the lock")
+	})
+}
+
+// containerStarted is when the main container of a run's pod was started, to the second after.
+func containerStarted(s *scenario.Scenario, run witness.Run) time.Time {
+	s.Helper()
+	for _, cluster := range []*kube.Space{s.A, s.B} {
+		for _, pod := range cluster.Pods("") {
+			if string(pod.UID) == run.Pod {
+				pod.Wait("is known to run", slow, func(p *corev1.Pod) bool { return kube.Container(p, "main").State.Running != nil })
+				return kube.Container(pod.Pod, "main").State.Running.StartedAt.Add(time.Second)
+			}
+		}
+	}
+	s.Fatalf("there is no pod of %v", run)
+	return time.Time{}
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
 }
 
 // A CronJob that was suspended for longer than the period makes up for the last
