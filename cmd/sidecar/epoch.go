@@ -57,6 +57,8 @@ type epochs struct {
 	refused bool
 	// judged: the note of those before has been read.
 	judged bool
+	// leaves: a held lock was lost, so that this process ends and asks for a restart.
+	leaves bool
 }
 
 // epochs is nil where the loss action is another one.
@@ -131,13 +133,22 @@ func (e *epochs) opens() error {
 	if e.refused {
 		return errors.New(ignored)
 	}
-	e.held = true
+	e.held, e.leaves = true, false
 	return e.dir.NoteHold(statedir.Hold{Epoch: e.now})
 }
 
-// asked notes that the gate was told to end; lost takes that back, for from a loss on its end asks for a restart.
+// asked notes that the gate was told to end.
 func (e *epochs) asked() error { return e.note(true) }
-func (e *epochs) lost() error  { return e.note(false) }
+
+// lost takes that back, for from a loss on its end asks for a restart.
+func (e *epochs) lost() error {
+	if e != nil {
+		e.mu.Lock()
+		e.leaves = e.held
+		e.mu.Unlock()
+	}
+	return e.note(false)
+}
 
 func (e *epochs) note(asked bool) error {
 	if e == nil {
@@ -152,12 +163,17 @@ func (e *epochs) note(asked bool) error {
 }
 
 // ended forgets the hold: there is evidence that nothing of the workload is left.
+// After a loss it does not: what the fence kill has ended the kubelet starts again,
+// and that runs without the lock if the restart of all is ignored.
 func (e *epochs) ended() error {
 	if e == nil {
 		return nil
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	if e.leaves {
+		return nil
+	}
 	e.held = false
 	return e.dir.ForgetHold()
 }
