@@ -18,7 +18,7 @@ func epochMutants() []mutant {
 		},
 		{
 			name: "epoch-is-not-noted", protects: "restart: the epoch is noted before the gate opens",
-			edits: []edit{{epochGo, "\te.held = true\n\treturn e.dir.NoteHold(statedir.Hold{Epoch: e.now})", "\te.held = true\n\treturn nil"}},
+			edits: []edit{{epochGo, "\te.held, e.leaves = true, false\n\treturn e.dir.NoteHold(statedir.Hold{Epoch: e.now})", "\te.held, e.leaves = true, false\n\treturn nil"}},
 			tests: []string{ignoredCase("killed")},
 		},
 		{
@@ -27,8 +27,13 @@ func epochMutants() []mutant {
 			tests: []string{ignoredCase("asked_to_end")},
 		},
 		{
+			name: "epoch-forgets-a-loss", protects: "restart: a loss is remembered, also where its workload was seen to end",
+			edits: []edit{{epochGo, "e.leaves = e.held", "e.leaves = false"}},
+			tests: []string{"./cmd/sidecar -run=TestEpochNoteOutlivesALoss"},
+		},
+		{
 			name: "epoch-loss-while-asked", protects: "restart: a loss asks for a restart, also of a gate that was told to end",
-			edits: []edit{{epochGo, "func (e *epochs) lost() error  { return e.note(false) }", "func (e *epochs) lost() error  { return nil }"}},
+			edits: []edit{{epochGo, "\t\te.mu.Unlock()\n\t}\n\treturn e.note(false)", "\t\te.mu.Unlock()\n\t}\n\treturn nil"}},
 			tests: []string{ignoredCase("lost_while_asked_to_end")},
 		},
 		{
