@@ -9,6 +9,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"runtime/debug"
 	"slices"
 	"strconv"
 	"strings"
@@ -83,6 +84,7 @@ func Main(m *testing.M, out io.Writer) int {
 			}
 		}
 	}
+	debug.SetGCPercent(400) // a collection waits for threads that a busy machine does not run, and the witness for the collection
 	code := m.Run()
 	away := running.witness.Away()
 	_, _ = fmt.Fprintf(out, "figure: witness-longest-without-a-look %.2f s\n", away.Seconds())
