@@ -12,7 +12,7 @@ import (
 	"os/exec"
 )
 
-// askMain is the workload's own probe: a command, or a URL as the kubelet would ask it.
+// askMain is the workload's own probe: a command, or a URL as the kubelet would ask it, but that certificates are verified.
 func askMain(ctx context.Context, w world, probe []string) error {
 	if len(probe) == 1 {
 		at, err := url.Parse(probe[0])
