@@ -25,8 +25,9 @@ func rotationMutants() []mutant {
 		},
 		{
 			name: "rotate-from-what-nobody-knows", protects: "P1: with a lease, a store that was never identified is not left for another",
-			edits: []edit{{reconnectGo, "if err != nil && l.leased.Load() {", "if false {"}},
-			tests: []string{unit("TestReconnectWithoutAFingerprint")},
+			edits:      []edit{{reconnectGo, "if err != nil && l.leased.Load() {", "if false {"}},
+			tests:      []string{unit("TestReconnectWithoutAFingerprint")},
+			equivalent: "the look at the end of the exchange, rotate-while-a-lease-is-had, refuses it as well; this one comes before anything is asked of the other store",
 		},
 		{
 			name: "rotate-while-a-lease-is-had", protects: "P1: nor is it left when the lease was had while the other was looked at",
@@ -35,7 +36,7 @@ func rotationMutants() []mutant {
 		},
 		{
 			name: "rotate-reads-pipes", protects: "rotation: a pipe is read once",
-			edits: []edit{{"internal/rotate/rotate.go", "if !info.Mode().IsRegular() {", "if false {"}},
+			edits: []edit{{"internal/rotate/rotate.go", "if !info.Mode().IsRegular() {", "if _ = info; false {"}},
 			tests: []string{"./internal/rotate -run=TestPipesAreNotReadAgain"},
 		},
 		{
