@@ -59,7 +59,7 @@ func doctor(ctx context.Context, w world, s *config.Settings, index bool) error 
 		d.Findings = noKey(err)
 	}
 	d.Findings = append(d.Findings, kubeFindings(ctx, w, s)...)
-	l, done, err := viewer(s, func(o *mongolock.Options) { o.Keep = keep(s) })
+	l, done, err := openViewer(s, func(o *mongolock.Options) { o.Keep = keep(s) })
 	if err != nil {
 		return err
 	}

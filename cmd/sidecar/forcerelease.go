@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
@@ -19,28 +20,44 @@ func newForceRelease(w world) *cobra.Command {
 its workload and gives the lock back. A holder that no longer lives is taken over after its ttl + grace, as ever.
 
 With --now the lock is free at once, and TWO HOLDERS MAY RUN until the old one learns of it.`,
-		func(ctx context.Context, _ *config.Settings, l *mongolock.Locker, key string) error {
+		func(ctx context.Context, s *config.Settings, l *mongolock.Locker, key string) error {
 			if now && !yes {
 				return usage("now", "two holders may run at once until the old one learns of it", "add --yes if that is meant")
 			}
-			if now {
-				if _, err := fmt.Fprintf(w.stderr, "mongogate: freeing %q at once: two holders may run until the old one learns of it\n", key); err != nil {
-					return err
-				}
-				if _, err := l.ForceReleaseNow(ctx, key); err != nil {
-					return err
-				}
-				_, err := fmt.Fprintf(w.stdout, "%q is free\n", key)
-				return err
+			if yes && !now {
+				return usage("yes", "nothing is asked without --now", "leave it out")
 			}
-			i, err := l.Revoke(ctx, key)
+			v, err := forceRelease(ctx, w, l, key, now)
 			if err != nil {
 				return err
 			}
-			_, err = fmt.Fprintf(w.stdout, "%s (%s) has been asked to give %q up: it does so within its heartbeat and kill budget; if it is dead, others take over after %v of silence\n", i.Owner, dash(i.Where()), key, i.TTL+i.Grace)
-			return err
+			return render(w.stdout, s.Output, v, func(t *tabwriter.Writer) { fmt.Fprintln(t, v.Message) })
 		})
 	c.Flags().BoolVar(&now, "now", false, "free the lock at once, although its holder may still run")
 	c.Flags().BoolVar(&yes, "yes", false, "do not ask back about --now")
 	return c
+}
+
+// releaseView is what force-release has done.
+type releaseView struct {
+	Key string `json:"key"`
+	// Result is asked or freed.
+	Result string `json:"result"`
+	// Lock is what the store says now.
+	Lock    mongolock.Info `json:"lock"`
+	Message string         `json:"message"`
+}
+
+func forceRelease(ctx context.Context, w world, l *mongolock.Locker, key string, now bool) (releaseView, error) {
+	if now {
+		if _, err := fmt.Fprintf(w.stderr, "mongogate: freeing %q at once: two holders may run until the old one learns of it\n", key); err != nil {
+			return releaseView{}, err
+		}
+		i, err := l.ForceReleaseNow(ctx, key)
+		return releaseView{Key: key, Result: "freed", Lock: i, Message: fmt.Sprintf("%q is free", key)}, err
+	}
+	i, err := l.Revoke(ctx, key)
+	return releaseView{Key: key, Result: "asked", Lock: i, Message: fmt.Sprintf(
+		"%s (%s) has been asked to give %q up: it does so within its heartbeat and kill budget; if it is dead, others take over after %v of silence",
+		i.Owner, dash(i.Where()), key, i.TTL+i.Grace)}, err
 }

@@ -9,13 +9,12 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/mongogate/mongogate/internal/config"
-	"github.com/mongogate/mongogate/pkg/mongolock"
 )
 
 func newList(w world) *cobra.Command {
 	return command(w, "list [PREFIX] [flags]", "List locks", "One line a lock, in the order of their keys.",
 		atMostOneKey, func(c *cobra.Command, s *config.Settings, args []string) error {
-			l, done, err := viewer(s)
+			l, done, err := viewer(c.Context(), s)
 			if err != nil {
 				return err
 			}
@@ -28,13 +27,15 @@ func newList(w world) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if list == nil {
-				list = []mongolock.Info{}
+			views, err := judged(c.Context(), l, list)
+			if err != nil {
+				return err
 			}
-			return render(w.stdout, s.Output, list, func(t *tabwriter.Writer) {
+			return render(w.stdout, s.Output, views, func(t *tabwriter.Writer) {
 				fmt.Fprintln(t, "KEY\tSTATE\tOWNER\tWHERE\tSINCE\tTOKEN")
-				for _, i := range list {
-					fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%d\n", i.Key, i.State, dash(i.Owner), dash(i.Where()), stamp(i.Created), i.Token)
+				for _, v := range views {
+					i := v.Info
+					fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%d\n", i.Key, v.State, dash(i.Owner), dash(i.Where()), stamp(i.Created), i.Token)
 				}
 			})
 		})

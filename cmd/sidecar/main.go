@@ -36,6 +36,9 @@ type world struct {
 // run is main without its process: arguments in, exit code out.
 func run(ctx context.Context, args []string, w world) int {
 	root := newRoot(w)
+	if err := first(root, args); err != nil {
+		return report(err, w.stderr)
+	}
 	root.SetArgs(args)
 	return report(root.ExecuteContext(ctx), w.stderr)
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -26,7 +27,15 @@ Every setting is a flag, a MONGOGATE_* variable, or a line of a YAML file
 		SilenceErrors: true,
 		Args:          noCommand,
 		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
+		Version:       version(),
+		Example: `  mongogate run --key reports -- make-reports     # wait for the lock, then run
+  mongogate list                                  # who holds what
+  mongogate doctor                                # check settings and store`,
 	}
+	root.SetVersionTemplate(versionLine() + "\n")
+	root.AddGroup(&cobra.Group{ID: gateGroup, Title: "Gating commands:"}, &cobra.Group{ID: viewGroup, Title: "Looking and operating:"}, &cobra.Group{ID: restGroup, Title: "Other commands:"})
+	root.SetHelpCommandGroupID(restGroup)
+	root.SetCompletionCommandGroupID(restGroup)
 	root.SetOut(w.stdout)
 	root.SetErr(w.stderr)
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return config.FlagError(c.Name(), c.Flags(), err) })
@@ -34,8 +43,35 @@ Every setting is a flag, a MONGOGATE_* variable, or a line of a YAML file
 		newRun(w), newSidecar(w), newInit(w), newEpoch(w), newInstall(w), newProbe(w),
 		newStatus(w), newList(w), newShow(w), newHistory(w), newForceRelease(w), newDoctor(w), newVersion(w),
 	)
+	for _, c := range root.Commands() {
+		c.Example = exampleOf(c.Name())
+		c.GroupID = groupOf(c.Name())
+	}
 	refuseArguments(root)
 	return root
+}
+
+// first refuses a command line whose command is misspelled or comes after its
+// flags: cobra would only find fault with the flags.
+func first(root *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	found, _, err := root.Find(args)
+	switch {
+	case strings.HasPrefix(args[0], cobra.ShellCompRequestCmd): // cobra's own, which it adds later
+	case !strings.HasPrefix(args[0], "-") && (err != nil || found == root):
+		return noCommand(root, args)
+	case strings.HasPrefix(args[0], "--") && !slices.Contains([]string{"--help", "--version"}, args[0]):
+		if at := slices.IndexFunc(args, func(a string) bool { return a == "--" || isCommand(root, a) }); at > 0 && args[at] != "--" {
+			return usage("arguments", "flags stand before the command", "write mongogate "+args[at]+" and then its flags")
+		}
+	}
+	return nil
+}
+
+func isCommand(root *cobra.Command, name string) bool {
+	return slices.ContainsFunc(root.Commands(), func(c *cobra.Command) bool { return c.Name() == name })
 }
 
 // refuseArguments makes cobra's own commands say in our words what is wrong with their arguments.
@@ -77,8 +113,12 @@ func noCommand(c *cobra.Command, args []string) error {
 	if plainWord.MatchString(args[0]) { // anything else may be a connection string
 		p.Message = "there is no command " + args[0]
 	}
-	if near := c.SuggestionsFor(args[0]); len(near) > 0 {
-		p.Remedy = "did you mean " + near[0] + "?"
+	var names []string
+	for _, sub := range c.Commands() {
+		names = append(names, sub.Name())
+	}
+	if near := config.Closest(args[0], names); near != "" {
+		p.Remedy = "did you mean " + near + "?"
 	}
 	return &config.Error{Problems: []config.Problem{p}}
 }
@@ -101,6 +141,7 @@ func usage(field, message, remedy string) error {
 func command(w world, use, short, long string, args cobra.PositionalArgs, f func(*cobra.Command, *config.Settings, []string) error) *cobra.Command {
 	c := &cobra.Command{Use: use, Short: short, Long: short + ".\n\n" + long, Args: args}
 	config.Register(c.Name(), c.Flags())
+	groupFlags(c)
 	c.RunE = func(c *cobra.Command, args []string) error {
 		out := w.Outside
 		out.CheckURI, out.CheckTiming = checkURI, checkTiming

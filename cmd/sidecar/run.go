@@ -36,6 +36,9 @@ MONGOGATE_DEADLINE and MONGOGATE_LEASE_FILE in its environment, never the URI.
 With --follow it runs under the lock of a sidecar that has the same state directory.`,
 		func(c *cobra.Command, args []string) error {
 			if len(args) > 0 && c.ArgsLenAtDash() == 0 {
+				if args[0] == "" {
+					return usage("arguments", "the command is empty", "write it after two dashes: "+c.UseLine())
+				}
 				return nil
 			}
 			return usage("arguments", "there is no command to run", "write it after two dashes: "+c.UseLine())
@@ -239,6 +242,8 @@ func (ses *session) runEnd(r gate.Result, stopped syscall.Signal) error {
 		ses.log.Info("skipped: "+done.Error(), "key", ses.s.Lock.Key)
 		ses.done(done)
 		return ses.skipped()
+	case errors.As(r.Acquire, &held) && ses.s.Try:
+		return r.Acquire
 	case errors.As(r.Acquire, &held):
 		ses.metrics.Skipped()
 		ses.log.Info("skipped: the run is another's, who is alive: "+held.Error(), "key", ses.s.Lock.Key)

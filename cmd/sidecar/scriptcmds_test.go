@@ -36,7 +36,7 @@ const patience = 30 * time.Second
 //	masked FILE             write the last output to FILE, with what differs from run to run replaced by words
 func scriptCommands() map[string]func(*testscript.TestScript, bool, []string) {
 	return map[string]func(*testscript.TestScript, bool, []string){
-		"code": cmdCode, "until": cmdUntil, "start": cmdStart, "signal": cmdSignal, "ended": cmdEnded,
+		"code": cmdCode, "says": cmdSays, "until": cmdUntil, "start": cmdStart, "signal": cmdSignal, "ended": cmdEnded,
 		"running": cmdRunning, "await": cmdAwait, "document": cmdDocument, "masked": cmdMasked,
 	}
 }
@@ -101,6 +101,23 @@ func cmdUntil(ts *testscript.TestScript, neg bool, args []string) {
 		}
 		if time.Now().After(end) {
 			ts.Fatalf("exit code %d for %v, want %s", got, patience, args[0])
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+}
+
+// cmdSays repeats a command until its output has what is looked for.
+func cmdSays(ts *testscript.TestScript, neg bool, args []string) {
+	wants(ts, neg, args, 2, "says PATTERN COMMAND…")
+	want := regexp.MustCompile("(?m)" + args[0])
+	for end := time.Now().Add(patience); ; {
+		err := ts.Exec(args[1], args[2:]...)
+		got := ts.ReadFile("stdout")
+		if err == nil && want.MatchString(got) {
+			return
+		}
+		if time.Now().After(end) {
+			ts.Fatalf("no %s for %v in %s (%v)", args[0], patience, got, err)
 		}
 		time.Sleep(20 * time.Millisecond)
 	}

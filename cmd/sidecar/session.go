@@ -136,10 +136,7 @@ func (ses *session) identify(ctx context.Context) error {
 		}
 		ses.reached.Store(true)
 		ses.log.Info("store", "fingerprint", store.Fingerprint, "kind", store.Kind, "version", store.Version)
-		if expect != "" && expect != store.Fingerprint {
-			return &exit{config.ExitUsage, fmt.Errorf("expect-store: this is store %s, not %s; correct the URI or the expectation", store.Fingerprint, expect)}
-		}
-		return nil
+		return otherStore(ses.s, store.Fingerprint)
 	}
 	if expect != "" {
 		return tell(ctx)
@@ -165,7 +162,7 @@ func (ses *session) lock() *holder.Lock {
 	s := ses.s
 	l := &holder.Lock{
 		Locker: ses.locker, Key: s.Lock.Key, Dir: ses.dir, Within: s.Timeout,
-		Runs: s.Lock.Bucket != "",
+		Runs: s.Lock.Bucket != "", Once: s.Try,
 		Warn: func(err error) { ses.log.Error(err, "warning") },
 	}
 	if s.NoOverlap && s.Lock.BaseKey != s.Lock.Key {

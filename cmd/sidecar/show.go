@@ -18,7 +18,7 @@ import (
 func newShow(w world) *cobra.Command {
 	return onKey(w, "show [KEY] [flags]", "Show one lock", "All that the store says of a lock; exit code 77 where there is none.",
 		func(ctx context.Context, s *config.Settings, l *mongolock.Locker, key string) error {
-			i, err := l.Info(ctx, key)
+			i, err := look(ctx, l, key)
 			if err != nil {
 				return err
 			}
@@ -26,21 +26,28 @@ func newShow(w world) *cobra.Command {
 		})
 }
 
-func showTable(t io.Writer, i mongolock.Info) {
+func showTable(t io.Writer, v lockView) {
+	i := v.Info
 	row := func(name, value string) {
 		if value != "" && value != "-" {
 			fmt.Fprintf(t, "%s\t%s\n", name, value)
 		}
 	}
 	row("key", i.Key)
-	row("state", i.State)
+	row("state", v.State+v.meaning())
 	row("owner", i.Owner)
 	row("where", i.Where())
 	row("since", stamp(i.Created))
 	row("last renewal", stamp(i.Touched))
 	if i.State == "held" {
-		row("ttl", i.TTL.String())
+		if i.TTL > 0 {
+			row("ttl", i.TTL.String())
+		}
 		row("expires", stamp(i.Expire))
+		if v.Left != "" {
+			row("left", v.Left+" unless it is renewed")
+		}
+		row("silent for", v.SilentFor)
 	}
 	row("token", strconv.FormatInt(i.Token, 10))
 	if i.Revoked {

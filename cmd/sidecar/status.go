@@ -4,9 +4,9 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"text/tabwriter"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -17,28 +17,39 @@ import (
 // statusView is what status says.
 type statusView struct {
 	Store mongolock.Store `json:"store"`
-	Lock  *mongolock.Info `json:"lock,omitempty"`
-	// Left is until when the store says that it is held, from the server's own clock; for people.
-	Left string `json:"left,omitempty"`
+	Lock  *lockView       `json:"lock,omitempty"`
 }
 
 func newStatus(w world) *cobra.Command {
-	return onKey(w, "status [KEY] [flags]", "Show the store, and who holds the lock",
-		"Which store this is, and what it says of the lock that the settings name.",
-		func(ctx context.Context, s *config.Settings, l *mongolock.Locker, key string) error {
-			v, err := status(ctx, l, key)
+	return command(w, "status [KEY] [flags]", "Show the store, and who holds the lock",
+		"Which store this is and, where an argument or the settings name a lock, what the store says of it.",
+		atMostOneKey, func(c *cobra.Command, s *config.Settings, args []string) error {
+			key := ""
+			if len(args) > 0 || s.From("key") != "default" {
+				var err error
+				if key, err = keyOf(s, args); err != nil {
+					return err
+				}
+			} else if r, err := s.ResolveKey(); err == nil {
+				key = r.Key
+			}
+			l, done, err := viewer(c.Context(), s)
+			if err != nil {
+				return err
+			}
+			defer done()
+			v, err := status(c.Context(), l, key)
 			if err != nil {
 				return err
 			}
 			return render(w.stdout, s.Output, v, func(t *tabwriter.Writer) {
 				fmt.Fprintf(t, "store\t%s (%s, %s)\n", v.Store.Fingerprint, v.Store.Kind, v.Store.Version)
-				if v.Lock == nil {
+				switch {
+				case key == "":
+				case v.Lock == nil:
 					fmt.Fprintf(t, "key\t%s\nstate\tnever held\n", key)
-					return
-				}
-				showTable(t, *v.Lock)
-				if v.Left != "" {
-					fmt.Fprintf(t, "left\t%s unless it is renewed\n", v.Left)
+				default:
+					showTable(t, *v.Lock)
 				}
 			})
 		})
@@ -50,17 +61,17 @@ func status(ctx context.Context, l *mongolock.Locker, key string) (statusView, e
 		return statusView{}, err
 	}
 	v := statusView{Store: store}
-	list, err := l.List(ctx, key, 1)
-	if err != nil || len(list) == 0 || list[0].Key != key {
+	if key == "" {
+		return v, nil
+	}
+	lock, err := look(ctx, l, key)
+	switch {
+	case errors.Is(err, mongolock.ErrNoLock):
+		return v, nil
+	case err != nil:
 		return v, err
 	}
-	v.Lock = &list[0]
-	if v.Lock.State == "held" && !v.Lock.Expire.IsZero() {
-		now, err := l.ServerTime(ctx)
-		if err != nil {
-			return v, err
-		}
-		v.Left = max(0, v.Lock.Expire.Sub(now)).Round(time.Second).String()
-	}
+	lock.History = nil // show and history have it
+	v.Lock = &lock
 	return v, nil
 }

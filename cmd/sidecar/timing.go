@@ -5,6 +5,7 @@ package main
 import (
 	"errors"
 	"strings"
+	"time"
 
 	"github.com/mongogate/mongogate/internal/config"
 	"github.com/mongogate/mongogate/pkg/gate"
@@ -29,8 +30,84 @@ func budget(s *config.Settings) gate.Budget {
 	return b
 }
 
+// checkTiming gives one [config.Problem] for each sum that does not add up, with a remedy that mends it.
 func checkTiming(s *config.Settings) error {
-	return errors.Join(timing(s).Validate(), budget(s).Validate())
+	var errs []error
+	for _, err := range each(timing(s).Validate()) {
+		p := config.Problem{Field: "ttl", Message: err.Error()}
+		var wrong *mongolock.TimingError
+		if errors.As(err, &wrong) {
+			switch wrong.Fault {
+			case mongolock.FaultShort:
+				p.Remedy = "give --ttl 30s, or at least 5s; --allow-short-ttl is for tests"
+			case mongolock.FaultSum:
+				p.Remedy = sumRemedy(s)
+			case mongolock.FaultRange:
+				p.Remedy = "give times from 1ms to 30 years"
+			}
+		}
+		errs = append(errs, p)
+	}
+	for _, err := range each(budget(s).Validate()) {
+		errs = append(errs, config.Problem{Field: "kill-after", Message: err.Error(), Remedy: "lower --kill-after, or raise --kill-budget or --ttl (the kill budget is a sixth of it by default)"})
+	}
+	return errors.Join(errs...)
+}
+
+// each gives the errors that errors.Join has joined.
+func each(err error) []error {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		return joined.Unwrap()
+	}
+	if err == nil {
+		return nil
+	}
+	return []error{err}
+}
+
+// sumRemedy names what was given and could be lower, and the ttl that would do.
+func sumRemedy(s *config.Settings) string {
+	var given []string
+	for _, name := range []string{"heartbeat", "operation-timeout", "kill-budget"} {
+		if s.From(name) != "default" {
+			given = append(given, "--"+name)
+		}
+	}
+	remedy := ""
+	if least := leastTTL(s); least > 0 {
+		remedy = "give --ttl " + least.String() + " or more"
+	}
+	switch {
+	case len(given) == 0:
+		return remedy
+	case remedy != "":
+		remedy += ", or "
+	}
+	return remedy + "lower " + strings.Join(given, " or ") + ", which can be left out"
+}
+
+// leastTTL is the shortest ttl, in whole seconds, with which the other times add up; zero where none is near.
+func leastTTL(s *config.Settings) time.Duration {
+	fits := func(ttl time.Duration) bool {
+		longer := *s
+		longer.TTL = ttl
+		return timing(&longer).Validate() == nil
+	}
+	low, high := s.TTL.Truncate(time.Second), max(s.TTL, time.Second)
+	for !fits(high) {
+		low, high = high, 2*high
+		if high > 365*24*time.Hour {
+			return 0
+		}
+	}
+	for high-low > time.Second {
+		if mid := (low + (high-low)/2).Truncate(time.Second); mid > low && fits(mid) {
+			high = mid
+		} else {
+			low = max(mid, low+time.Second)
+		}
+	}
+	return high.Truncate(time.Second)
 }
 
 // checkURI leaves out of each error what the name of the setting says already.

@@ -23,11 +23,15 @@ func version() string {
 	return "(devel)"
 }
 
+func versionLine() string {
+	return fmt.Sprintf("mongogate %s %s %s/%s", version(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+}
+
 func newVersion(w world) *cobra.Command {
 	return &cobra.Command{
 		Use: "version", Short: "Print the version", Args: exactly(0),
 		RunE: func(*cobra.Command, []string) error {
-			_, err := fmt.Fprintf(w.stdout, "mongogate %s %s %s/%s\n", version(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+			_, err := fmt.Fprintln(w.stdout, versionLine())
 			return err
 		},
 	}

@@ -18,8 +18,42 @@ import (
 	"github.com/mongogate/mongogate/pkg/mongolock"
 )
 
-// viewer is a Locker for people: it never holds anything.
-func viewer(s *config.Settings, change ...func(*mongolock.Options)) (*mongolock.Locker, func(), error) {
+// viewer is a Locker for people: it never holds anything. A store other than
+// the expected one is refused before anything is asked of it.
+func viewer(ctx context.Context, s *config.Settings) (*mongolock.Locker, func(), error) {
+	l, done, err := openViewer(s)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := expected(ctx, s, l); err != nil {
+		done()
+		return nil, nil, err
+	}
+	return l, done, nil
+}
+
+// expected refuses a store that is not the one of --expect-store.
+func expected(ctx context.Context, s *config.Settings, l *mongolock.Locker) error {
+	if s.ExpectStore == "" {
+		return nil
+	}
+	store, err := l.Store(ctx)
+	if err != nil {
+		return err
+	}
+	return otherStore(s, store.Fingerprint)
+}
+
+// otherStore is the error for a store that is not the one of --expect-store.
+func otherStore(s *config.Settings, fingerprint string) error {
+	if s.ExpectStore == "" || s.ExpectStore == fingerprint {
+		return nil
+	}
+	return &exit{config.ExitUsage, fmt.Errorf("expect-store: this is store %s, not %q; correct the URI or the expectation", fingerprint, s.ExpectStore)}
+}
+
+// openViewer makes a Locker for people without a look at the store.
+func openViewer(s *config.Settings, change ...func(*mongolock.Options)) (*mongolock.Locker, func(), error) {
 	t := mongolock.Timing{Operation: s.OperationTimeout}.WithDefaults()
 	if s.OperationTimeout > t.TTL/4 {
 		t = mongolock.Timing{TTL: 5 * s.OperationTimeout}.WithDefaults()
@@ -81,14 +115,19 @@ func render(w io.Writer, format string, v any, rows func(*tabwriter.Writer)) err
 
 // keyOf is the key named in the arguments, or that of the settings.
 func keyOf(s *config.Settings, args []string) (string, error) {
-	if len(args) > 0 {
-		if err := mongolock.CheckKey(args[0]); err != nil {
-			return "", usage("key", strings.TrimPrefix(err.Error(), mongolock.ErrConfig.Error()+": "), "name one that mongogate list shows")
-		}
-		return args[0], nil
+	if len(args) == 0 {
+		r, err := s.ResolveKey()
+		return r.Key, err
 	}
-	r, err := s.ResolveKey()
-	return r.Key, err
+	if err := mongolock.CheckKey(args[0]); err != nil {
+		return "", usage("key", strings.TrimPrefix(err.Error(), mongolock.ErrConfig.Error()+": "), "name one that mongogate list shows")
+	}
+	if flag := "flag --key"; s.From("key") == flag {
+		if r, err := s.ResolveKey(); err != nil || r.Key != args[0] {
+			return "", usage("key", "one key is given as an argument, another one by --key", "leave one of them out")
+		}
+	}
+	return args[0], nil
 }
 
 func atMostOneKey(c *cobra.Command, args []string) error {
@@ -105,7 +144,7 @@ func onKey(w world, use, short, long string, f func(ctx context.Context, s *conf
 		if err != nil {
 			return err
 		}
-		l, done, err := viewer(s)
+		l, done, err := viewer(c.Context(), s)
 		if err != nil {
 			return err
 		}

@@ -29,6 +29,39 @@ func (l *loader) check(s *Settings, bad map[string]bool) {
 			l.checkRetention(s)
 		}
 	}
+	l.checkWaiting(s)
+}
+
+// leastPause is the shortest time between looks, and the shortest waiting: less is less than one call takes.
+const leastPause = 10 * time.Millisecond
+
+// checkWaiting applies the rules of how a gate waits.
+func (l *loader) checkWaiting(s *Settings) {
+	if d := s.PollInterval; d > 0 && d < leastPause {
+		l.problem("poll-interval", "so often the database would do little else", "give 10ms or more, or leave it out")
+	}
+	if d := s.Timeout; d > 0 && d < leastPause {
+		l.problem("timeout", "no call to the database is that short", "give 1s or more, or look once with --try")
+	}
+	if !s.Try {
+		return
+	}
+	given := func(name string) bool { return l.values[name].rank > rankDefault }
+	for _, other := range []struct {
+		name  string
+		clash bool
+		why   string
+	}{
+		{"timeout", s.Timeout > 0, "one look does not wait"},
+		{"follow", s.Follow, "a follower waits for its sidecar"},
+		{"on-loss", s.OnLoss == Wait, "one look does not wait for the lock again"},
+		{"if-held", given("if-held"), "one look leaves a lock that is held"},
+		{"bucket", s.Lock.Bucket != "", "a run of a time slot is left to another gate only where that one is seen to be alive, which takes more than one look"},
+	} {
+		if other.clash {
+			l.problem("try", other.name+" is given as well: "+other.why, "leave one of them out")
+		}
+	}
 }
 
 func anyOf(bad map[string]bool, names ...string) bool {
@@ -68,7 +101,11 @@ func (l *loader) checkTiming(s *Settings, bad map[string]bool) {
 		return
 	}
 	for _, err := range flatten(l.CheckTiming(s)) {
-		l.problem("ttl", err.Error(), "raise --ttl, or lower --heartbeat, --operation-timeout, --kill-budget or --kill-after; all but the ttl can be left out")
+		var p Problem
+		if !errors.As(err, &p) {
+			p = Problem{Field: "ttl", Message: err.Error()}
+		}
+		l.problem(p.Field, p.Message, p.Remedy)
 	}
 }
 

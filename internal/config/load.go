@@ -25,7 +25,7 @@ type Outside struct {
 	Now time.Time
 	// CheckURI refuses connection strings that the lock cannot use; nil allows all.
 	CheckURI func(uri string) error
-	// CheckTiming refuses timings that do not add up, one error for each sum; nil allows all.
+	// CheckTiming refuses timings that do not add up, one [Problem] for each sum; nil allows all.
 	CheckTiming func(*Settings) error
 }
 

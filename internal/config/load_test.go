@@ -274,7 +274,8 @@ func TestFollowerNeedsNoDatabase(t *testing.T) {
 func TestTimingRulesComeFromOutside(t *testing.T) {
 	_, err := world{env: plain("MONGOGATE_TTL=20s")}.load(t, "run", func(o *Outside) {
 		o.CheckTiming = func(s *Settings) error {
-			return errors.Join(errors.New("first sum"), errors.Join(errors.New("second sum"), errors.New("third sum")))
+			return errors.Join(errors.New("first sum"), errors.Join(
+				Problem{Field: "ttl", Message: "second sum", Remedy: "raise it"}, Problem{Field: "kill-after", Message: "third sum"}))
 		}
 	})
 	var e *Error
@@ -282,7 +283,12 @@ func TestTimingRulesComeFromOutside(t *testing.T) {
 		t.Fatalf("%v", err)
 	}
 	for i, p := range e.Problems {
-		if p.Field != "ttl" || p.Message != []string{"first sum", "second sum", "third sum"}[i] || !strings.Contains(p.Remedy, "--heartbeat") || p.Source != "variable MONGOGATE_TTL" {
+		want := []Problem{
+			{Field: "ttl", Value: `"20s"`, Source: "variable MONGOGATE_TTL", Message: "first sum"},
+			{Field: "ttl", Value: `"20s"`, Source: "variable MONGOGATE_TTL", Message: "second sum", Remedy: "raise it"},
+			{Field: "kill-after", Message: "third sum"},
+		}[i]
+		if p != want {
 			t.Errorf("%+v", p)
 		}
 	}

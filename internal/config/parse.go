@@ -109,6 +109,8 @@ func parseDuration(field *time.Duration, text string, zero bool) *fault {
 		return &fault{"it is negative", remedy}
 	case d == 0 && !zero:
 		return &fault{"it has to be more than zero", remedy + ", or leave it out"}
+	case d > 0 && d < time.Millisecond:
+		return &fault{"it is shorter than a millisecond", "give 10ms or more"}
 	case d > maxDuration:
 		return &fault{"it is longer than ten years", remedy}
 	}

@@ -24,6 +24,9 @@ type Problem struct {
 	Message, Remedy string
 }
 
+// Error makes a problem an error, for the rules that [Outside] brings.
+func (p Problem) Error() string { return p.String() }
+
 func (p Problem) String() string {
 	var b strings.Builder
 	if p.Field != "" {

@@ -49,7 +49,7 @@ type Settings struct {
 	Timeout, PollInterval                  time.Duration
 	ChangeStream                           bool
 	IfHeld, OnFailure                      string
-	NoOverlap, FailIfHeld                  bool
+	NoOverlap, FailIfHeld, Try             bool
 	Fence                                  []string
 	Sentinel                               string
 	ScanInterval                           time.Duration

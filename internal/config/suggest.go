@@ -1,7 +1,19 @@
 package config
 
-// closest returns the candidate that a typing slip turns into name, empty if
-// none is near: at most one slip in three letters.
+import "strings"
+
+// Closest returns the candidate that begins with name, or that typing slips
+// turn into it; empty if none is near: at most one slip in three letters.
+func Closest(name string, candidates []string) string {
+	for _, c := range candidates {
+		if len(name) > 2 && strings.HasPrefix(c, name) {
+			return c
+		}
+	}
+	return closest(name, candidates)
+}
+
+// closest is [Closest] by slips alone.
 func closest(name string, candidates []string) string {
 	best, found := len(name)/3+1, ""
 	for _, c := range candidates {

@@ -173,6 +173,10 @@ var waitSettings = []setting{
 		usage: "how long to wait for the lock before giving up with exit code 75; 0s waits for ever",
 	},
 	{
+		name: "try", commands: waiter, fallback: "false", field: func(s *Settings) any { return &s.Try },
+		usage: "look once: end with exit code 77 where somebody holds the lock, instead of waiting. A holder that died is replaced only by a gate that waits",
+	},
+	{
 		name: "if-held", commands: waiter, fallback: Skip, oneOf: []string{Wait, Skip}, field: func(s *Settings) any { return &s.IfHeld },
 		usage: "what a run does whose bucket another Job holds: wait until it is done or the holder fails, or skip the run",
 	},

@@ -31,6 +31,8 @@ type Lock struct {
 	Runs bool
 	// StandBack is asked how long to wait before the lock is tried; nil: not at all.
 	StandBack func() time.Duration
+	// Once looks once instead of waiting.
+	Once bool
 	// SkipIfHeld returns once it is proved that another run does the work.
 	SkipIfHeld bool
 	// Abandoned, if set, is the prefix of the job's buckets, of which those that nobody has renewed for Keep are marked for removal.
@@ -76,10 +78,32 @@ func (l *Lock) Acquire(ctx context.Context) (gate.Lease, error) {
 
 func (l *Lock) acquire(ctx context.Context) (mongolock.Held, error) {
 	opts := l.options()
+	if l.Once {
+		return l.try(ctx, opts)
+	}
 	if l.Job == "" {
 		return found(l.Locker.Acquire(ctx, l.Key, opts...))
 	}
 	return found(l.Locker.AcquireAlone(ctx, l.Key, l.Job, opts...))
+}
+
+// try looks once, for as long as a lease lives where the store does not answer.
+func (l *Lock) try(ctx context.Context, opts []mongolock.AcquireOption) (mongolock.Held, error) {
+	ctx, cancel := context.WithTimeout(ctx, l.Locker.Timing().TTL)
+	defer cancel()
+	if l.Dir != nil && !l.mayTry() {
+		// Another gate of this machine works under the lock, or is ending what it started.
+		info, err := l.Locker.Info(ctx, l.Key)
+		if err != nil && !errors.Is(err, mongolock.ErrNoLock) {
+			return nil, err
+		}
+		info.Key = l.Key
+		if info.Owner == "" {
+			info.Owner = "another gate on this machine"
+		}
+		return nil, &mongolock.HeldError{Info: info}
+	}
+	return found(l.Locker.Try(ctx, l.Key, opts...))
 }
 
 // found keeps a nil pointer from becoming an interface that is not nil.

@@ -134,7 +134,7 @@ func ExampleOptions() {
 	fmt.Println(err)
 	// Output:
 	// true
-	// bad configuration: heartbeat 20s + 2 × operation timeout 6s = 32s > ttl 30s − kill budget 5s − drift 300ms = 24.7s: one failed renewal would lose the lease; raise the ttl or lower the others
+	// bad configuration: heartbeat 20s + 2 × operation timeout 6s = 32s > ttl 30s − kill budget 5s − drift 300ms = 24.7s: one failed renewal would lose the lease
 	// poll -1s: must be positive
 }
 
@@ -808,5 +808,5 @@ func ExampleLocker_Timing() {
 func ExampleTiming_Validate() {
 	t := mongolock.Timing{TTL: 30 * time.Second, KillBudget: 12 * time.Second}.WithDefaults()
 	fmt.Println(t.Validate())
-	// Output: heartbeat 10s + 2 × operation timeout 6s = 22s > ttl 30s − kill budget 12s − drift 300ms = 17.7s: one failed renewal would lose the lease; raise the ttl or lower the others
+	// Output: heartbeat 10s + 2 × operation timeout 6s = 22s > ttl 30s − kill budget 12s − drift 300ms = 17.7s: one failed renewal would lose the lease
 }

@@ -59,29 +59,51 @@ func (t Timing) Deadline(sent time.Duration) time.Duration {
 // Silence is how long a challenger must see a holder of this timing stand still.
 func (t Timing) Silence() time.Duration { return t.TTL + t.Grace }
 
-// Validate reports every inequality that does not hold, with its numbers.
+// TimingFault says which part of a [Timing] is wrong.
+type TimingFault string
+
+// What can be wrong with a [Timing].
+const (
+	FaultRange TimingFault = "range" // a part is not positive, too short or too long to count with
+	FaultShort TimingFault = "short" // TTL is below [MinTTL]
+	FaultSum   TimingFault = "sum"   // one failed renewal would lose the lease
+)
+
+// TimingError is one inequality of a [Timing] that does not hold.
+type TimingError struct {
+	Fault TimingFault
+	text  string
+}
+
+func (e *TimingError) Error() string { return e.text }
+
+// Validate reports every inequality that does not hold, with its numbers, each as a [*TimingError].
 // Call it on a Timing whose defaults are filled in.
 func (t Timing) Validate() error {
 	var errs []error
+	wrong := func(f TimingFault, format string, args ...any) {
+		errs = append(errs, &TimingError{Fault: f, text: fmt.Sprintf(format, args...)})
+	}
 	for _, f := range []struct {
 		name string
 		d    time.Duration
 	}{{"ttl", t.TTL}, {"heartbeat", t.Heartbeat}, {"operation timeout", t.Operation}, {"kill budget", t.KillBudget}, {"grace", t.Grace}} {
-		if f.d <= 0 {
-			errs = append(errs, fmt.Errorf("%s %v: must be positive", f.name, f.d))
-		} else if f.d < time.Millisecond {
-			errs = append(errs, fmt.Errorf("%s %v: the store counts in milliseconds", f.name, f.d))
-		} else if f.d > maxSpan {
-			errs = append(errs, fmt.Errorf("%s %v: longer than 30 years", f.name, f.d))
+		switch {
+		case f.d <= 0:
+			wrong(FaultRange, "%s %v: must be positive", f.name, f.d)
+		case f.d < time.Millisecond:
+			wrong(FaultRange, "%s %v: the store counts in milliseconds", f.name, f.d)
+		case f.d > maxSpan:
+			wrong(FaultRange, "%s %v: longer than 30 years", f.name, f.d)
 		}
 	}
 	if t.TTL > 0 && t.TTL < MinTTL && !t.AllowShort {
-		errs = append(errs, fmt.Errorf("ttl %v < %v: an election of the database would outlast every lease; for tests, allow short ttls", t.TTL, MinTTL))
+		wrong(FaultShort, "ttl %v < %v: an election of the database would outlast every lease", t.TTL, MinTTL)
 	}
 	if need, have := t.Heartbeat+2*t.Operation, t.TTL-t.KillBudget-t.Drift(); need > have {
-		errs = append(errs, fmt.Errorf(
-			"heartbeat %v + 2 × operation timeout %v = %v > ttl %v − kill budget %v − drift %v = %v: one failed renewal would lose the lease; raise the ttl or lower the others",
-			t.Heartbeat, t.Operation, need, t.TTL, t.KillBudget, t.Drift(), have))
+		wrong(FaultSum,
+			"heartbeat %v + 2 × operation timeout %v = %v > ttl %v − kill budget %v − drift %v = %v: one failed renewal would lose the lease",
+			t.Heartbeat, t.Operation, need, t.TTL, t.KillBudget, t.Drift(), have)
 	}
 	return errors.Join(errs...)
 }
