@@ -26,14 +26,20 @@ type report struct {
 	heads            []string // what suites say of themselves
 	skipReason       map[string]string
 	passedParts      []string
+	live             io.Writer      // told of each package as it ends; nil: nobody
+	tests            map[string]int // by package, how many passed
 }
 
 func main() {
 	floor := flag.Int("floor", 0, "fewest tests that must have passed")
 	another := flag.Int("worth-another", 0, "print the tests that failed, as a pattern, if there are at most so many and none was unsafe")
+	progress := flag.Bool("progress", false, "print a line as each package ends")
 	again := flag.String("again", "", "package of the second tries")
 	flag.Parse()
 	r := report{outputs: map[string][]string{}, skipReason: map[string]string{}}
+	if *progress {
+		r.live = os.Stdout
+	}
 	if err := r.read(os.Stdin); err != nil {
 		fmt.Fprintln(os.Stderr, "testreport:", err)
 		os.Exit(1)
@@ -47,6 +53,7 @@ func main() {
 }
 
 func (r *report) read(in io.Reader) error {
+	r.tests = map[string]int{}
 	s := bufio.NewScanner(in)
 	s.Buffer(nil, 16<<20)
 	for s.Scan() {
@@ -65,6 +72,7 @@ var marks = []string{"database: ", "conformance: ", "trials: ", "histories: ", "
 
 func (r *report) take(e event) {
 	id := e.Package + " " + e.Test
+	defer r.ended(e)
 	switch e.Action {
 	case "output", "build-output":
 		r.outputs[id] = append(r.outputs[id], e.Output)
@@ -79,6 +87,7 @@ func (r *report) take(e event) {
 			// Nothing of it ran: its parts are among the skipped.
 		case e.Test != "":
 			r.passed++
+			r.tests[e.Package]++
 			r.passedParts = append(r.passedParts, id)
 		default:
 			r.packages++
@@ -96,6 +105,15 @@ func (r *report) take(e event) {
 		}
 		r.failed = append(r.failed, id)
 	}
+}
+
+// ended shows that a package has ended.
+func (r *report) ended(e event) {
+	if r.live == nil || e.Test != "" || e.Action != "pass" && e.Action != "fail" && e.Action != "skip" {
+		return
+	}
+	word := map[string]string{"pass": "ok", "fail": "FAIL", "skip": "--"}[e.Action]
+	fmt.Fprintf(r.live, "%-4s %6.1f s  %4d passed  %s\n", word, e.Elapsed, r.tests[e.Package], e.Package)
 }
 
 // hollow says that all parts of a test were skipped: go test calls it passed all the same.

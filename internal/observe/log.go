@@ -40,6 +40,7 @@ type Log struct {
 	mu      sync.Mutex
 	waiting map[string]string // by key, the last line about waiting
 	failing map[call]int      // calls in a row that were not acknowledged
+	still   reminders
 }
 
 // call is what may fail by itself: one kind of call for one key.
@@ -60,6 +61,7 @@ func (l *Log) Event(e mongolock.Event) {
 		l.wait(e)
 	case mongolock.EventAcquired:
 		delete(l.waiting, e.Key)
+		l.still.end(call{name: "wait", key: e.Key})
 		l.well(e, "acquire")
 		l.log.Info("lock acquired", append(key, "token", e.Token)...)
 	case mongolock.EventRenewed:
@@ -81,7 +83,13 @@ func (l *Log) wait(e mongolock.Event) {
 	i := e.Info
 	line := fmt.Sprint(e.Key, i.Owner, i.Token, i.Holder, i.Revoked)
 	if line == l.waiting[e.Key] {
+		if waited, due := l.still.due(call{name: "wait", key: e.Key}); due {
+			l.log.Info("still waiting for the lock", "key", e.Key, "waited", waited, "holder", i.Owner, "lastRenewal", i.Touched.Format(time.RFC3339))
+		}
 		return
+	}
+	if l.waiting[e.Key] == "" {
+		l.still.begin(call{name: "wait", key: e.Key})
 	}
 	l.waiting[e.Key] = line
 	kv := []any{"key", e.Key, "holder", i.Owner, "since", i.Created.Format(time.RFC3339)}
@@ -104,7 +112,12 @@ func (l *Log) failed(e mongolock.Event) {
 	c := call{e.Key, e.Call}
 	l.failing[c]++
 	if l.failing[c] == 1 {
+		l.still.begin(c)
 		l.log.Error(e.Err, "the store did not acknowledge; asking again", "key", e.Key, "call", e.Call)
+		return
+	}
+	if since, due := l.still.due(c); due {
+		l.log.Error(e.Err, "the store still does not acknowledge", "key", e.Key, "call", e.Call, "times", l.failing[c], "for", since)
 		return
 	}
 	l.log.V(1).Info("the store did not acknowledge", "key", e.Key, "call", e.Call, "times", l.failing[c], "error", e.Err.Error())
@@ -116,6 +129,7 @@ func (l *Log) well(e mongolock.Event, name string) {
 		l.log.Info("the store acknowledges again", "key", e.Key, "call", name, "failed", n)
 	}
 	delete(l.failing, c)
+	l.still.end(c)
 }
 
 func reason(err error) mongolock.LossReason {
