@@ -73,14 +73,16 @@ func TestGuardReadsBeforeItJudges(t *testing.T) {
 func TestGuardThatWakesLateKillsAtOnce(t *testing.T) {
 	t.Parallel()
 	s := shell(polite)
-	s.Lease = 1500 * time.Millisecond
+	s.Lease, s.Kill = 1500*time.Millisecond, 20*time.Second // long until the guard's own timer kills it
 	r := start(t, s)
 	deadline := r.next("start").Until
 	r.untilFile("up")
 	g := r.guard()
-	r.signalGate(syscall.SIGSTOP)
-	r.signal(g, syscall.SIGSTOP)
-	until(t, patience, "the kill time", func() bool { return now() > deadline+300*time.Millisecond })
+	until(t, patience, "the kill time", func() bool {
+		r.signalGate(syscall.SIGSTOP) // again, for their timers wake them
+		r.signal(g, syscall.SIGSTOP)
+		return now() > deadline+300*time.Millisecond
+	})
 	r.signal(g, syscall.SIGCONT)
 	r.untilGone(slack)
 	if r.read("asked") != "" {

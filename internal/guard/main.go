@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/mongogate/mongogate/internal/lasttimer"
 	"github.com/mongogate/mongogate/internal/proctree"
 	"github.com/mongogate/mongogate/pkg/gate"
 )
@@ -35,6 +36,8 @@ const exitUsage = 64
 // arguments too; environment, directory and standard descriptors are the command's.
 type spec struct {
 	KillAfter int64 `json:"killAfter"` // nanoseconds
+	Kill      int64 `json:"kill"`      // the budget as a whole, in nanoseconds
+	Timer     bool  `json:"timer,omitempty"`
 	WaitTree  bool  `json:"waitTree,omitempty"`
 	Terminal  bool  `json:"terminal,omitempty"` // standard input is a terminal that the command is to have
 }
@@ -97,8 +100,14 @@ func newWatch(s spec, command []string) (*watch, error) {
 	if err != nil {
 		return nil, err
 	}
+	var last *lasttimer.Timer
+	if s.Timer { // the gate could make one
+		if last, err = lasttimer.New(); err != nil {
+			return nil, err
+		}
+	}
 	return &watch{
-		spec: s, command: command,
+		spec: s, command: command, last: last,
 		control: controlFD, status: statusFD, children: children,
 		clock: gate.BootClock(),
 		stop:  newStop(time.Duration(s.KillAfter)),

@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/mongogate/mongogate/internal/lasttimer"
 	"github.com/mongogate/mongogate/internal/proctree"
 	"github.com/mongogate/mongogate/pkg/gate"
 )
@@ -31,6 +32,8 @@ type watch struct {
 	status            int
 	clock             gate.Clock
 	stop              *stop
+	last              *lasttimer.Timer // nil where there is none
+	armed, rearmed    time.Duration    // the deadline that it knows; when it was moved on
 
 	gateGone   bool
 	starting   bool // the command has been started, or could not be
@@ -45,6 +48,9 @@ func (w *watch) run() error {
 		// What was told before this instant is read before the instant is judged, wherever in between we are frozen.
 		now := w.clock.Now()
 		w.listen(now)
+		if err := w.keepAwake(now); err != nil {
+			return err
+		}
 		if !w.starting && (w.stop.deadline > 0 || w.gateGone || w.stop.term != never) {
 			w.begin()
 		}

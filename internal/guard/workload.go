@@ -10,6 +10,9 @@ import (
 	"syscall"
 	"time"
 
+	"golang.org/x/sys/unix"
+
+	"github.com/mongogate/mongogate/internal/lasttimer"
 	"github.com/mongogate/mongogate/internal/proctree"
 	"github.com/mongogate/mongogate/pkg/gate"
 )
@@ -21,8 +24,12 @@ type Workload struct {
 	broken  chan error
 	gone    chan gate.Ended
 
+	last    *lasttimer.Timer // nil where there is none
+	noTimer error            // why
+
 	mu      sync.Mutex
-	current *run // nil before Start and after Gone
+	until   time.Duration // the newest deadline
+	current *run          // nil before Start and after Gone
 	closed  bool
 	asked   syscall.Signal // a request to stop that came before there was anything to stop
 	runs    sync.WaitGroup
@@ -41,11 +48,13 @@ func New(c Command) (*Workload, error) {
 			return nil, fmt.Errorf("guarded command: %w", err)
 		}
 	}
-	return &Workload{
+	w := &Workload{
 		command: c,
 		broken:  make(chan error, 1),
 		gone:    make(chan gate.Ended, 1),
-	}, nil
+	}
+	w.last, w.noTimer = lasttimer.New()
+	return w, nil
 }
 
 // errLate: a lease that is over before anything was started.
@@ -68,6 +77,8 @@ func (w *Workload) Start(g gate.Grant) {
 		w.report(gate.Ended{Code: exitNotExecutable, Err: errLate})
 		return
 	}
+	w.until = g.Deadline
+	w.keepAwake(g.Deadline)
 	r, err := startRun(w, g)
 	if err != nil {
 		w.report(gate.Ended{Code: exitNotExecutable, Err: fmt.Errorf("start the guard: %w", err)})
@@ -85,7 +96,12 @@ func drainBroken(broken chan error) {
 
 // Extend tells the guard of a later deadline.
 func (w *Workload) Extend(deadline time.Duration) {
-	if r := w.running(); r != nil {
+	w.mu.Lock()
+	r := w.current
+	w.until = max(w.until, deadline)
+	w.mu.Unlock()
+	if r != nil {
+		w.keepAwake(deadline)
 		r.tell(kindDeadline, int64(deadline))
 	}
 }
@@ -118,7 +134,10 @@ func (w *Workload) Forward(sig os.Signal) {
 	}
 	w.mu.Lock()
 	r := w.current
-	if r == nil && asksToStop(number) {
+	if number == unix.SIGCONT && r != nil && w.command.Clock.Now() >= w.until {
+		r = nil // of our own timer: the lease is over, and so is the command
+	}
+	if w.current == nil && asksToStop(number) {
 		w.asked = number
 	}
 	w.mu.Unlock()
@@ -144,6 +163,9 @@ func (w *Workload) Close() {
 		r.kill()
 	}
 	w.runs.Wait()
+	if err := w.last.Close(); err != nil {
+		w.command.Log.Error(err, "warning")
+	}
 }
 
 func (w *Workload) running() *run {
@@ -156,6 +178,9 @@ func (w *Workload) running() *run {
 func (w *Workload) finished(ended gate.Ended) {
 	w.mu.Lock()
 	w.current = nil
+	if err := w.last.Disarm(); err != nil {
+		w.command.Log.Error(err, "warning")
+	}
 	w.mu.Unlock()
 	w.report(ended)
 }

@@ -13,6 +13,10 @@
 // of CLOCK_BOOTTIME, which also runs through suspend; one that has passed is now.
 // Nobody else can move or remove the timers; exec removes them, a fork does not inherit them.
 //
+// After a suspend, or where a virtual machine was paused, both may be due at once,
+// and the kernel kills before the process can run. One whose end would leave
+// something unwatched is only to be woken: [Timer.Wake].
+//
 // Not promised: SIGKILL for PID 1 of a process namespace, which the kernel
 // spares (SIGCONT reaches it). Whoever stops the process again and again may
 // keep it from working between wake and kill.
@@ -71,16 +75,15 @@ func New() (*Timer, error) {
 }
 
 // Set arms the timers, or moves them.
-func (t *Timer) Set(wake, kill time.Duration) error {
-	// An instant that is zero or before would disarm.
-	kill = max(kill, 1)
-	return t.set(max(min(wake, kill), 1), kill)
-}
+func (t *Timer) Set(wake, kill time.Duration) error { return t.set(wake, kill, max(kill, 1)) }
+
+// Wake is Set without an end: nothing kills the process.
+func (t *Timer) Wake(from, until time.Duration) error { return t.set(from, until, 0) }
 
 // Disarm stops the timers until they are set again.
-func (t *Timer) Disarm() error { return t.set(0, 0) }
+func (t *Timer) Disarm() error { return t.set(0, 0, 0) }
 
-func (t *Timer) set(wake, kill time.Duration) error {
+func (t *Timer) set(from, until, kill time.Duration) error {
 	if t == nil {
 		return nil
 	}
@@ -91,7 +94,12 @@ func (t *Timer) set(wake, kill time.Duration) error {
 		return err
 	}
 	for i, id := range t.wake {
-		if err := set(id, wake+(kill-wake)*time.Duration(i)/wakings); err != nil {
+		at := time.Duration(0)
+		if until != 0 {
+			// An instant that is zero or before would disarm.
+			at = max(from+(until-from)*time.Duration(i)/wakings, 1)
+		}
+		if err := set(id, at); err != nil {
 			return err
 		}
 	}
@@ -132,7 +140,7 @@ func set(id int32, at time.Duration) error {
 }
 
 func remove(id int32) error {
-	if _, _, errno := unix.Syscall(unix.SYS_TIMER_DELETE, uintptr(id), 0, 0); errno != 0 {
+	if _, _, errno := unix.Syscall(unix.SYS_TIMER_DELETE, uintptr(id), 0, 0); errno != 0 { //nolint:gosec // a small number
 		return fmt.Errorf("remove a kernel timer: %w", errno)
 	}
 	return nil

@@ -44,7 +44,11 @@ func timed(args []string) int {
 		return clock.Now() + time.Duration(after)*time.Millisecond
 	}
 	for range moves + 1 {
-		if err := t.Set(at(wake), at(kill)); err != nil {
+		arm := t.Set
+		if args[3] == "wake" {
+			arm = t.Wake
+		}
+		if err := arm(at(wake), at(kill)); err != nil {
 			fmt.Println(err)
 			return 1
 		}
@@ -195,6 +199,13 @@ func TestProcessThatMovesItOnLives(t *testing.T) {
 	}
 }
 
+func TestProcessThatIsOnlyWokenLives(t *testing.T) {
+	p := start(t, nil, "100", "500", "0", "wake")
+	if p.killed(time.Second) {
+		t.Fatal("killed by a timer that was to wake only")
+	}
+}
+
 func TestClosedTimerDoesNothing(t *testing.T) {
 	p := start(t, nil, "400", "500", "0", "close")
 	if p.killed(time.Second) {
@@ -212,7 +223,7 @@ func TestInstantThatHasPassedIsNow(t *testing.T) {
 
 func TestNilTimerDoesNothing(t *testing.T) {
 	var none *lasttimer.Timer
-	if err := errors.Join(none.Set(1, 1), none.Disarm(), none.Close()); err != nil {
+	if err := errors.Join(none.Set(1, 1), none.Wake(1, 1), none.Disarm(), none.Close()); err != nil {
 		t.Fatal(err)
 	}
 }

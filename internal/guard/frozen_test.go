@@ -1,0 +1,138 @@
+//go:build linux
+
+package guard_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// attack is what a command does to its gate and its guard.
+type attack struct {
+	name string
+	// script is what the attacker executes; $GATE and $GUARD are their process ids.
+	script string
+}
+
+var (
+	stopAll  = attack{"stop everybody", `kill -STOP -1`}
+	killAll  = attack{"kill everybody", `kill -9 -1`}
+	stopBoth = attack{"stop both", `kill -STOP $GATE $GUARD`}
+	killBoth = attack{"kill both", `kill -9 $GATE $GUARD`}
+	// The one who stops is not stopped by that.
+	stopOn = attack{"stop both again and again", `while :; do kill -STOP $GATE $GUARD; sleep 0.01; done`}
+)
+
+// Who attacks: the command itself, or a daemon that it has left behind, which has another session and another parent.
+const (
+	byCommand    = "command"
+	byDescendant = "descendant"
+)
+
+// attacked is a command that attacks, and a daemon that works on beside it.
+func attacked(a attack, who string) string {
+	const works = `while :; do sleep 0.05; done`
+	strike := `GUARD=$GUARD GATE=$GATE; ` + a.script + "; "
+	command, daemon := "", ""
+	if who == byCommand {
+		command = strike
+	} else {
+		daemon = strike
+	}
+	script := `
+trap '' TERM HUP INT
+GUARD=$PPID
+GATE=$(sed 's/.*) //' /proc/$GUARD/stat | cut -d' ' -f2)
+export GATE GUARD
+(setsid sh -c 'echo daemon >"$DIR/daemon"; until [ -s "$DIR/go" ]; do sleep 0.02; done; DAEMON' daemon &)
+while [ ! -s "$DIR/daemon" ]; do sleep 0.01; done
+echo up >"$DIR/up"
+until [ -s "$DIR/go" ]; do sleep 0.02; done
+COMMAND`
+	return strings.NewReplacer("DAEMON", daemon+works, "COMMAND", command+works).Replace(script)
+}
+
+// ownUser is a user that nobody else is: kill -1 reaches whoever it is.
+func ownUser() int { return 600_000_000 + rand.IntN(100_000_000) }
+
+// outcome: how long after the deadline something of the tree still lived, as seen from outside.
+func (r *rig) outlived(deadline, within time.Duration) (late time.Duration, gone bool) {
+	r.t.Helper()
+	var alive time.Duration
+	for end := deadline + within; ; time.Sleep(10 * time.Millisecond) {
+		at := now()
+		if len(r.tree()) == 0 {
+			return alive - deadline, true
+		}
+		if alive = at; at > end {
+			return alive - deadline, false
+		}
+	}
+}
+
+// tree are the living processes of the command's tree: those with the mark but gate and guard.
+func (r *rig) tree() []int {
+	var pids []int
+	for _, p := range r.left() {
+		if p.PID != r.gate.Process.Pid && !isGuard(p) {
+			pids = append(pids, p.PID)
+		}
+	}
+	return pids
+}
+
+// strike starts a command that attacks, and says how that went. The lease is not renewed.
+func strike(t *testing.T, a attack, who string, tweak func(*gateSpec)) (r *rig, late time.Duration, gone bool) {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		t.Skip("needs root, to become a user whose processes may all be stopped")
+	}
+	s := shell(attacked(a, who))
+	s.UID, s.Lease, s.React = ownUser(), 3*time.Second, true
+	if tweak != nil {
+		tweak(&s)
+	}
+	r = start(t, s)
+	r.untilFile("up")
+	deadline := r.next("start").Until
+	r.guard()
+	if err := os.WriteFile(r.path("go"), []byte("go\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	late, gone = r.outlived(deadline, s.Kill+slack)
+	return r, late, gone
+}
+
+// Without any help but the kernel's timers: what can be said of a command that freezes or kills those who watch it.
+func TestTimersAlone(t *testing.T) {
+	for _, c := range []struct {
+		attack
+		who  string
+		open string // why something may be left
+	}{
+		{stopAll, byCommand, ""},
+		{stopAll, byDescendant, ""},
+		{stopBoth, byCommand, ""},
+		{stopBoth, byDescendant, ""},
+		{stopOn, byCommand, ""},
+		{killAll, byCommand, ""},
+	} {
+		t.Run(fmt.Sprint(c.name, " by the ", c.who), func(t *testing.T) {
+			t.Parallel()
+			r, late, gone := strike(t, c.attack, c.who, nil)
+			if !gone {
+				t.Errorf("%d processes of the tree live %v after the deadline: %v", len(r.tree()), late, r.tree())
+			}
+			t.Logf("gone %v after the deadline", late.Round(10*time.Millisecond))
+		})
+	}
+}
+
+var _ = []any{killBoth, slices.Contains[[]int], exec.Command, syscall.SIGKILL}
