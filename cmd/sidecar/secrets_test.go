@@ -26,7 +26,7 @@ var everyCommand = [][]string{
 	{"run", "--timeout", "300ms", "--ttl", "5s", "--operation-timeout", "200ms", "--log-format", "json", "--expect-store", "x", "--", "env"},
 	{"sidecar", "--timeout", "300ms", "--ttl", "60s", "--operation-timeout", "200ms", "--log-level", "debug", "--log-format", "json"},
 	{"init", "--timeout", "300ms", "--ttl", "60s", "--operation-timeout", "200ms", "--log-level", "debug"},
-	{"status", "--operation-timeout", "200ms", "--log-level", "debug"},
+	{"status", "--operation-timeout", "200ms"},
 	{"list", "--operation-timeout", "200ms"},
 	{"show", "--operation-timeout", "200ms"},
 	{"history", "--operation-timeout", "200ms"},

@@ -16,8 +16,8 @@ var (
 	renewer  = []string{"sidecar", "init", "run", "doctor"}
 	waiter   = []string{"run", "doctor"}
 	fencer   = []string{"sidecar", "doctor"}
-	local    = append(slices.Clone(renewer), "probe", "status")
-	stateful = append(slices.Clone(local), "epoch")
+	probed   = []string{"sidecar", "run", "doctor", "probe"}
+	stateful = append(slices.Clone(renewer), "probe", "epoch")
 )
 
 func (s setting) has(command string) bool { return slices.Contains(s.commands, command) }
@@ -208,7 +208,7 @@ var lossSettings = []setting{
 		usage: "what is done to the workload when the lock is lost, several with commas: sentinel (a file that it has to obey), kill (every process of it, in a shared process namespace), exit (the gate ends with exit code 88), restart (the same, where restart rules make the kubelet restart all containers, and mongogate epoch is the first init container)",
 	},
 	{
-		name: "sentinel", commands: renewer, placeholder: "file", field: func(s *Settings) any { return &s.Sentinel },
+		name: "sentinel", commands: fencer, placeholder: "file", field: func(s *Settings) any { return &s.Sentinel },
 		usage: "file written when the lock is lost (default the file lost in the key's state directory)",
 	},
 	{
@@ -258,8 +258,8 @@ var kubeSettings = []setting{
 
 var viewSettings = []setting{
 	{
-		name: "probe-address", commands: local, placeholder: "address", field: func(s *Settings) any { return &s.ProbeAddress }, check: address,
-		usage: "where probes are answered: host:port, unix:/path or none (default unix:STATE-DIR/probe.sock for sidecar, init and probe, none for run)",
+		name: "probe-address", commands: probed, placeholder: "address", field: func(s *Settings) any { return &s.ProbeAddress }, check: address,
+		usage: "where probes are answered: host:port, unix:/path or none (default unix:STATE-DIR/probe.sock for sidecar and probe, none for run)",
 	},
 	{
 		name: "metrics-address", commands: []string{"sidecar", "run", "doctor"}, fallback: None, placeholder: "address", field: func(s *Settings) any { return &s.MetricsAddress }, check: address,
@@ -270,11 +270,11 @@ var viewSettings = []setting{
 		usage: "who is ready: the holder only or, under run, one who waits as well",
 	},
 	{
-		name: "log-level", commands: every, fallback: "info", oneOf: []string{"debug", "info", "error"}, field: func(s *Settings) any { return &s.LogLevel },
+		name: "log-level", commands: renewer, fallback: "info", oneOf: []string{"debug", "info", "error"}, field: func(s *Settings) any { return &s.LogLevel },
 		usage: "least important messages that are logged",
 	},
 	{
-		name: "log-format", commands: every, fallback: "auto", oneOf: []string{"auto", "json", "text"}, field: func(s *Settings) any { return &s.LogFormat },
+		name: "log-format", commands: renewer, fallback: "auto", oneOf: []string{"auto", "json", "text"}, field: func(s *Settings) any { return &s.LogFormat },
 		usage: "format of the log on stderr; auto is json in a pod and text elsewhere",
 	},
 	{
