@@ -30,7 +30,7 @@ asked for. It needs no database.`,
 		func(_ *cobra.Command, s *config.Settings, _ []string) error {
 			name, err := statedir.BeginEpoch(s.StateDir)
 			if err != nil {
-				return &exit{exitFailed, fmt.Errorf("beginning an epoch: %w; mount the sidecar's state volume here, and name it with --state-dir", err)}
+				return &exit{exitMachine, fmt.Errorf("beginning an epoch: %w; mount the sidecar's state volume here, and name it with --state-dir", err)}
 			}
 			_, err = fmt.Fprintln(w.stdout, name)
 			return err

@@ -7,8 +7,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"net"
+	"os"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"github.com/mongogate/mongogate/internal/bucket"
 	"github.com/mongogate/mongogate/internal/config"
@@ -21,6 +25,7 @@ import (
 const (
 	exitFailed      = 1
 	exitUnavailable = 69
+	exitMachine     = 71
 	exitTimeout     = 75
 	exitHeld        = 77
 	exitLost        = 88
@@ -75,6 +80,8 @@ func codeOf(err error) int {
 		return config.ExitUsage
 	case errors.As(err, &waited) && waited.Store != nil:
 		return exitUnavailable
+	case ofMachine(err):
+		return exitMachine
 	case errors.Is(err, holder.ErrTimeout), errors.Is(err, context.DeadlineExceeded) && errors.As(err, &waited):
 		return exitTimeout
 	case errors.As(err, &held), errors.As(err, &done), errors.Is(err, mongolock.ErrNoLock):
@@ -93,4 +100,24 @@ func lostLine(key, reason string) string {
 		return reason
 	}
 	return fmt.Sprintf("lock %q lost: %s", key, reason)
+}
+
+// ofMachine is true for what this machine lacks, and for files of it that cannot be read or written.
+func ofMachine(err error) bool {
+	var (
+		path *fs.PathError
+		link *os.LinkError
+		dial *net.OpError
+	)
+	return lacks(err) || (errors.As(err, &path) || errors.As(err, &link)) && !errors.As(err, &dial)
+}
+
+// lacks is true where descriptors, memory or room on a disk are used up.
+func lacks(err error) bool {
+	for _, lack := range []error{syscall.EMFILE, syscall.ENFILE, syscall.ENOMEM, syscall.ENOSPC, syscall.EDQUOT, syscall.EROFS} {
+		if errors.Is(err, lack) {
+			return true
+		}
+	}
+	return false
 }

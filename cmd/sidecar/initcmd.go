@@ -48,7 +48,7 @@ func runInit(ctx context.Context, w world, s *config.Settings) error {
 func (ses *session) leaveToSidecar(lease gate.Lease) error {
 	l := statedir.Lease{Key: lease.Key(), Holder: ses.s.Owner, Token: lease.Token(), Deadline: lease.Deadline(), KillBudget: budget(ses.s).Kill, Open: true}
 	if err := ses.dir.WriteLease(l); err != nil {
-		return &exit{exitFailed, fmt.Errorf("leaving the lease to the sidecar: %w", err)}
+		return &exit{exitMachine, fmt.Errorf("leaving the lease to the sidecar: %w", err)}
 	}
 	if held, ok := lease.(mongolock.Held); ok {
 		held.Leave()

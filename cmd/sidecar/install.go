@@ -21,7 +21,7 @@ the container's command becomes DIRECTORY/mongogate run -- COMMAND.`,
 		RunE: func(_ *cobra.Command, args []string) error {
 			to := filepath.Join(args[0], "mongogate")
 			if err := install(to); err != nil {
-				return &exit{exitFailed, fmt.Errorf("installing into %s: %w", args[0], err)}
+				return &exit{exitMachine, fmt.Errorf("installing into %s: %w", args[0], err)}
 			}
 			_, err := fmt.Fprintln(w.stdout, to)
 			return err

@@ -2,7 +2,8 @@
 
 // Command mongogate lets a workload run only while a lock in MongoDB is held.
 //
-// Exit codes: 0 ok, 64 usage, 69 store unavailable, 75 not acquired in time,
+// Exit codes: 0 ok, 64 usage, 69 store unavailable,
+// 71 the machine lacks something (disk, descriptors, a file), 75 not acquired in time,
 // 77 held elsewhere or done (if asked to fail), 88 lock lost; run gives the
 // child's own code, or 128+n for its signal n.
 package main

@@ -226,6 +226,8 @@ func (ses *session) runEnd(r gate.Result, stopped syscall.Signal) error {
 	switch {
 	case r.Started && r.Lost != "":
 		return &exit{exitLost, errors.New(lostLine(ses.s.Lock.Key, r.Lost) + "; the command was stopped")}
+	case r.Started && r.Ended.Err != nil && lacks(r.Ended.Err):
+		return &exit{exitMachine, r.Ended.Err}
 	case r.Started && r.Ended.Err != nil:
 		return &exit{r.Ended.Code, r.Ended.Err}
 	case r.Started:

@@ -21,6 +21,9 @@ func TestExitCodes(t *testing.T) {
 	if err := os.WriteFile(plain, []byte("no program"), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	full := func(args ...string) []string {
+		return []string{"bash", "-c", "mongogate " + strings.Join(args, " ") + " >/dev/full"}
+	}
 	run := func(args ...string) []string {
 		return append([]string{"run", "--log-level", "error", "--key"}, args...)
 	}
@@ -30,7 +33,7 @@ func TestExitCodes(t *testing.T) {
 	}{
 		{"0", run("a", "--", "true")},
 		{"1", []string{"probe", "ready"}},
-		{"1", []string{"install", filepath.Join(p.dir, "nowhere")}},
+		{"71", []string{"install", filepath.Join(p.dir, "nowhere")}},
 		{"64", run("a")},
 		{"64", run("a", "--ttl", "3s", "--", "true")},
 		{"75", run("held", "--timeout", "500ms", "--", "true")},
@@ -78,6 +81,8 @@ func TestExitCodes(t *testing.T) {
 	for _, c := range cases {
 		one(p, c.want, c.args...)
 	}
+	said, code := p.run(t, full("version")[0], full("version")[1:]...)
+	came("71", full("version"), said, code)
 	one(p.with("MONGOGATE_URI=mongodb://127.0.0.1:1"), "69", "show", "--operation-timeout", "500ms", "any")
 	one(p, "0", "force-release", "held")
 	if err := holder.Wait(); err == nil {
