@@ -1,0 +1,64 @@
+//go:build linux
+
+package main
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/mongogate/mongogate/internal/config"
+)
+
+// TestExamplesOfHelpAreRight: a shell and the program accept every example of a help text; each command has one.
+func TestExamplesOfHelpAreRight(t *testing.T) {
+	out := config.Outside{
+		Environ:  []string{"MONGOGATE_URI=mongodb://127.0.0.1:1/", "MONGOGATE_STATE_DIR=" + t.TempDir(), "MONGOGATE_TTL=60s"},
+		ReadFile: os.ReadFile, Hostname: "host", Now: time.Now(), CheckURI: checkURI, CheckTiming: checkTiming,
+	}
+	tried := 0
+	for _, c := range newRoot(world{Outside: out, stderr: os.Stderr}).Commands() {
+		switch c.Name() {
+		case "help", "completion", "version":
+			continue
+		}
+		lines := strings.Split(c.Example, "\n")
+		if c.Example == "" {
+			t.Errorf("%s has no example", c.Name())
+		}
+		for _, line := range lines {
+			words, err := exec.CommandContext(t.Context(), "sh", "-c", `mongogate() { printf '%s\n' "$@"; }; `+line).Output()
+			if err != nil {
+				t.Errorf("%s: %v", line, err)
+				continue
+			}
+			args := strings.Split(strings.TrimSuffix(string(words), "\n"), "\n")
+			root := newRoot(world{Outside: out, stderr: os.Stderr})
+			found, rest, err := root.Find(args)
+			if err != nil || found.Name() != c.Name() {
+				t.Errorf("%s: of %s, stands under %s (%v)", line, found.Name(), c.Name(), err)
+				continue
+			}
+			if err := found.ParseFlags(rest); err != nil {
+				t.Errorf("%s: %v", line, err)
+				continue
+			}
+			if err := found.ValidateArgs(found.Flags().Args()); err != nil {
+				t.Errorf("%s: %v", line, err)
+			}
+			if found.Flags().Lookup("config") != nil {
+				if _, err := config.Load(found.Name(), found.Flags(), out); err != nil {
+					t.Errorf("%s: %v", line, err)
+				}
+			}
+			tried++
+		}
+	}
+	fmt.Printf("cases: %d examples of help texts\n", tried)
+	if tried < 15 {
+		t.Errorf("%d examples, want at least 15", tried)
+	}
+}
