@@ -91,7 +91,7 @@ func (ses *session) fence(e *epochs, leave func()) (*fence.Workload, error) {
 		Kill: slices.Contains(s.Fence, config.Kill), Leave: leave,
 		// Where the rule is ignored another exit would change nothing.
 		LeaveAtOnce: slices.Contains(s.Fence, config.Exit) || slices.Contains(s.Fence, config.Restart) && e.Refused() == "",
-		Scan:        s.ScanInterval, Clock: ses.clock, Log: ses.log,
+		Spare:       s.Spare, Scan: s.ScanInterval, Clock: ses.clock, Log: ses.log,
 	}
 	if slices.Contains(s.Fence, config.Sentinel) {
 		if cfg.Sentinel = s.Sentinel; cfg.Sentinel == "" {

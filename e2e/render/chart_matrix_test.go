@@ -176,15 +176,35 @@ initContainers:
   - {name: proxy, image: x, restartPolicy: Always}
   - {name: shipper, image: x, restartPolicy: Always}
 `)
-	if got := marked(w); !slices.Equal(got, []string{"main"}) {
-		t.Errorf("marked: %v", got)
+	if got, spared := marked(w), spared(w); !slices.Equal(got, []string{"main"}) || !slices.Equal(spared, []string{"proxy", "shipper"}) {
+		t.Errorf("marked: %v, spared: %v", got, spared)
 	}
+	// Where nobody looks at processes there is nothing to be spared.
+	w = podOf(t, valuesFiles(t)["run-mesh"])
+	if got := spared(w); len(got) > 0 {
+		t.Errorf("spared under run: %v", got)
+	}
+	// Injected containers are known by their programs.
+	w = podOf(t, strings.Replace(valuesFiles(t)["kill-deployment"], "protection: kill", "protection: kill\n  spare: [pilot-agent, linkerd2-proxy]", 1))
+	for _, c := range w.Containers() {
+		for _, v := range c.Env {
+			if v.Name == "MONGOGATE_SPARE" && v.Value == "pilot-agent,linkerd2-proxy" {
+				return
+			}
+		}
+	}
+	t.Error("nobody is told of gate.spare")
 }
 
-// marked are the containers with the mark of the kill fence.
-func marked(w Workload) (all []string) {
+// marked are the containers that are the workload, whatever they begin with.
+func marked(w Workload) []string { return with(w, "MONGOGATE_WORKLOAD") }
+
+// spared are the containers that may run without the lock.
+func spared(w Workload) []string { return with(w, "MONGOGATE_SPARED") }
+
+func with(w Workload, name string) (all []string) {
 	for _, c := range w.Containers() {
-		if slices.ContainsFunc(c.Env, func(v corev1.EnvVar) bool { return v.Name == "MONGOGATE_WORKLOAD" }) {
+		if slices.ContainsFunc(c.Env, func(v corev1.EnvVar) bool { return v.Name == name }) {
 			all = append(all, c.Name)
 		}
 	}

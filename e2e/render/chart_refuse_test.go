@@ -91,6 +91,8 @@ extraObjects:
 	{why: "a second container", values: "extraContainers: [{name: other, image: x}]", want: []string{"container other would run without the lock, for the wrapper runs main alone: name it in ungated if it may, or set protection to restart, kill or sentinel"}},
 	{why: "a native sidecar", values: "initContainers: [{name: other, image: x, restartPolicy: Always}, {name: once, image: x}]", want: []string{"container other would run without the lock"}},
 	{why: "unknown names", values: "gate: {ungated: [one], after: [two], container: three}", want: []string{"would run without the lock, for the wrapper runs three alone", "ungated: there is no container one in the pod", "after: there is no init container two in the pod", "container: there is no container three in the pod"}},
+	{why: "ungated, of another user", values: "podSecurityContext: {runAsUser: 1}\nextraContainers: [{name: other, image: x, securityContext: {runAsUser: 2}}]\ngate: {protection: kill, acceptGap: true, ungated: [other]}", want: []string{"container other is ungated and runs as user 2, the gate as 1: the gate cannot read its mark"}},
+	{why: "sparing where nobody looks", values: "gate: {spare: [envoy]}", want: []string{"spare: envoy with protection: run: without a shared process namespace, and beside a wrapper, no process is looked at"}},
 	{why: "ungated behind a barrier", values: "extraContainers: [{name: other, image: x}]\ngate: {protection: sentinel, ungated: [other]}", want: []string{"ungated: other: behind a startup barrier every container waits for the lock"}},
 	{why: "probes that cannot be passed on", values: `
 livenessProbe: {tcpSocket: {port: 80, host: example.org}}

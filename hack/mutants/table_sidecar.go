@@ -132,7 +132,7 @@ func sidecarMutants() []mutant {
 		},
 		{
 			name: "fence-kills-its-own", protects: "fence kill: never our own container",
-			edits: []edit{{targetsGo, "if gone(err) || err == nil && cgroup == t.own {", "if gone(err) {"}},
+			edits: []edit{{targetsGo, "if gone(err) || err == nil && in.in(t.own, t.tell) {", "if gone(err) {"}},
 			tests: []string{fencePod},
 		},
 		{
@@ -142,18 +142,13 @@ func sidecarMutants() []mutant {
 		},
 		{
 			name: "fence-one-cgroup", protects: "evidence: containers that cannot be told apart give none",
-			edits: []edit{{targetsGo, "err != nil || first == own {", "err != nil || first == \"\" {"}},
+			edits: []edit{{targetsGo, "if len(tell) == 0 {", "if tell == nil && own == nil {"}},
 			tests: []string{fencePod},
 		},
 		{
 			name: "fence-overlooks-forks", protects: "evidence: no process was started while they were listed",
 			edits: []edit{{targetsGo, "err != nil || !bytes.Equal(before, after) {", "before == nil && err != nil && bytes.Equal(before, after) {"}},
 			tests: []string{fenceForks},
-		},
-		{
-			name: "fence-overlooks-strangers", protects: "evidence: what cannot be told from the workload counts as it",
-			edits: []edit{{targetsGo, " || !known[c.cgroup] {", " {"}},
-			tests: []string{fencePod},
 		},
 		{
 			name: "fence-believes-a-stop", protects: "evidence: a SIGTERM is none",

@@ -120,6 +120,12 @@ func (l *loader) checkFences(s *Settings) {
 	if slices.Contains(s.Fence, Kill) && s.ScanInterval > longestScan {
 		l.problem("scan-interval", fmt.Sprintf("so long a process that was started after the loss would run without the lock (at most %v)", longestScan), "leave it out, or give 1s or less")
 	}
+	if !slices.Contains(s.Fence, Sentinel) && s.Sentinel != "" {
+		l.problem("sentinel", "the file would never be written, for fence does not name sentinel", "add sentinel to --fence, or leave the file out")
+	}
+	if s.Followed && len(s.Spare) > 0 {
+		l.problem("spare", "beside a follower no process is looked at: its word is the evidence", "leave it out")
+	}
 	if !slices.Contains(s.Fence, Restart) {
 		return
 	}

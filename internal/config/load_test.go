@@ -160,7 +160,7 @@ func TestEverySettingInThreeWays(t *testing.T) {
 		case "duration":
 			return "11s"
 		case "list":
-			return row.oneOf[1]
+			return append(row.oneOf, "x", "x")[1]
 		}
 		if len(row.oneOf) > 0 {
 			return row.oneOf[len(row.oneOf)-1]

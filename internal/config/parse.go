@@ -77,7 +77,7 @@ func parseList(field *[]string, text string, oneOf []string) *fault {
 	var list []string
 	for word := range strings.SplitSeq(text, ",") {
 		word = strings.TrimSpace(word)
-		if !slices.Contains(oneOf, word) {
+		if len(oneOf) != 0 && !slices.Contains(oneOf, word) {
 			return &fault{show(word) + " is not one of the words that are possible", "give one or more of " + strings.Join(oneOf, ", ") + ", with commas between"}
 		}
 		if !slices.Contains(list, word) {
@@ -152,6 +152,22 @@ func address(text string) *fault {
 	}
 	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
 		return &fault{"the port is not a number from 1 to 65535", remedy}
+	}
+	return nil
+}
+
+// anybodys are programs that most workloads could begin with.
+var anybodys = []string{"sh", "bash", "ash", "dash", "zsh", "busybox", "env", "tini", "pause"} //nolint:gochecknoglobals // a constant table
+
+// programs allows names of programs, with commas between, that say something of a container.
+func programs(text string) *fault {
+	for word := range strings.SplitSeq(text, ",") {
+		switch word = strings.TrimSpace(word); {
+		case word == "" || strings.Contains(word, "/"):
+			return &fault{show(word) + " is not the name of a program", "give the last part of its path, such as pilot-agent"}
+		case slices.Contains(anybodys, word):
+			return &fault{show(word) + " may begin the workload's container as well", "give the container that is to be spared the variable MONGOGATE_SPARED=true instead (kubectl debug has --env)"}
+		}
 	}
 	return nil
 }

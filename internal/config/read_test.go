@@ -104,7 +104,7 @@ type program struct {
 
 func loadProgram(t *testing.T) *program {
 	t.Helper()
-	cfg := &packages.Config{Mode: packages.LoadAllSyntax &^ packages.NeedDeps | packages.NeedImports}
+	cfg := &packages.Config{Mode: packages.LoadAllSyntax&^packages.NeedDeps | packages.NeedImports}
 	pkgs, err := packages.Load(cfg, module+"cmd/...", module+"internal/...", module+"pkg/...")
 	if err != nil || packages.PrintErrors(pkgs) > 0 {
 		t.Fatal("loading the module: ", err)

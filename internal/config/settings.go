@@ -50,7 +50,7 @@ type Settings struct {
 	ChangeStream                           bool
 	IfHeld, OnFailure                      string
 	NoOverlap, FailIfHeld, Try             bool
-	Fence                                  []string
+	Fence, Spare                           []string
 	Sentinel                               string
 	ScanInterval                           time.Duration
 	StateDir                               string

@@ -212,6 +212,10 @@ var lossSettings = []setting{
 		usage: "file written when the lock is lost (default the file lost in the key's state directory)",
 	},
 	{
+		name: "spare", commands: fencer, placeholder: "list", field: func(s *Settings) any { return &s.Spare }, check: programs,
+		usage: "programs, several with commas, such as pilot-agent: a container of the shared process namespace that begins with one of them is not the workload (a matter of trust; containers that can be given a variable are spared by MONGOGATE_SPARED=true)",
+	},
+	{
 		name: "scan-interval", commands: fencer, fallback: "100ms", field: func(s *Settings) any { return &s.ScanInterval },
 		usage: "time between looks for processes that the fence kill has to stop",
 	},

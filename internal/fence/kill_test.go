@@ -175,7 +175,7 @@ func killFence(t *testing.T, p pod) {
 	}
 }
 
-// The marked container is the workload, all of it; the one beside it is not.
+// The marked container is the workload, all of it; the one beside it is spared.
 func TestMarker(t *testing.T) { marker(t, pod{}) }
 
 func TestMarkerOnCgroup2(t *testing.T) { marker(t, pod{unified: true}) }
@@ -185,14 +185,7 @@ func TestMarkerOnCgroup2(t *testing.T) { marker(t, pod{unified: true}) }
 func onCgroup2(t *testing.T) {
 	t.Helper()
 	c := container(t, "work", "exec sleep 1000")
-	own, err := cgroupOf(os.Getpid())
-	if err != nil {
-		t.Fatal(err)
-	}
-	other, err := cgroupOf(c.Process.Pid)
-	if err != nil {
-		t.Fatal(err)
-	}
+	own, other := cgroupOf(t, os.Getpid()), cgroupOf(t, c.Process.Pid)
 	lines, others := strings.Split(own, "\n"), strings.Split(other, "\n")
 	last := len(lines) - 1
 	if strings.TrimPrefix(lines[last], "0::") != "/" || strings.TrimPrefix(others[last], "0::") != "/../work" || !slices.Equal(lines[:last], others[:last]) {
@@ -213,7 +206,7 @@ func marker(t *testing.T, p pod) {
 	list := filepath.Join(t.TempDir(), "pids")
 	container(t, "work", fmt.Sprintf(`echo $$ >%s; env -u %s sh -c 'echo $$ >>%s; while :; do sleep 0.1; done' & while :; do sleep 0.1; done`, list, Marker, list), Marker+"=1")
 	work := pids(t, list, 2)
-	other := container(t, "other", "exec sleep 1000")
+	other := container(t, "other", "exec sleep 1000", Spared+"=true")
 	w.Stop()
 	goneIs(t, w, false)
 	<-w.Warn("lost")
@@ -223,34 +216,6 @@ func marker(t *testing.T, p pod) {
 	if !noneOf(work) || !alive(other.Process.Pid) {
 		t.Errorf("workload ended: %v, the other lives: %v", noneOf(work), alive(other.Process.Pid))
 	}
-}
-
-// In the middle of execve a process shows no environment: it may be the workload's.
-func TestEmptyEnvironmentKeepsEvidenceBack(t *testing.T) {
-	if !inside(t, pod{}) {
-		return
-	}
-	cfg := config(t)
-	cfg.Kill = true
-	w := start(t, cfg, &statedir.Lease{Open: true, Deadline: cfg.Clock.Now() + time.Hour})
-	w.Start(gate.Grant{Token: 1})
-	work := container(t, "work", "exec sleep 1000", Marker+"=1")
-	bare := container(t, "other", "exec env -i sleep 1000")
-	until(t, "nothing to be read", func() bool {
-		env, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", bare.Process.Pid))
-		comm, _ := os.ReadFile(fmt.Sprintf("/proc/%d/comm", bare.Process.Pid))
-		return err == nil && len(env) == 0 && string(comm) == "sleep\n"
-	})
-	<-w.Warn("lost")
-	w.Terminate()
-	w.Kill()
-	until(t, "the marked process is killed", func() bool { return !alive(work.Process.Pid) })
-	goneIs(t, w, false)
-	if !alive(bare.Process.Pid) {
-		t.Fatal("killed without a mark")
-	}
-	_ = bare.Process.Kill()
-	goneIs(t, w, true)
 }
 
 // Asked to end, the gate waits for evidence and signals nobody.
@@ -309,7 +274,7 @@ func TestForksAreNotOverlooked(t *testing.T) {
 	container(t, "work", "sh "+script)
 	missed := 0
 	for range 3000 {
-		others, err := targets.others()
+		others, err := targets.find()
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -16,6 +16,8 @@ import (
 
 	"go.uber.org/goleak"
 	"golang.org/x/sys/unix"
+
+	"github.com/mongogate/mongogate/internal/proctree"
 )
 
 // What the test binary is told when it is started again as the first process
@@ -196,10 +198,23 @@ func container(t *testing.T, cgroup, script string, env ...string) *exec.Cmd {
 	}
 	go func() { _ = cmd.Wait() }()
 	until(t, "in its cgroup: "+strconv.Itoa(cmd.Process.Pid), func() bool {
-		c, err := cgroupOf(cmd.Process.Pid)
-		own, _ := cgroupOf(os.Getpid())
-		return err != nil || c != own || cgroup == "gate"
+		c := cgroupOf(t, cmd.Process.Pid)
+		return c == "" || c != cgroupOf(t, os.Getpid()) || cgroup == "gate"
 	})
 	t.Cleanup(func() { _ = cmd.Process.Kill() })
 	return cmd
+}
+
+// cgroupOf is "" where there is no such process any more.
+func cgroupOf(t *testing.T, pid int) string {
+	t.Helper()
+	p, err := proctree.Look(pid)
+	if err != nil {
+		return ""
+	}
+	text, err := p.Cgroup()
+	if err != nil && !gone(err) {
+		t.Fatal(err)
+	}
+	return text
 }

@@ -9,20 +9,36 @@ import (
 	"io/fs"
 	"os"
 	"slices"
-	"strings"
 	"syscall"
 
 	"github.com/mongogate/mongogate/internal/proctree"
 )
 
-// Marker is the variable by which the processes of a workload's containers are
-// told from others in a shared process namespace. Without any, all containers but our own are the workload.
-const Marker = "MONGOGATE_WORKLOAD"
+// Marks of containers, in the environment of any of their processes. That a process shows none proves nothing:
+// servers write their titles over it, and env -i leaves none.
+const (
+	// Marker says that a container is the workload, whatever else is said of it.
+	Marker = "MONGOGATE_WORKLOAD"
+	// Spared says that a container may run without the lock.
+	Spared = "MONGOGATE_SPARED"
+)
 
-// targets finds the processes of the workload.
+// gateName is what a container is known by that another gate of the pod begins: it has a lock of its own, and shows nobody its environment.
+const gateName = "mongogate"
+
+// nameSize is how much of a program's name the kernel keeps (TASK_COMM_LEN without the zero).
+const nameSize = 15
+
+// targets finds the processes of the workload in a process namespace that the
+// containers of a pod share. Everything is the workload but what is proven not to be: our own container, the pod's pause,
+// and containers that are spared, by their mark or, as a matter of trust, by the program that they begin with.
 type targets struct {
-	own    string
-	marked map[string]bool // cgroups in which a marked process was seen
+	own place
+	// tell are the hierarchies in which containers differ.
+	tell   []string
+	names  []string // programs of spared containers
+	marked []place
+	spared []place
 }
 
 // initialNamespace is the machine's own (PROC_PID_INIT_INO in linux/proc_ns.h), also in a pod with hostPID.
@@ -38,7 +54,8 @@ var (
 	errForks = errors.New("processes are being started")
 )
 
-func newTargets() (*targets, error) {
+// newTargets looks at the namespace. spare are names of programs.
+func newTargets(spare ...string) (*targets, error) {
 	ns, err := os.Readlink("/proc/self/ns/pid")
 	if err != nil {
 		return nil, fmt.Errorf("looking at our process namespace: %w", err)
@@ -47,7 +64,11 @@ func newTargets() (*targets, error) {
 	if os.Getpid() == 1 || ns == initialNamespace {
 		return nil, ErrNotShared
 	}
-	own, err := cgroupOf(os.Getpid())
+	self, err := proctree.Look(os.Getpid())
+	if err != nil {
+		return nil, fmt.Errorf("looking at our own process: %w", err)
+	}
+	own, err := placeOf(self)
 	if err != nil {
 		return nil, fmt.Errorf("looking at our own process: %w", err)
 	}
@@ -60,59 +81,114 @@ func newTargets() (*targets, error) {
 		return nil, fmt.Errorf("%w: its first process is %q and not a pod's pause", ErrNotShared, init.Comm)
 	}
 	// Containers are told apart by their cgroups. Where there is one for all, everything would be our own.
-	if first, err := cgroupOf(1); err != nil || first == own {
+	first, err := placeOf(init)
+	if err != nil {
+		return nil, fmt.Errorf("%w: the pod's pause cannot be looked at: %w", ErrNotShared, err)
+	}
+	tell := own.apart(first)
+	if len(tell) == 0 {
 		return nil, fmt.Errorf("%w: the pod's pause is in our own cgroup, so containers cannot be told apart", ErrNotShared)
 	}
-	return &targets{own: own, marked: map[string]bool{}}, nil
-}
-
-func cgroupOf(pid int) (string, error) {
-	p, err := proctree.Look(pid)
-	if err != nil {
-		return "", err
+	t := &targets{own: own, tell: tell, names: []string{gateName}}
+	for _, name := range spare {
+		t.names = append(t.names, name[:min(len(name), nameSize)])
 	}
-	return p.Cgroup()
-}
-
-// candidate is a process of another container.
-type candidate struct {
-	proctree.Process
-	cgroup string
-	// secret is true where its environment cannot be read: it may be marked.
-	secret bool
+	return t, nil
 }
 
 // find lists the living processes of the workload, to be signalled. Never PID 1: it is the pod's pause.
+// An error with a list says that more may live.
 func (t *targets) find() ([]proctree.Process, error) {
-	others, err := t.others()
-	var list []proctree.Process
-	for _, c := range others {
-		if len(t.marked) == 0 || t.in(c.cgroup) {
-			list = append(list, c.Process)
-		}
+	var (
+		others []candidate
+		list   []proctree.Process
+		errs   []error
+	)
+	all, err := proctree.Scan()
+	if err != nil { // of some of them: the others are signalled all the same
+		errs = append(errs, fmt.Errorf("listing processes: %w", err))
 	}
-	return list, err
+	for _, p := range all {
+		if p.PID == 1 || p.PID == os.Getpid() || !p.Alive() {
+			continue
+		}
+		in, err := placeOf(p)
+		if gone(err) || err == nil && in.in(t.own, t.tell) {
+			continue
+		}
+		if err != nil { // it is one more that may be the workload's
+			errs = append(errs, err)
+		}
+		t.read(p, in)
+		others = append(others, candidate{p, in})
+	}
+	trusted := t.trusted(others)
+	for i, c := range others {
+		switch {
+		case t.within(c.in, t.marked):
+		case trusted[i], t.within(c.in, t.spared):
+			continue
+		}
+		list = append(list, c.Process)
+	}
+	return list, errors.Join(errs...)
 }
 
-// none proves that no process of the workload lives: none is to be seen, none
-// that cannot be told from one, and none was started while they were listed.
+// candidate is a process outside our own container, and where it is; nil where that is not known.
+type candidate struct {
+	proctree.Process
+	in place
+}
+
+// read looks for the marks of a container that has shown none yet. Unreadable where the process is another user's.
+func (t *targets) read(p proctree.Process, in place) {
+	// What is above us is no container: a process there, as of nsenter, speaks for nobody but itself.
+	if in == nil || in.above(t.own, t.tell) || t.within(in, t.marked) || t.within(in, t.spared) {
+		return
+	}
+	if _, found, err := p.Getenv(Marker); err == nil && found {
+		t.marked = append(t.marked, in)
+		return
+	}
+	if value, found, err := p.Getenv(Spared); err == nil && found && value != "" && value != "false" {
+		t.spared = append(t.spared, in)
+	}
+}
+
+func (t *targets) within(c place, list []place) bool {
+	return slices.ContainsFunc(list, func(top place) bool { return c.in(top, t.tell) })
+}
+
+// trusted tells of each process whether its container begins with a program that is spared by its name. The first
+// process of a container is its oldest, and was not left to the pause by another one.
+func (t *targets) trusted(others []candidate) []bool {
+	first := map[string]candidate{}
+	for _, c := range others {
+		key := c.in.key(t.tell)
+		if f, ok := first[key]; !ok || c.Start < f.Start || c.Start == f.Start && c.PID < f.PID {
+			first[key] = c
+		}
+	}
+	trusted := make([]bool, len(others))
+	for i, c := range others {
+		f := first[c.in.key(t.tell)]
+		trusted[i] = c.in != nil && f.PPID != 1 && slices.Contains(t.names, f.Comm)
+	}
+	return trusted
+}
+
+// none proves that no process of the workload lives: none is to be seen, and none was started while they were listed.
 func (t *targets) none() error {
 	before, err := newest()
 	if err != nil {
 		return err
 	}
-	others, err := t.others()
+	list, err := t.find()
 	if err != nil {
 		return err
 	}
-	known := map[string]bool{} // cgroups in which an environment could be read
-	for _, c := range others {
-		known[c.cgroup] = known[c.cgroup] || !c.secret
-	}
-	for _, c := range others {
-		if len(t.marked) == 0 || t.in(c.cgroup) || !known[c.cgroup] {
-			return fmt.Errorf("process %d (%s) lives", c.PID, c.Comm)
-		}
+	if len(list) > 0 {
+		return fmt.Errorf("process %d (%s) lives", list[0].PID, list[0].Comm)
 	}
 	if after, err := newest(); err != nil || !bytes.Equal(before, after) {
 		return errors.Join(errForks, err)
@@ -130,57 +206,7 @@ func newest() ([]byte, error) {
 	return b[bytes.LastIndexByte(b, ' ')+1:], nil
 }
 
-// others lists the living processes outside our own container.
-func (t *targets) others() ([]candidate, error) {
-	var (
-		others []candidate
-		errs   []error
-	)
-	all, err := proctree.Scan()
-	if err != nil { // of some of them: the others are signalled all the same
-		errs = append(errs, fmt.Errorf("listing processes: %w", err))
-	}
-	for _, p := range all {
-		if p.PID == 1 || p.PID == os.Getpid() || !p.Alive() {
-			continue
-		}
-		cgroup, err := p.Cgroup()
-		if gone(err) || err == nil && cgroup == t.own {
-			continue
-		}
-		if err != nil {
-			errs = append(errs, err)
-			continue
-		}
-		// Unreadable where the process is another user's, and empty in the middle of execve: its cgroup's other processes may tell.
-		_, found, err := p.Getenv(Marker)
-		if err == nil && found {
-			t.marked[cgroup] = true
-		}
-		// A process on its way out has no environment any more, and may still have files open: it lives until it is a zombie.
-		now, looked := proctree.Look(p.PID)
-		if looked != nil && !gone(looked) { // it is one more that may live
-			errs = append(errs, looked)
-			others = append(others, candidate{p, cgroup, true})
-		}
-		if looked == nil && now.Start == p.Start && now.Alive() {
-			others = append(others, candidate{p, cgroup, err != nil})
-		}
-	}
-	return others, errors.Join(errs...)
-}
-
 // gone tells that a process has ended while it was looked at.
 func gone(err error) bool {
 	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, proctree.ErrGone) || errors.Is(err, syscall.ESRCH)
-}
-
-// in is true for a marked cgroup and those below it.
-func (t *targets) in(cgroup string) bool {
-	for m := range t.marked {
-		if cgroup == m || strings.HasPrefix(cgroup, m+"/") {
-			return true
-		}
-	}
-	return false
 }

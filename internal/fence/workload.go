@@ -29,6 +29,8 @@ type Config struct {
 	// otherwise it is what remains when there is no evidence to wait for.
 	Leave       func()
 	LeaveAtOnce bool
+	// Spare are names of programs: a container that begins with one of them is not the workload.
+	Spare []string
 	// Scan is the time between looks at the processes.
 	Scan time.Duration
 	// Dir is asked for the word of a follower, where there is one.
@@ -97,7 +99,7 @@ var ErrIdle = errors.New("the workload has not run for as long as the lock may s
 // is fenced at once, unless the lock is won before.
 func New(cfg Config, lease *statedir.Lease) (*Workload, error) {
 	w := &Workload{cfg: cfg, broken: make(chan error, 1), gone: make(chan gate.Ended, 1), wake: make(chan struct{}, 1)}
-	t, err := newTargets()
+	t, err := newTargets(cfg.Spare...)
 	switch {
 	case err == nil:
 		w.targets = t

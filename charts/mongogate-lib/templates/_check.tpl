@@ -74,6 +74,9 @@
 {{- end -}}
 {{- end -}}
 {{- end -}}
+{{- if and $v.spare (or $f.wrapper (not $f.shared)) -}}
+{{- $p = append $p (printf "spare: %s with protection: %s: without a shared process namespace, and beside a wrapper, no process is looked at: leave spare empty, or set protection: kill, or shareProcessNamespace: true with restart or sentinel" (join ", " $v.spare) $v.protection) -}}
+{{- end -}}
 {{- if and $f.shared .pod.hostPID -}}
 {{- $p = append $p "hostPID: the gate would take every process of the node for the workload: set hostPID: false" -}}
 {{- end -}}
@@ -202,6 +205,9 @@
 {{- $ours := include "mongogate.user" (list .pod.securityContext $v.securityContext) -}}
 {{- range $stay -}}
 {{- $theirs := include "mongogate.user" (list $.pod.securityContext .securityContext) -}}
+{{- if and $f.kill (not $f.wrapper) (ne $ours $theirs) (has .name $v.ungated) (not $v.spare) -}}
+{{- $p = append $p (printf "container %s is ungated and runs as user %s, the gate as %s: the gate cannot read its mark, and would take it for the workload: set runAsUser in the pod's securityContext alone, or name its program in spare" .name ($theirs | default "of the image") ($ours | default "of its image")) -}}
+{{- end -}}
 {{- if and (ne $ours $theirs) (not (has .name $v.ungated)) -}}
 {{- $p = append $p (printf "container %s runs as user %s and the gate as %s: %s: set runAsUser in the pod's securityContext alone" .name ($theirs | default "of the image") ($ours | default "of its image") (ternary "the kernel lets a user signal its own processes only" "the follower cannot read the gate's files" $f.kill)) -}}
 {{- end -}}

@@ -148,7 +148,17 @@ volumeMounts:
 {{- toYaml $c -}}
 {{- end -}}
 
-{{/* A container behind a sidecar: it can read the sentinel, and carries the mark by which the kill fence finds it. */}}
+{{/* A container that may run without the lock: in a shared process namespace everything else is the workload. */}}
+{{- define "mongogate.spared" -}}
+{{- $f := include "mongogate.facts" . | fromJson -}}
+{{- $c := deepCopy .mine -}}
+{{- if and $f.shared (not $f.wrapper) -}}
+{{- $_ := set $c "env" (include "mongogate.mergedEnv" (dict "given" $c.env "ours" (list (dict "name" "MONGOGATE_SPARED" "value" "true"))) | fromJsonArray) -}}
+{{- end -}}
+{{- toYaml $c -}}
+{{- end -}}
+
+{{/* A container behind a sidecar: it can read the sentinel, and carries the mark that no name of a program can overrule. */}}
 {{- define "mongogate.watched" -}}
 {{- $f := include "mongogate.facts" . | fromJson -}}
 {{- $c := deepCopy .mine -}}

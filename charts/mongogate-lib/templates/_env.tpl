@@ -56,7 +56,7 @@ container), follower (run --follow: no database), test (helm test).
 {{- $_ := set $set "FENCE" (join "," $f.fences) -}}
 {{- $_ := set $set "SENTINEL" (printf "%s/lost" $f.state) -}}
 {{- if eq $v.protection "follow" }}{{ $_ := set $set "FOLLOWED" "true" }}{{ end -}}
-{{- range $name, $value := dict "SCAN_INTERVAL" $v.scanInterval "IDLE_RELEASE" $v.idleRelease -}}
+{{- range $name, $value := dict "SPARE" (join "," $v.spare) "SCAN_INTERVAL" $v.scanInterval "IDLE_RELEASE" $v.idleRelease -}}
 {{- if $value }}{{ $_ := set $set $name (toString $value) }}{{ end -}}
 {{- end -}}
 {{- end -}}

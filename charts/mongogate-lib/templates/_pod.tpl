@@ -13,7 +13,7 @@
 {{- else if and (not $f.wrapper) (not (has .name $v.ungated)) -}}
 {{- $containers = append $containers (include "mongogate.watched" (merge (dict "mine" .) $ctx) | fromYaml) -}}
 {{- else -}}
-{{- $containers = append $containers . -}}
+{{- $containers = append $containers (include "mongogate.spared" (merge (dict "mine" .) $ctx) | fromYaml) -}}
 {{- end -}}
 {{- end -}}
 {{- $_ := set $pod "containers" $containers -}}
@@ -23,9 +23,11 @@
 {{- if $f.restart }}{{ $first = append $first (include "mongogate.epoch" $ctx | fromYaml) }}{{ end -}}
 {{- range .pod.initContainers -}}
 {{- if has .name $v.after -}}
-{{- $first = append $first . -}}
+{{- $first = append $first (include "mongogate.spared" (merge (dict "mine" .) $ctx) | fromYaml) -}}
 {{- else if and (not $f.wrapper) (eq (toString .restartPolicy) "Always") (not (has .name $v.ungated)) (not (include "mongogate.isGate" .)) -}}
 {{- $rest = append $rest (include "mongogate.watched" (merge (dict "mine" .) $ctx) | fromYaml) -}}
+{{- else if has .name $v.ungated -}}
+{{- $rest = append $rest (include "mongogate.spared" (merge (dict "mine" .) $ctx) | fromYaml) -}}
 {{- else -}}
 {{- $rest = append $rest . -}}
 {{- end -}}
