@@ -68,7 +68,7 @@ func runGated(ctx context.Context, w world, s *config.Settings, args []string) e
 	}
 	protected, err := guard.New(guard.Command{
 		Path: args[0], Args: args[1:], Env: childEnv(w.Environ, ses), Strip: config.Variables(),
-		Budget: budget(s), Confirm: timing(s).Heartbeat, Flock: flock, WaitTree: s.WaitTree,
+		Budget: budget(s), Confirm: timing(s).TTL / 3, Flock: flock, WaitTree: s.WaitTree,
 		Log: ses.log, Clock: ses.clock,
 		StuckPID1: func() { w.exit(exitLost) }, // the kernel ends the namespace with us
 	})

@@ -24,8 +24,8 @@ import (
 var everyCommand = [][]string{
 	{"run", "--timeout", "300ms", "--ttl", "5s", "--operation-timeout", "200ms", "--log-level", "debug", "--", "env"},
 	{"run", "--timeout", "300ms", "--ttl", "5s", "--operation-timeout", "200ms", "--log-format", "json", "--expect-store", "x", "--", "env"},
-	{"sidecar", "--timeout", "300ms", "--ttl", "60s", "--operation-timeout", "200ms", "--log-level", "debug", "--log-format", "json"},
-	{"init", "--timeout", "300ms", "--ttl", "60s", "--operation-timeout", "200ms", "--log-level", "debug"},
+	{"sidecar", "--timeout", "300ms", "--ttl", "120s", "--operation-timeout", "200ms", "--log-level", "debug", "--log-format", "json"},
+	{"init", "--timeout", "300ms", "--ttl", "120s", "--operation-timeout", "200ms", "--log-level", "debug"},
 	{"status", "--operation-timeout", "200ms"},
 	{"list", "--operation-timeout", "200ms"},
 	{"show", "--operation-timeout", "200ms"},
@@ -183,7 +183,7 @@ func TestWrongPassword(t *testing.T) {
 				env := []string{"MONGOGATE_URI=" + uri, "MONGOGATE_KEY=k", "MONGOGATE_STATE_DIR=" + t.TempDir()}
 				begun := time.Now()
 				code, out := builtBinary(t, env, args...)
-				if took := time.Since(begun); took > 15*time.Second { // a heartbeat at 60 s is 20 s
+				if took := time.Since(begun); took > 15*time.Second { // a heartbeat at 120 s is 20 s
 					t.Errorf("it took %v: the time for waiting is that of all tries together", took)
 				}
 				if code != 69 && (code != 1 || args[0] != "doctor") {

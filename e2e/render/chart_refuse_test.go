@@ -131,7 +131,7 @@ startupProbe: {httpGet: {port: web, scheme: HTTPS}}`, want: []string{
 
 	// Times.
 	{why: "no time to renew", values: "gate: {heartbeat: 20s}", want: []string{"heartbeat 20s + 2 × operationTimeout 6s = 32s is more than ttl 30s − killBudget 5s − 1% drift = 24.7s: one lost renewal would lose the lock: raise ttl"}},
-	{why: "restart with a short lease", values: "gate: {protection: restart, ttl: 20s}", want: []string{"heartbeat 6.67s + 2 × operationTimeout 4s = 14.67s is more than ttl 20s − killBudget 7s − 1% drift = 12.8s"}},
+	{why: "restart with a short lease", values: "gate: {protection: restart, ttl: 15s}", want: []string{"heartbeat 2.5s + 2 × operationTimeout 3s = 8.5s is more than ttl 15s − killBudget 7s − 1% drift = 7.85s"}},
 	{why: "late SIGKILL", values: "gate: {killAfter: 4s}", want: []string{"killAfter 4s is more than three quarters of the kill budget 5s: no time would be left for SIGKILL: leave it empty"}},
 	{why: "short ttl", values: "gate: {ttl: 4s}", want: []string{"ttl 4s is below 5s, which an election of the database outlasts: raise it"}},
 	{why: "no time to stop", values: "terminationGracePeriodSeconds: 10", want: []string{"terminationGracePeriodSeconds: 10 is less than killBudget + operationTimeout = 11s: the kubelet would kill the wrapper before it has stopped the workload and given the lock back: raise it"}},

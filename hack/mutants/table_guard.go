@@ -61,7 +61,7 @@ func guardMutants() []mutant {
 			tests: []string{guardLoss},
 		},
 		{
-			name: "gate-trusts-a-silent-guard", protects: "gate: a guard that does not confirm within a heartbeat is a loss",
+			name: "gate-trusts-a-silent-guard", protects: "gate: a guard that does not confirm within a third of the ttl is a loss",
 			edits: []edit{{guardLapseGo, "if !l.looked {", "if true {"}},
 			tests: []string{guardUnit, guardLoss},
 		},

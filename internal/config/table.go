@@ -142,7 +142,7 @@ var timingSettings = []setting{
 	},
 	{
 		name: "heartbeat", commands: renewer, field: func(s *Settings) any { return &s.Heartbeat },
-		usage: "time between renewals (default ttl/3)",
+		usage: "time between renewals (default ttl/6)",
 	},
 	{
 		name: "operation-timeout", commands: append(slices.Clone(renewer), "status", "list", "show", "history", "force-release"),

@@ -47,7 +47,7 @@ type Command struct {
 	Dir string
 	// Budget is kept by the guard: SIGKILL comes KillAfter after the deadline.
 	Budget gate.Budget
-	// Confirm is how long the guard may take to confirm what it was told, one heartbeat.
+	// Confirm is how long the guard may take to confirm what it was told, a third of the ttl.
 	Confirm time.Duration
 	// Flock is inherited by the guard, so that the lock on it lives as long as
 	// the tree; never by the command. It is asked at each start; it, and what it

@@ -83,7 +83,7 @@ func ExampleConnect() {
 	}
 	defer locker.Close(context.Background())
 	fmt.Println(locker.Timing().Heartbeat)
-	// Output: 20s
+	// Output: 10s
 }
 
 func ExampleNew() {
@@ -146,7 +146,7 @@ func ExampleTiming() {
 	fmt.Println("is replaced after", t.Silence(), "of silence")
 	fmt.Println(t.Validate())
 	// Output:
-	// renews every 20s
+	// renews every 10s
 	// each call ends after 12s
 	// stops the work after 49.4s without an acknowledged renewal
 	// is replaced after 1m10s of silence
@@ -802,11 +802,11 @@ func ExampleLocker_Timing() {
 	defer end()
 	t := locker.Timing()
 	fmt.Println(t.TTL, t.Heartbeat, t.Operation, t.KillBudget, t.Grace)
-	// Output: 30s 10s 6s 5s 5s
+	// Output: 30s 5s 6s 5s 5s
 }
 
 func ExampleTiming_Validate() {
-	t := mongolock.Timing{TTL: 30 * time.Second, KillBudget: 12 * time.Second}.WithDefaults()
+	t := mongolock.Timing{TTL: 30 * time.Second, KillBudget: 15 * time.Second}.WithDefaults()
 	fmt.Println(t.Validate())
-	// Output: heartbeat 10s + 2 × operation timeout 6s = 22s > ttl 30s − kill budget 12s − drift 300ms = 17.7s: one failed renewal would lose the lease
+	// Output: heartbeat 5s + 2 × operation timeout 6s = 17s > ttl 30s − kill budget 15s − drift 300ms = 14.7s: one failed renewal would lose the lease
 }

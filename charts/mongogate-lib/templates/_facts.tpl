@@ -68,7 +68,7 @@ What follows from a request. Every template of this chart takes one dict:
 {{- define "mongogate.timing" -}}
 {{- $f := include "mongogate.facts" . | fromJson -}}
 {{- $ttl := include "mongogate.ms" .values.ttl | float64 -}}
-{{- $heartbeat := divf $ttl 3.0 -}}{{- with .values.heartbeat }}{{ $heartbeat = include "mongogate.ms" . | float64 }}{{ end -}}
+{{- $heartbeat := divf $ttl 6.0 -}}{{- with .values.heartbeat }}{{ $heartbeat = include "mongogate.ms" . | float64 }}{{ end -}}
 {{- $operation := divf $ttl 5.0 -}}{{- with .values.operationTimeout }}{{ $operation = include "mongogate.ms" . | float64 }}{{ end -}}
 {{- $budget := divf $ttl 6.0 -}}{{- with $f.killBudget }}{{ $budget = include "mongogate.ms" . | float64 }}{{ end -}}
 {{- $after := mulf 0.75 $budget -}}{{- with .values.killAfter }}{{ $after = include "mongogate.ms" . | float64 }}{{ end -}}
