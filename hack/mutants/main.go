@@ -33,17 +33,18 @@ func tables() []mutant {
 
 func main() {
 	pattern := flag.String("run", "", "only mutants whose names match this regular expression")
+	fresh := flag.Bool("new", false, "only mutants that docs/mutants.md does not show yet")
 	parallel := flag.Int("p", 1, "how many tests run at a time")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	if err := run(ctx, *pattern, *parallel); err != nil {
+	if err := run(ctx, *pattern, *fresh, *parallel); err != nil {
 		fmt.Fprintln(os.Stderr, "mutants:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, pattern string, parallel int) error {
+func run(ctx context.Context, pattern string, fresh bool, parallel int) error {
 	match, err := regexp.Compile(pattern)
 	if err != nil {
 		return fmt.Errorf("-run: %w", err)
@@ -52,11 +53,22 @@ func run(ctx context.Context, pattern string, parallel int) error {
 	if err != nil {
 		return err
 	}
+	shown, err := read(root)
+	if err != nil {
+		return err
+	}
 	var chosen []mutant
 	for _, m := range tables() {
+		if fresh && shown[m.name] != "" {
+			continue
+		}
 		if match.MatchString(m.name) {
 			chosen = append(chosen, m)
 		}
+	}
+	if len(chosen) == 0 && fresh {
+		fmt.Println("no mutant is new")
+		return nil
 	}
 	if len(chosen) == 0 {
 		return fmt.Errorf("no mutant's name matches %q", pattern)
@@ -91,8 +103,8 @@ func run(ctx context.Context, pattern string, parallel int) error {
 	if bad > 0 {
 		return fmt.Errorf("%d of %d mutants are not killed", bad, len(chosen))
 	}
-	if pattern != "" {
-		return nil
+	for _, r := range results {
+		shown[r.name] = r.row()
 	}
-	return write(root, results)
+	return write(root, shown)
 }

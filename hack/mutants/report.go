@@ -9,22 +9,47 @@ import (
 
 const report = "docs/mutants.md"
 
-// write puts the results into the documents.
-func write(root string, results []result) error {
+// row is the mutant's line in the documents.
+func (r result) row() string {
+	why := strings.Join(r.failed, ", ")
+	if r.equivalent != "" {
+		why = r.equivalent
+	}
+	return fmt.Sprintf("| %s | %s | %s |\n", r.name, cell(r.protects), cell(why))
+}
+
+// read gives the lines of the documents by the mutant's name.
+func read(root string) (map[string]string, error) {
+	text, err := os.ReadFile(filepath.Join(root, report))
+	if err != nil {
+		return nil, fmt.Errorf("reading %s: %w", report, err)
+	}
+	shown := map[string]string{}
+	for line := range strings.Lines(string(text)) {
+		if name, _, ok := strings.Cut(strings.TrimPrefix(line, "| "), " | "); ok && strings.HasPrefix(line, "| ") {
+			shown[name] = line
+		}
+	}
+	return shown, nil
+}
+
+// write puts lines into the documents, in the order of the tables. What was not tried this time keeps its line.
+func write(root string, shown map[string]string) error {
 	var killed, equivalent strings.Builder
 	n := 0
-	for _, r := range results {
-		if r.equivalent != "" {
-			fmt.Fprintf(&equivalent, "| %s | %s | %s |\n", r.name, cell(r.protects), cell(r.equivalent))
-			continue
+	for _, m := range tables() {
+		switch line := shown[m.name]; {
+		case m.equivalent != "":
+			equivalent.WriteString(line)
+		case line != "":
+			n++
+			killed.WriteString(line)
 		}
-		n++
-		fmt.Fprintf(&killed, "| %s | %s | %s |\n", r.name, cell(r.protects), cell(strings.Join(r.failed, ", ")))
 	}
 	text := fmt.Sprintf(`# Mutants
 
 Each row is a protection that was taken away, and a test that failed without it. Made by
-`+"`go run ./hack/mutants`"+`, which exits with an error when one survives; the exact edits are in `+"`hack/mutants/table_*.go`"+`.
+`+"`go run ./hack/mutants`"+`, which exits with an error when one survives (`+"`-new`"+` tries those that are not shown here); the exact edits are in `+"`hack/mutants/table_*.go`"+`.
 TestHistories is the simulation of the whole stack (`+"`internal/sim`"+`), TestConformance the suite that any store can be tried with
 (`+"`pkg/mongolock/locktest`"+`); both run here against the server of the simulation. P1 to P12 are the points of the protocol.
 
