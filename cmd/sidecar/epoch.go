@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/mongogate/mongogate/internal/config"
+	"github.com/mongogate/mongogate/internal/observe"
 	"github.com/mongogate/mongogate/internal/statedir"
 	"github.com/mongogate/mongogate/pkg/gate"
 	"github.com/mongogate/mongogate/pkg/mongolock"
@@ -271,7 +272,7 @@ func (ses *session) tellIgnored(e *epochs) {
 // warn logs what goes wrong beside the lock.
 func (ses *session) warn(err error) {
 	if err != nil {
-		ses.log.Error(err, "warning")
+		observe.Warn(ses.log, "something beside the lock went wrong", "error", err.Error())
 	}
 }
 

@@ -28,8 +28,10 @@ type kubeFeatures struct {
 	notices *observe.Notices
 	label   *kube.Label
 	status  *kube.Status
-	// looking are looks at what the store remembers, for people.
-	looking sync.WaitGroup
+	// looking are looks at what the store remembers, for people, which end with stopLooking.
+	looking     sync.WaitGroup
+	look        context.Context //nolint:containedctx // of these looks
+	stopLooking context.CancelFunc
 	// settle is how long a lease that is given back waits for the label to be off.
 	settle time.Duration
 }
@@ -82,8 +84,11 @@ func (ses *session) startKube(w world) error {
 	}
 	k := &ses.kube
 	k.client, k.settle = client, min(2*time.Second, timing(s).Operation)
+	k.look, k.stopLooking = context.WithCancel(context.WithoutCancel(ses.ctx))
 	if s.KubeEvents {
-		k.events = kube.NewEvents(client, told("event"))
+		events := told("event")
+		events.Dropped = func() { ses.metrics.Dropped("event") }
+		k.events = kube.NewEvents(client, events)
 		k.notices = observe.NewNotices(ses.clock, func(n observe.Notice) {
 			k.events.Write(kube.Event{Reason: n.Reason, Message: n.Text, Warning: n.Warning, OfJob: n.OfRun && n.Reason == observe.RunSkipped})
 		})
@@ -120,7 +125,7 @@ func (ses *session) heard(e mongolock.Event) {
 
 // remembered is what the store remembers of a key's acquisitions; nil where it does not answer soon.
 func (ses *session) remembered(key string) []mongolock.HandOver {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ses.ctx), timing(ses.s).Operation)
+	ctx, cancel := context.WithTimeout(ses.kube.look, timing(ses.s).Operation)
 	defer cancel()
 	history, err := ses.locker.History(ctx, key)
 	if err != nil {
@@ -168,16 +173,21 @@ func (k *kubeFeatures) close() {
 	if k.client == nil {
 		return
 	}
+	late := time.AfterFunc(k.settle, k.stopLooking)
 	k.looking.Wait()
+	late.Stop()
+	k.stopLooking()
+	var ends sync.WaitGroup // beside each other: the API may answer neither
 	if k.status != nil {
-		k.status.Close()
+		ends.Go(k.status.Close)
 	}
 	if k.label != nil {
-		k.label.Close()
+		ends.Go(k.label.Close)
 	}
 	if k.events != nil {
-		k.events.Close()
+		ends.Go(k.events.Close)
 	}
+	ends.Wait()
 	k.client.Close()
 }
 
@@ -219,7 +229,7 @@ func (l *tellingLease) Finish(ctx context.Context, outcome gate.Outcome) error {
 	}
 	err := l.Lease.Finish(ctx, outcome)
 	if err == nil && k.notices != nil {
-		k.looking.Wait() // so that people hear it in its order
+		k.looking.Wait() // so that people hear it in its order; each look is one call
 		k.notices.Finished(l.Key(), outcome, l.lock.run, l.lock.hold)
 	}
 	return err

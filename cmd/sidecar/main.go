@@ -16,6 +16,7 @@ import (
 
 	"github.com/mongogate/mongogate/internal/config"
 	"github.com/mongogate/mongogate/internal/guard"
+	"github.com/mongogate/mongogate/internal/observe"
 )
 
 func main() {
@@ -29,17 +30,26 @@ func main() {
 type world struct {
 	config.Outside
 	stdout io.Writer
+	// stderr is what processes that are started here inherit. What this one has to say goes to lines, which nobody waits for.
 	stderr *os.File
+	lines  *observe.Lines
 	// exit ends the process at once, where nothing else can.
 	exit func(int)
 }
 
 // run is main without its process: arguments in, exit code out.
 func run(ctx context.Context, args []string, w world) int {
+	w.lines = observe.NewLines(w.stderr)
+	defer w.lines.Close()
+	exit := w.exit
+	w.exit = func(code int) {
+		w.lines.Close()
+		exit(code)
+	}
 	root := newRoot(w)
 	if err := first(root, args); err != nil {
 		return report(err, w.stderr)
 	}
 	root.SetArgs(args)
-	return report(root.ExecuteContext(ctx), w.stderr)
+	return report(root.ExecuteContext(ctx), w.lines)
 }

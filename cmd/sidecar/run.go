@@ -78,7 +78,7 @@ func runGated(ctx context.Context, w world, s *config.Settings, args []string) e
 	defer protected.Close()
 	workload := gate.Workload(protected)
 	if ses.dir != nil && !s.Follow {
-		r := holder.NewRecorder(protected, ses.dir, s.Owner, budget(s).Kill, func(err error) { ses.log.Error(err, "warning") })
+		r := holder.NewRecorder(protected, ses.dir, s.Owner, budget(s).Kill, ses.warn)
 		defer r.Close()
 		workload = r
 	}

@@ -60,16 +60,20 @@ func newSession(w world, s *config.Settings, needDir bool) (*session, error) {
 		return nil, err
 	}
 	ses := &session{s: s, log: log, clock: gate.BootClock(), metrics: observe.NewMetrics(version())}
+	w.lines.Counted(func() { ses.metrics.Dropped("log") })
+	if err := silenceDriver(log); err != nil {
+		return nil, err
+	}
 	ses.ctx, ses.end = context.WithCancel(context.Background())
 	for _, warning := range s.Warnings {
-		log.Info("warning: " + warning)
+		observe.Warn(log, warning)
 	}
 	ses.dir, err = statedir.Open(s.StateDir, s.Lock.Key)
 	if err != nil {
 		if needDir {
 			return nil, &exit{config.ExitUsage, fmt.Errorf("state-dir: %w; name a directory that can be written with --state-dir", err)}
 		}
-		log.Info("warning: no state directory: a restarted gate will wait for its own lease to run out, and the command gets no lease file", "error", err.Error())
+		observe.Warn(log, "no state directory: a restarted gate will wait for its own lease to run out, and the command gets no lease file", "error", err.Error())
 	}
 	if err := ses.startKube(w); err != nil {
 		ses.close()
@@ -80,7 +84,7 @@ func newSession(w world, s *config.Settings, needDir bool) (*session, error) {
 
 func logger(w world, s *config.Settings) (logr.Logger, error) {
 	json := s.LogFormat == "json" || s.LogFormat == "auto" && os.Getenv("KUBERNETES_SERVICE_HOST") != ""
-	return observe.Logger(w.stderr, json, s.LogLevel)
+	return observe.Logger(w.lines, json, s.LogLevel)
 }
 
 // reach makes the Locker of a gate, once, and says which store it talks to.
@@ -163,7 +167,7 @@ func (ses *session) lock() *holder.Lock {
 	l := &holder.Lock{
 		Locker: ses.locker, Key: s.Lock.Key, Dir: ses.dir, Within: s.Timeout,
 		Runs: s.Lock.Bucket != "", Once: s.Try,
-		Warn: func(err error) { ses.log.Error(err, "warning") },
+		Warn: ses.warn,
 	}
 	if s.NoOverlap && s.Lock.BaseKey != s.Lock.Key {
 		l.Job = s.Lock.BaseKey
@@ -231,8 +235,26 @@ func (ses *session) observe() func(gate.Change) {
 	}
 }
 
-// close ends everything the session began.
+// closeWithin is how long the end of a session may take: two seconds for what the Kubernetes API is still to be told, and one each for
+// probes that are being answered, a look at the credentials and the database's client.
+const closeWithin = 6 * time.Second
+
+// close ends everything the session began. What hangs, such as a file in a
+// file system that does not answer, is left to the end of the process.
 func (ses *session) close() {
+	closed := make(chan struct{})
+	go func() {
+		defer close(closed)
+		ses.closeAll()
+	}()
+	select {
+	case <-closed:
+	case <-time.After(closeWithin):
+		observe.Warn(ses.log, "something that this process uses does not let go; it ends all the same")
+	}
+}
+
+func (ses *session) closeAll() {
 	ses.end()
 	ses.tasks.Wait()
 	ses.stopRotating()
@@ -243,8 +265,6 @@ func (ses *session) close() {
 		}
 	}
 	if ses.dir != nil {
-		if err := ses.dir.Close(); err != nil {
-			ses.log.Error(err, "warning")
-		}
+		ses.warn(ses.dir.Close())
 	}
 }

@@ -46,7 +46,7 @@ func runSidecar(ctx context.Context, w world, s *config.Settings) error {
 		return &exit{config.ExitUsage, err}
 	}
 	defer fenced.Close()
-	recorder := holder.NewRecorder(fenced, ses.dir, s.Owner, budget(s).Kill, func(err error) { ses.log.Error(err, "warning") })
+	recorder := holder.NewRecorder(fenced, ses.dir, s.Owner, budget(s).Kill, ses.warn)
 	defer recorder.Close()
 
 	g, err := gate.New(gate.Config{
@@ -77,7 +77,7 @@ func runSidecar(ctx context.Context, w world, s *config.Settings) error {
 		// Nothing is released: there is no evidence, for which the gate would wait for ever. The process ends
 		// with the lease file shut and the lease running out.
 		err := &exit{exitLost, errors.New("lock lost: the gate leaves, so that the container begins anew")}
-		w.exit(report(err, w.stderr))
+		w.exit(report(err, w.lines))
 		return err
 	case r := <-ended:
 		return ses.sidecarEnd(r, asked.Err() != nil)

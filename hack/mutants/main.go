@@ -25,7 +25,13 @@ import (
 // tables are all mutants, in the order of docs/mutants.md.
 func tables() []mutant {
 	var all []mutant
-	for _, t := range [][]mutant{storeMutants(), leaseMutants(), runMutants(), gateMutants(), guardMutants(), sidecarMutants(), rotationMutants(), epochMutants(), kubeMutants(), peopleMutants(), lossMutants(), networkMutants()} {
+	for _, t := range [][]mutant{
+		storeMutants(), leaseMutants(), runMutants(), gateMutants(), guardMutants(), sidecarMutants(), rotationMutants(), epochMutants(), kubeMutants(),
+		peopleMutants(),
+		lossMutants(),
+		networkMutants(),
+		outputMutants(),
+	} {
 		all = append(all, t...)
 	}
 	return all

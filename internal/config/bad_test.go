@@ -60,7 +60,7 @@ var badInputs = []badInput{
 	{why: "manual", w: flagsOf("--manual=ignore"), field: "manual", message: "not one of the words", remedy: "run, skip or refuse"},
 	{why: "readiness", cmd: "sidecar", w: flagsOf("--readiness=always"), field: "readiness", message: "not one of the words", remedy: "holder or candidate"},
 	{why: "fence", cmd: "sidecar", w: flagsOf("--fence=sentinel,shoot"), field: "fence", message: `"shoot" is not one`, remedy: "sentinel, kill, exit, restart"},
-	{why: "log level", w: vars("MONGOGATE_LOG_LEVEL=warn"), field: "log-level", message: "not one of the words", remedy: "debug, info or error"},
+	{why: "log level", w: vars("MONGOGATE_LOG_LEVEL=loud"), field: "log-level", message: "not one of the words", remedy: "debug, info, warn or error"},
 	{why: "output", cmd: "list", w: flagsOf("-o", "csv"), field: "output", message: "not one of the words", remedy: "table, json or yaml"},
 	{why: "zone", w: flagsOf("--timezone=Europe/Bonn"), field: "timezone", message: "no such time zone", remedy: "Europe/Berlin"},
 	{why: "local zone", w: flagsOf("--timezone=Local"), field: "timezone", message: "machines differ", remedy: "Europe/Berlin"},

@@ -274,7 +274,7 @@ var viewSettings = []setting{
 		usage: "who is ready: the holder only or, under run, one who waits as well",
 	},
 	{
-		name: "log-level", commands: renewer, fallback: "info", oneOf: []string{"debug", "info", "error"}, field: func(s *Settings) any { return &s.LogLevel },
+		name: "log-level", commands: renewer, fallback: "info", oneOf: []string{"debug", "info", "warn", "error"}, field: func(s *Settings) any { return &s.LogLevel },
 		usage: "least important messages that are logged",
 	},
 	{

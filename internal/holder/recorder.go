@@ -15,7 +15,7 @@ import (
 // holds up the file, never the workload: the newest state is written by a goroutine.
 type Recorder struct {
 	gate.Workload
-	dir    *statedir.Dir
+	write  func(statedir.Lease) error
 	owner  string
 	budget time.Duration
 	warn   func(error)
@@ -31,7 +31,7 @@ type Recorder struct {
 
 // NewRecorder puts a recorder before a workload. Close it when the gate has ended.
 func NewRecorder(w gate.Workload, dir *statedir.Dir, owner string, killBudget time.Duration, warn func(error)) *Recorder {
-	r := &Recorder{Workload: w, dir: dir, owner: owner, budget: killBudget, warn: warn, gone: make(chan gate.Ended, 1), dirty: make(chan chan struct{}, 1), quit: make(chan struct{})}
+	r := &Recorder{Workload: w, write: dir.WriteLease, owner: owner, budget: killBudget, warn: warn, gone: make(chan gate.Ended, 1), dirty: make(chan chan struct{}, 1), quit: make(chan struct{})}
 	r.loop.Go(r.run)
 	r.loop.Go(r.pass)
 	return r
@@ -109,7 +109,15 @@ func (r *Recorder) Close() {
 	case <-time.After(r.budget / 4):
 	}
 	close(r.quit)
-	r.loop.Wait()
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		r.loop.Wait()
+	}()
+	select {
+	case <-ended:
+	case <-time.After(r.budget / 4): // it writes to a file system that hangs, and ends with the process
+	}
 }
 
 // set changes the newest state; the channel is closed once it, or a newer one, has been written.
@@ -138,7 +146,7 @@ func (r *Recorder) run() {
 			l := r.lease
 			r.mu.Unlock()
 			if l.Token != 0 {
-				if err := r.dir.WriteLease(l); err != nil {
+				if err := r.write(l); err != nil {
 					r.warn(err)
 				}
 			}

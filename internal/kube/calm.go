@@ -12,6 +12,8 @@ type Told struct {
 	Log logr.Logger
 	// Failed is called for each call that failed; it must not block.
 	Failed func()
+	// Dropped is called for each Event that found no room in the queue; it must not block. It may be nil.
+	Dropped func()
 }
 
 // calm writes the first of a row of failures, and the end of the row.

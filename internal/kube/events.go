@@ -67,6 +67,9 @@ func (e *Events) Write(ev Event) {
 	for len(e.queue) > queued {
 		e.queue = e.queue[1:]
 		e.first++
+		if e.calm.Dropped != nil {
+			e.calm.Dropped()
+		}
 	}
 	e.mu.Unlock()
 	e.poke()

@@ -69,6 +69,8 @@ func TestTheQueueIsBounded(t *testing.T) {
 	back := a.away()
 	defer back()
 	e := a.events(t)
+	var dropped atomic.Int64
+	e.calm.Dropped = func() { dropped.Add(1) }
 	e.Write(Event{Reason: "First"})
 	until(t, "the first is on its way", func() bool { e.mu.Lock(); defer e.mu.Unlock(); return len(e.queue) == 1 })
 	began := time.Now()
@@ -82,6 +84,9 @@ func TestTheQueueIsBounded(t *testing.T) {
 	e.mu.Lock()
 	if len(e.queue) != queued {
 		t.Errorf("%d are queued, want %d", len(e.queue), queued)
+	}
+	if n := dropped.Load(); n != many+1-queued {
+		t.Errorf("%d are counted as dropped, want %d", n, many+1-queued)
 	}
 	e.mu.Unlock()
 	back()

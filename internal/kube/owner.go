@@ -46,7 +46,10 @@ func (o *owner) sleep(ctx context.Context, d time.Duration) bool {
 	return ctx.Err() == nil
 }
 
-// end leaves the goroutine some time to end by itself, cuts its call off, and waits for it.
+// cutOff is how long a call that was cut off may take to notice. It does so at once, unless it reads a file of a file system that hangs.
+const cutOff = time.Second
+
+// end leaves the goroutine some time to end by itself, cuts its call off, and waits for it, but not for a file.
 func (o *owner) end(within time.Duration) {
 	o.once.Do(func() {
 		o.poke()
@@ -55,6 +58,9 @@ func (o *owner) end(within time.Duration) {
 		case <-time.After(within):
 		}
 		o.quit()
-		<-o.done
+		select {
+		case <-o.done:
+		case <-time.After(cutOff):
+		}
 	})
 }

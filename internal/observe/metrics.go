@@ -22,7 +22,7 @@ type Metrics struct {
 	acquired, skipped prometheus.Counter
 	lost, rotated     *prometheus.CounterVec
 	unknown           *prometheus.CounterVec
-	kube              *prometheus.CounterVec
+	kube, dropped     *prometheus.CounterVec
 	renew             prometheus.Histogram
 	stop              prometheus.Histogram
 	token, ignored    prometheus.Gauge
@@ -54,6 +54,7 @@ func NewMetrics(version string) *Metrics {
 		rotated:  vec("rotations_total", "New credentials that were found, by outcome: taken, refused.", "outcome"),
 		unknown:  vec("unacknowledged_total", "Calls to the store that were not acknowledged, by call.", "call"),
 		kube:     vec("kube_errors_total", "Calls to the Kubernetes API that failed, by call.", "call"),
+		dropped:  vec("dropped_total", "What was dropped because nobody took it in time, by where it was to go: log, event.", "to"),
 		renew:    histogram("renewal_duration_seconds", "Time to an acknowledged renewal.", prometheus.ExponentialBuckets(0.001, 2.5, 11)),
 		stop:     histogram("stop_duration_seconds", "Time from a loss to the evidence that nothing is left of the workload.", prometheus.ExponentialBuckets(0.01, 2, 12)),
 		token:    prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "mongogate", Name: "token", Help: "Fencing token of the last lease."}),
@@ -78,6 +79,9 @@ func NewMetrics(version string) *Metrics {
 	for _, call := range []string{"event", "label", "status"} {
 		m.kube.WithLabelValues(call)
 	}
+	for _, to := range []string{"log", "event"} {
+		m.dropped.WithLabelValues(to)
+	}
 	return m
 }
 
@@ -98,6 +102,9 @@ func (m *Metrics) Gate(g *gate.Gate, clock gate.Clock) {
 		}),
 	)
 }
+
+// Dropped counts what was dropped instead of holding a gate up, by where it was to go: log, event.
+func (m *Metrics) Dropped(to string) { m.dropped.WithLabelValues(to).Inc() }
 
 // Event counts what a lock tells.
 func (m *Metrics) Event(e mongolock.Event) {

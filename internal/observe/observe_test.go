@@ -12,7 +12,6 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
 	"go.uber.org/goleak"
-	"go.uber.org/zap/zapcore"
 
 	"github.com/mongogate/mongogate/pkg/gate"
 	"github.com/mongogate/mongogate/pkg/mongolock"
@@ -140,11 +139,16 @@ func TestCounts(t *testing.T) {
 func lines(t *testing.T, level string) (*Log, func() []string) {
 	t.Helper()
 	var b bytes.Buffer
-	log, err := Logger(zapcore.AddSync(&b), true, level)
+	w := newLines(func(p []byte) error {
+		_, err := b.Write(p)
+		return err
+	})
+	log, err := Logger(w, true, level)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return NewLog(log), func() []string {
+		w.Flush(time.Minute)
 		all := strings.Split(strings.TrimSpace(b.String()), "\n")
 		b.Reset()
 		if len(all) == 1 && all[0] == "" {
@@ -234,7 +238,7 @@ func TestEveryEventIsALine(t *testing.T) {
 			}
 		}
 	}
-	if _, err := Logger(zapcore.AddSync(&bytes.Buffer{}), true, "loud"); err == nil {
+	if _, err := Logger(newLines(func([]byte) error { return nil }), true, "loud"); err == nil {
 		t.Error("no such level, and no error")
 	}
 }

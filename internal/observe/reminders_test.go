@@ -1,14 +1,11 @@
 package observe
 
 import (
-	"bytes"
 	"errors"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
-
-	"go.uber.org/zap/zapcore"
 
 	"github.com/mongogate/mongogate/pkg/mongolock"
 )
@@ -16,8 +13,8 @@ import (
 // TestWaitingSaysSoEveryMinute: one who waits for an hour is heard, about once a minute, with the holder's last renewal.
 func TestWaitingSaysSoEveryMinute(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var out bytes.Buffer
-		log, err := Logger(zapcore.AddSync(&out), true, "info")
+		out := newWritten()
+		log, err := Logger(out.lines, true, "info")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -55,8 +52,8 @@ func TestWaitingSaysSoEveryMinute(t *testing.T) {
 // TestFailingSaysSoEveryMinute: a store that stays away is said again.
 func TestFailingSaysSoEveryMinute(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var out bytes.Buffer
-		log, err := Logger(zapcore.AddSync(&out), true, "info")
+		out := newWritten()
+		log, err := Logger(out.lines, true, "info")
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -4,7 +4,7 @@
 // it failed and not why, for the answer is public, except for what only the pod's owner can mend, in words that
 // name no lock and no store; the listener is opened
 // before anything else starts, so that a taken port is an error and not a surprise; every
-// connection has time limits. Not promised: access control.
+// connection has time limits, and their number is limited. Not promised: access control.
 package serve
 
 import (
@@ -127,7 +127,7 @@ func Serve(ctx context.Context, l net.Listener, h http.Handler) error {
 		ErrorLog:          log.New(io.Discard, "", 0), // what strangers send is not for our log
 	}
 	ended := make(chan error, 1)
-	go func() { ended <- s.Serve(l) }()
+	go func() { ended <- s.Serve(&limited{Listener: l, most: maxConnections}) }()
 	select {
 	case err := <-ended:
 		return fmt.Errorf("serving %s: %w", l.Addr(), err)
