@@ -29,7 +29,7 @@ func TestChartMatrix(t *testing.T) {
 		"nobody":  "podSecurityContext: {runAsUser: null, runAsGroup: null, fsGroup: null}",
 		"suffix":  "gate: {suffix: b}",
 		"account": "serviceAccount: {name: mine}\ngate: {kube: {events: true}}",
-		"long":    "fullnameOverride: a-name-that-is-as-long-as-a-name-of-a-statefulset-may-be-at-all",
+		"long":    "fullnameOverride: a-name-that-is-as-long-as-a-name-of-an-indexed-job-may-be-and",
 	}
 	passed, refused := 0, 0
 	for _, protection := range []string{"run", "follow", "restart", "kill", "sentinel"} {

@@ -168,7 +168,7 @@ var libraryRefusals = []struct{ why, values, want string }{
 func TestChartRefuses(t *testing.T) {
 	said := ""
 	least := values(t, leastApp)
-	cases := slices.Concat(refusals, attacks)
+	cases := slices.Concat(refusals, attacks, nameRefusals)
 	for _, c := range cases {
 		t.Run(strings.ReplaceAll(c.why, " ", "-"), func(t *testing.T) {
 			kube := c.kube
@@ -192,6 +192,15 @@ func TestChartRefuses(t *testing.T) {
 			}
 		})
 	}
+	t.Run("a-long-alias", func(t *testing.T) {
+		c := load(t, charts+"/mongogate")
+		c.Metadata.Name = strings.Repeat("m", 60)
+		_, err := helmChart(t, c, merged(least, values(t, "fullnameOverride: x\nnameOverride: x")), "v1.36.3")
+		if err == nil || !strings.Contains(err.Error(), "is a label of all objects and longer than 63 characters: give the chart a shorter alias") {
+			t.Errorf("%v", err)
+		}
+		said += fmt.Sprint(err)
+	})
 	for _, c := range libraryRefusals {
 		t.Run("library/"+strings.ReplaceAll(c.why, " ", "-"), func(t *testing.T) {
 			_, err := helm(t, "testdata/anything", values(t, c.values), "v1.36.3")
@@ -206,10 +215,14 @@ func TestChartRefuses(t *testing.T) {
 	}
 	// Every problem that the templates know is shown by a case.
 	known := regexp.MustCompile(`(?:append \$p|fail) \(?(?:printf )?"((?:[^"\\]|\\.){9,})"`)
-	verb := regexp.MustCompile(`%[sdv]|%%`)
+	verb := regexp.MustCompile(`%[sdvq]|%%`)
 	count := 0
-	for _, path := range []string{"mongogate-lib/templates/_facts.tpl", "mongogate-lib/templates/_check.tpl", "mongogate/templates/_problems.tpl"} {
-		for _, m := range known.FindAllStringSubmatch(read(t, filepath.Join(charts, path)), -1) {
+	paths, err := filepath.Glob(charts + "/mongogate*/templates/*.tpl")
+	if err != nil || len(paths) < 10 {
+		t.Fatal(paths, err)
+	}
+	for _, path := range paths {
+		for _, m := range known.FindAllStringSubmatch(read(t, path), -1) {
 			count++
 			text := strings.ReplaceAll(m[1], `\"`, `"`)
 			for _, part := range verb.Split(text, -1) {

@@ -69,13 +69,13 @@ func try(ctx context.Context, root string, m mutant) result {
 		return r
 	}
 	defer os.RemoveAll(dir)
-	overlay, err := m.overlay(root, dir)
+	environ, err := m.environ(root, dir)
 	if err != nil {
 		r.err = err
 		return r
 	}
 	for _, test := range m.tests {
-		out, err := goTest(ctx, root, test, "-overlay="+overlay)
+		out, err := goTest(ctx, root, test, environ)
 		switch failed := firstFailure(out); {
 		case err == nil:
 			r.survived = append(r.survived, test)
@@ -91,6 +91,17 @@ func try(ctx context.Context, root string, m mutant) result {
 	}
 	r.took = time.Since(began)
 	return r
+}
+
+// environ prepares the mutant in dir and gives the variables by which a test meets it instead of the real thing.
+func (m mutant) environ(root, dir string) ([]string, error) {
+	if m.aboutCharts() {
+		charts, err := m.copied(root, dir)
+		return []string{chartsVariable + "=" + charts}, err
+	}
+	overlay, err := m.overlay(root, dir)
+	// In the environment, for tests that build the binary and run it.
+	return []string{"GOFLAGS=-overlay=" + overlay + " " + os.Getenv("GOFLAGS")}, err
 }
 
 // overlay writes the mutated files and the JSON that puts them in place of the real ones (go help build).
@@ -135,7 +146,7 @@ func healthy(ctx context.Context, root string, chosen []mutant) error {
 	}
 	slices.Sort(tests)
 	for _, test := range slices.Compact(tests) {
-		if out, err := goTest(ctx, root, test); err != nil {
+		if out, err := goTest(ctx, root, test, nil); err != nil {
 			return fmt.Errorf("without any mutant, go test %s: %w\n%s", test, err, head(out))
 		} else if strings.Contains(out, "no tests to run") {
 			return fmt.Errorf("go test %s runs no test", test)
@@ -150,12 +161,16 @@ func head(out string) string {
 	return strings.Join(lines[:min(len(lines), 30)], "")
 }
 
-func goTest(ctx context.Context, root, test string, flags ...string) (string, error) {
-	args := slices.Concat([]string{"test", "-count=1", "-failfast", "-timeout=2m"}, strings.Fields(test))
+// goTest runs go test with the arguments in test. A module of its own is given first, as -C DIRECTORY.
+func goTest(ctx context.Context, root, test string, environ []string) (string, error) {
+	args, rest := []string{"test"}, strings.Fields(test)
+	if rest[0] == "-C" {
+		args, rest = append(args, rest[:2]...), rest[2:]
+	}
+	args = slices.Concat(args, []string{"-count=1", "-failfast", "-timeout=2m"}, rest)
 	cmd := exec.CommandContext(ctx, "go", args...)
 	cmd.Dir = root
-	// In the environment, for tests that build the binary and run it.
-	cmd.Env = append(os.Environ(), "GOFLAGS="+strings.Join(append(flags, os.Getenv("GOFLAGS")), " "))
+	cmd.Env = append(os.Environ(), environ...)
 	out, err := cmd.CombinedOutput()
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) {

@@ -20,7 +20,7 @@ func TestMutantsFit(t *testing.T) {
 		if !regexp.MustCompile(`^[a-z0-9-]+$`).MatchString(m.name) || m.protects == "" || len(m.tests) == 0 || len(m.edits) == 0 {
 			t.Errorf("%q is incomplete", m.name)
 		}
-		if _, err := m.overlay(root, t.TempDir()); err != nil {
+		if _, err := m.environ(root, t.TempDir()); err != nil {
 			t.Errorf("%s: %v", m.name, err)
 		}
 	}

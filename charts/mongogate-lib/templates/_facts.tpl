@@ -82,6 +82,11 @@ What follows from a request. Every template of this chart takes one dict:
 {{- round $s 2 -}}s
 {{- end -}}
 
+{{/* A text, or a whole number as it was written: --set gives numbers, and Helm keeps them as floats. */}}
+{{- define "mongogate.text" -}}
+{{- if kindIs "float64" . }}{{ int64 . }}{{ else }}{{ . }}{{ end -}}
+{{- end -}}
+
 {{/* The version of the binary that this chart was made for. */}}
 {{- define "mongogate.version" -}}0.1.0{{- end -}}
 
@@ -90,7 +95,7 @@ What follows from a request. Every template of this chart takes one dict:
 {{- $registry := $i.registry -}}
 {{- with dig "imageRegistry" "" (.root.Values.global | default dict) }}{{ $registry = . }}{{ end -}}
 {{- with $registry }}{{ . }}/{{ end }}{{ $i.repository -}}
-{{- if $i.digest -}}@{{ $i.digest }}{{- else -}}:{{ $i.tag | default (include "mongogate.version" .) }}{{- end -}}
+{{- if $i.digest -}}@{{ $i.digest }}{{- else -}}:{{ include "mongogate.text" ($i.tag | default (include "mongogate.version" .)) }}{{- end -}}
 {{- end -}}
 
 {{/* What the workload's pods carry, so that people and selectors see how it is protected. */}}

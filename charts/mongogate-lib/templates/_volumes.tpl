@@ -20,23 +20,23 @@
           fieldPath: metadata.labels
 - name: mongogate-uri{{ $f.suffix }}
   secret:
-    secretName: {{ $v.database.existingSecret }}
+    secretName: {{ $v.database.existingSecret | quote }}
     items:
-      - key: {{ $v.database.key }}
+      - key: {{ $v.database.key | quote }}
         path: uri
 {{- if $v.caBundle.configMap }}
 - name: mongogate-ca{{ $f.suffix }}
   configMap:
-    name: {{ $v.caBundle.configMap }}
+    name: {{ $v.caBundle.configMap | quote }}
     items:
-      - key: {{ $v.caBundle.key }}
+      - key: {{ $v.caBundle.key | quote }}
         path: ca.crt
 {{- else if $v.caBundle.secret }}
 - name: mongogate-ca{{ $f.suffix }}
   secret:
-    secretName: {{ $v.caBundle.secret }}
+    secretName: {{ $v.caBundle.secret | quote }}
     items:
-      - key: {{ $v.caBundle.key }}
+      - key: {{ $v.caBundle.key | quote }}
         path: ca.crt
 {{- end }}
 {{- end -}}

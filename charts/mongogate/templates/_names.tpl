@@ -1,60 +1,66 @@
-{{- define "app.chart" -}}
-{{- .Values.nameOverride | default .Chart.Name | trunc 63 | trimSuffix "-" -}}
+{{/* What labels call the chart. No name is cut: what is too long is refused. */}}
+{{- define "mongogate.app.chart" -}}
+{{- .Values.nameOverride | default .Chart.Name -}}
 {{- end -}}
 
-{{/* CronJobs may have 52 characters, for their Jobs get eleven more. */}}
-{{- define "app.name" -}}
-{{- $max := ternary 52 63 (eq .Values.kind "CronJob") -}}
-{{- $chart := include "app.chart" . -}}
-{{- $name := ternary .Release.Name (printf "%s-%s" .Release.Name $chart) (contains $chart .Release.Name) -}}
-{{- .Values.fullnameOverride | default $name | trunc $max | trimSuffix "-" -}}
+{{- define "mongogate.app.name" -}}
+{{- $chart := include "mongogate.app.chart" . -}}
+{{- .Values.fullnameOverride | default (ternary .Release.Name (printf "%s-%s" .Release.Name $chart) (contains $chart .Release.Name)) -}}
 {{- end -}}
 
-{{- define "app.selector" -}}
-app.kubernetes.io/name: {{ include "app.chart" . | quote }}
+{{/*
+The Service of a StatefulSet's pods. It keeps its name whether another one stands in front of them or not: a
+StatefulSet's serviceName cannot be changed.
+*/}}
+{{- define "mongogate.app.podsService" -}}
+{{- include "mongogate.app.name" . }}-pods
+{{- end -}}
+
+{{- define "mongogate.app.selector" -}}
+app.kubernetes.io/name: {{ include "mongogate.app.chart" . | quote }}
 app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end -}}
 
-{{- define "app.labels" -}}
-helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" }}
-{{ include "app.selector" . }}
-app.kubernetes.io/managed-by: {{ .Release.Service }}
+{{- define "mongogate.app.labels" -}}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | quote }}
+{{ include "mongogate.app.selector" . }}
+app.kubernetes.io/managed-by: {{ .Release.Service | quote }}
 {{- with omit .Values.commonLabels "helm.sh/chart" "app.kubernetes.io/name" "app.kubernetes.io/instance" "app.kubernetes.io/managed-by" }}
 {{ toYaml . }}
 {{- end }}
 {{- end -}}
 
-{{- define "app.image" -}}
+{{- define "mongogate.app.image" -}}
 {{- $i := .Values.image -}}
 {{- $registry := $i.registry -}}
 {{- with dig "imageRegistry" "" (.Values.global | default dict) }}{{ $registry = . }}{{ end -}}
 {{- with $registry }}{{ . }}/{{ end }}{{ $i.repository -}}
-{{- if $i.digest -}}@{{ $i.digest }}{{- else if $i.tag -}}:{{ $i.tag }}{{- end -}}
+{{- if $i.digest -}}@{{ $i.digest }}{{- else if $i.tag -}}:{{ include "mongogate.text" $i.tag }}{{- end -}}
 {{- end -}}
 
 {{/* The account of the pods; empty for the namespace's. */}}
-{{- define "app.serviceAccount" -}}
+{{- define "mongogate.app.serviceAccount" -}}
 {{- $k := .Values.gate.kube -}}
 {{- if .Values.serviceAccount.name -}}{{ .Values.serviceAccount.name }}
-{{- else if or $k.events $k.label $k.evidence -}}{{ include "app.name" . }}
+{{- else if or $k.events $k.label $k.evidence -}}{{ include "mongogate.app.name" . }}
 {{- end -}}
 {{- end -}}
 
 {{/* The gate's values, with the Secret that the chart itself makes of databaseUri. */}}
-{{- define "app.gate" -}}
+{{- define "mongogate.app.gate" -}}
 {{- $v := deepCopy .Values.gate -}}
-{{- if .Values.databaseUri }}{{ $_ := set $v.database "existingSecret" (printf "%s-uri" (include "app.name" .)) }}{{ $_ := set $v.database "key" "uri" }}{{ end -}}
+{{- if .Values.databaseUri }}{{ $_ := set $v.database "existingSecret" (printf "%s-uri" (include "mongogate.app.name" .)) }}{{ $_ := set $v.database "key" "uri" }}{{ end -}}
 {{- toJson $v -}}
 {{- end -}}
 
 {{/* What the library is asked, as YAML: everything but $ itself. */}}
-{{- define "app.request" -}}
+{{- define "mongogate.app.request" -}}
 {{- $services := list -}}
-{{- if .Values.service.enabled }}{{ $services = append $services (include "app.serviceSelector" . | fromYaml) }}{{ end -}}
+{{- if .Values.service.enabled }}{{ $services = append $services (include "mongogate.app.serviceSelector" . | fromYaml) }}{{ end -}}
 {{- $beside := list -}}
 {{- if .Values.podDisruptionBudget.enabled }}{{ $beside = append $beside "PodDisruptionBudget" }}{{ end -}}
-{{- $pod := include "app.podLabels" . | fromJson -}}
-{{- range include "app.extraObjects" . | fromJsonArray -}}
+{{- $pod := include "mongogate.app.podLabels" . | fromJson -}}
+{{- range include "mongogate.app.extraObjects" . | fromJsonArray -}}
 {{- $beside = append $beside (toString .kind) -}}
 {{- if eq (toString .kind) "Service" -}}
 {{- $selector := dig "selector" dict (.spec | default dict) -}}
@@ -64,19 +70,19 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- end -}}
 {{- end -}}
 {{- dict
-  "name" (include "app.name" .)
+  "name" (include "mongogate.app.name" .)
   "kind" .Values.kind
-  "workload" (include "app.workload" . | fromYaml)
-  "pod" (include "app.pod" . | fromYaml)
-  "values" (include "app.gate" . | fromJson)
+  "workload" (include "mongogate.app.workload" . | fromYaml)
+  "pod" (include "mongogate.app.pod" . | fromYaml)
+  "values" (include "mongogate.app.gate" . | fromJson)
   "services" $services
   "beside" $beside
-  "problems" (include "app.problems" . | fromJsonArray)
+  "problems" (include "mongogate.app.problems" . | fromJsonArray)
 | toJson -}}
 {{- end -}}
 
 {{/* The extra objects as they will be: templates rendered, documents of a text and items of a List by themselves. */}}
-{{- define "app.extraObjects" -}}
+{{- define "mongogate.app.extraObjects" -}}
 {{- $all := list -}}
 {{- range .Values.extraObjects -}}
 {{- range regexSplit "(?m)^---.*$" (tpl (ternary . (toYaml .) (kindIs "string" .)) $) -1 -}}
@@ -88,12 +94,12 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- end -}}
 
 {{/* What the pods carry, but for what the library adds. */}}
-{{- define "app.podLabels" -}}
-{{- merge (include "app.selector" . | fromYaml) .Values.podLabels .Values.commonLabels | toJson -}}
+{{- define "mongogate.app.podLabels" -}}
+{{- merge (include "mongogate.app.selector" . | fromYaml) .Values.podLabels .Values.commonLabels | toJson -}}
 {{- end -}}
 
-{{- define "app.serviceSelector" -}}
-{{ include "app.selector" . }}
+{{- define "mongogate.app.serviceSelector" -}}
+{{ include "mongogate.app.selector" . }}
 {{- with .Values.gate.kube.label }}
 {{ . }}: "true"
 {{- end }}

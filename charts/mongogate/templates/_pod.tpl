@@ -1,7 +1,7 @@
 {{/* The pod as it would be without a gate. */}}
-{{- define "app.pod" -}}
+{{- define "mongogate.app.pod" -}}
 {{- $v := .Values -}}
-{{- with include "app.serviceAccount" . }}
+{{- with include "mongogate.app.serviceAccount" . }}
 serviceAccountName: {{ . | quote }}
 {{- end }}
 {{- if $v.serviceAccount.automountToken }}
@@ -31,7 +31,7 @@ terminationGracePeriodSeconds: {{ $v.terminationGracePeriodSeconds | int64 }}
 {{- end }}
 containers:
   - name: {{ $v.containerName | quote }}
-    image: {{ include "app.image" . | quote }}
+    image: {{ include "mongogate.app.image" . | quote }}
     imagePullPolicy: {{ $v.image.pullPolicy }}
     {{- range $field := list "command" "args" "env" "envFrom" "workingDir" "ports" "resources" "livenessProbe" "readinessProbe" "startupProbe" "lifecycle" "volumeMounts" }}
     {{- with get $v $field }}

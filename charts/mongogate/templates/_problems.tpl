@@ -1,5 +1,5 @@
 {{/* What this chart refuses beyond the library. */}}
-{{- define "app.problems" -}}
+{{- define "mongogate.app.problems" -}}
 {{- $p := list -}}
 {{- if not .Values.image.repository -}}
 {{- $p = append $p "image.repository is missing: set the image of the workload" -}}
@@ -13,8 +13,22 @@
 {{- if and (eq .Values.kind "CronJob") (not .Values.cronJob.schedule) -}}
 {{- $p = append $p "cronJob.schedule is missing: set it, such as \"0 3 * * *\"" -}}
 {{- end -}}
+{{- with .Values.nameOverride -}}
+{{- if or (gt (len .) 63) (not (regexMatch "^[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$" .)) -}}
+{{- $p = append $p (printf "nameOverride: %s is a label: Kubernetes takes at most 63 letters, digits, -, _ and dots, with a letter or digit at both ends" (quote .)) -}}
+{{- end -}}
+{{- end -}}
+{{- if gt (len (printf "%s-%s" .Chart.Name .Chart.Version)) 63 -}}
+{{- $p = append $p (printf "%s-%s is a label of all objects and longer than 63 characters: give the chart a shorter alias" .Chart.Name .Chart.Version) -}}
+{{- end -}}
+{{- with .Values.serviceAccount.name -}}
+{{- if or (gt (len .) 253) (not (regexMatch "^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$" .)) -}}
+{{- $p = append $p (printf "serviceAccount.name: %s is no name of an object: Kubernetes takes lower-case letters a to z, digits, - and dots, at most 253 characters" (quote .)) -}}
+{{- end -}}
+{{- end -}}
+{{- $p = concat $p (include "mongogate.app.problems.service" . | fromJsonArray) -}}
 {{- $label := .Values.gate.kube.label -}}
-{{- if and $label (hasKey (include "app.podLabels" . | fromJson) $label) -}}
+{{- if and $label (hasKey (include "mongogate.app.podLabels" . | fromJson) $label) -}}
 {{- $p = append $p (printf "podLabels or commonLabels give every pod %s, the label of the one that holds (gate.kube.label): take it out" $label) -}}
 {{- end -}}
 {{- $job := has .Values.kind (list "Job" "CronJob") -}}

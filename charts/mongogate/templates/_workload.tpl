@@ -1,5 +1,5 @@
 {{/* The workload's spec without its pod. */}}
-{{- define "app.workload" -}}
+{{- define "mongogate.app.workload" -}}
 {{- $v := .Values -}}
 {{- if eq $v.kind "Deployment" }}
 replicas: {{ $v.replicas }}
@@ -11,7 +11,7 @@ strategy:
 {{- end }}
 {{- else if eq $v.kind "StatefulSet" }}
 replicas: {{ $v.replicas }}
-serviceName: {{ include "app.name" . }}{{ if $v.service.enabled }}-pods{{ end }}
+serviceName: {{ include "mongogate.app.podsService" . | quote }}
 {{- with $v.statefulSet }}
 podManagementPolicy: {{ .podManagementPolicy }}
 updateStrategy:
@@ -35,12 +35,12 @@ volumeClaimTemplates:
 {{- end }}
 {{- end }}
 {{- else if eq $v.kind "Job" }}
-{{- include "app.job" . }}
+{{- include "mongogate.app.job" . }}
 {{- else }}
 {{- $c := $v.cronJob }}
 schedule: {{ $c.schedule | quote }}
 {{- with $c.timeZone }}
-timeZone: {{ . }}
+timeZone: {{ . | quote }}
 {{- end }}
 {{- if not (kindIs "invalid" $c.startingDeadlineSeconds) }}
 startingDeadlineSeconds: {{ $c.startingDeadlineSeconds | int64 }}
@@ -51,11 +51,11 @@ successfulJobsHistoryLimit: {{ $c.successfulJobsHistoryLimit }}
 failedJobsHistoryLimit: {{ $c.failedJobsHistoryLimit }}
 jobTemplate:
   spec:
-    {{- include "app.job" . | nindent 4 }}
+    {{- include "mongogate.app.job" . | nindent 4 }}
 {{- end }}
 {{- end -}}
 
-{{- define "app.job" -}}
+{{- define "mongogate.app.job" -}}
 {{- with .Values.job }}
 backoffLimit: {{ .backoffLimit }}
 parallelism: {{ .parallelism }}
