@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/mongogate/mongogate/internal/config"
+	"github.com/mongogate/mongogate/internal/guard"
 	"github.com/mongogate/mongogate/pkg/mongolock"
 )
 
@@ -154,9 +155,29 @@ func arithmetic(s *config.Settings) []string {
 func protection(s *config.Settings) []string {
 	return []string{
 		"run: the promise. Not covered: work handed to other daemons, a machine frozen as a whole, writes past the protocol",
+		"run, against the command itself, on this machine: " + layers(s),
 		"sidecar: by --fence (here " + fmt.Sprint(s.Fence) + "); only run --follow beside it gives the promise",
 		"init alone: nothing after ttl + grace",
 	}
+}
+
+// layers is what the first line of a run's log would say here.
+func layers(s *config.Settings) string {
+	_, said, err := isolate(s)
+	if err != nil {
+		said = "run would refuse to start: " + err.Error()
+	}
+	for _, i := range []struct {
+		name string
+		guard.Isolation
+	}{{config.Signals, guard.IsolateSignals}, {config.PIDs, guard.IsolatePIDs}} {
+		can := "can be had here"
+		if err := i.Check(); err != nil {
+			can = "cannot be had here: " + err.Error()
+		}
+		said += fmt.Sprintf("; --isolation %s %s", i.name, can)
+	}
+	return said
 }
 
 // keep is how long records of runs are kept, where there are runs: zero without buckets.

@@ -236,8 +236,11 @@ func (ses *session) noted(l gate.Lock, e *epochs) gate.Lock {
 // before is the lease beside which this gate begins, or nil where nothing can run.
 func (ses *session) before(e *epochs) *statedir.Lease {
 	l, err := ses.dir.ReadLease()
-	live := err == nil && l.Live(ses.dir.BootID(), ses.clock.Now()) == nil
+	live := err == nil && ses.dir.Live(l, ses.clock.Now()) == nil
 	switch {
+	case err == nil && e == nil && l.Open && ses.dir.Unclear(l):
+		// Nobody here knows when it is over: what runs is fenced at once.
+		return &statedir.Lease{Open: true, Deadline: ses.clock.Now(), KillBudget: budget(ses.s).Kill}
 	case e == nil && live:
 		return &l
 	case e == nil || !e.returned(): // in a new epoch nothing runs yet

@@ -62,6 +62,10 @@ func runGated(ctx context.Context, w world, s *config.Settings, args []string) e
 		return err
 	}
 
+	isolation, layers, err := isolate(s)
+	if err != nil {
+		return err
+	}
 	lock, flock, err := ses.runLock()
 	if err != nil {
 		return err
@@ -69,7 +73,8 @@ func runGated(ctx context.Context, w world, s *config.Settings, args []string) e
 	protected, err := guard.New(guard.Command{
 		Path: args[0], Args: args[1:], Env: childEnv(w.Environ, ses), Strip: config.Variables(),
 		Budget: budget(s), Confirm: timing(s).TTL / 3, Flock: flock, WaitTree: s.WaitTree,
-		Log: ses.log, Clock: ses.clock,
+		Isolation: isolation,
+		Log:       ses.log, Clock: ses.clock,
 		StuckPID1: func() { w.exit(exitLost) }, // the kernel ends the namespace with us
 	})
 	if err != nil {
@@ -96,7 +101,7 @@ func runGated(ctx context.Context, w world, s *config.Settings, args []string) e
 	asked, stop := context.WithCancel(ctx)
 	defer stop()
 	stopped := ses.forward(signals, protected, stop)
-	ses.log.Info("protection: run: the command runs only while the lock is held; not covered: what it hands to other daemons, and a machine that is frozen as a whole",
+	ses.log.Info("protection: run: the command runs only while the lock is held; not covered: what it hands to other daemons, and a machine that is frozen as a whole. Against the command itself: "+layers,
 		"key", s.Lock.Key, "ttl", timing(s).TTL.String(), "killBudget", budget(s).Kill.String())
 	return ses.runEnd(g.Run(asked), stopped())
 }

@@ -31,6 +31,7 @@ func tables() []mutant {
 		lossMutants(),
 		networkMutants(),
 		outputMutants(),
+		frozenMutants(),
 	} {
 		all = append(all, t...)
 	}

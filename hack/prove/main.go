@@ -2,7 +2,7 @@
 
 // Command prove runs the whole proof (see internal/prove) and writes its page:
 //
-//	go run ./hack/prove [-loss 200] [-handover 100] [-fresh 20] [-skip 20] [-parallel 8] [-binary bin/mongogate] [-out docs/proof.md]
+//	go run ./hack/prove [-loss 200] [-handover 100] [-fresh 20] [-skip 20] [-attack 220] [-parallel 8] [-binary bin/mongogate] [-out docs/proof.md]
 //
 // It exits with code 0 only if every trial has passed.
 package main
@@ -27,6 +27,7 @@ func main() {
 	flag.IntVar(&plan.HandOvers, "handover", plan.HandOvers, "trials of hand-overs to one who waited")
 	flag.IntVar(&plan.Fresh, "fresh", plan.Fresh, "trials of hand-overs to one who came later")
 	flag.IntVar(&plan.Skips, "skip", plan.Skips, "trials of scheduled runs whose winner crashed")
+	flag.IntVar(&plan.Attacks, "attack", plan.Attacks, "trials of commands that stop or kill gate and guard, all kinds in turn (needs root)")
 	flag.IntVar(&plan.Parallel, "parallel", plan.Parallel, "trials at once")
 	binary := flag.String("binary", "", "the mongogate that is tried; empty builds one")
 	page := flag.String("out", "", "write the page with the table to this file")

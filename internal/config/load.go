@@ -72,7 +72,7 @@ func Load(cmd string, flags *pflag.FlagSet, out Outside) (*Settings, error) {
 	l.readPlatform()
 	l.derive()
 
-	s := &Settings{Command: cmd, sources: l.values, start: out.Now}
+	s := &Settings{Command: cmd, InPod: inPod(out.Environ), sources: l.values, start: out.Now}
 	bad := map[string]bool{}
 	for _, row := range table {
 		v := l.values[row.name]

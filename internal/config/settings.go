@@ -18,7 +18,10 @@ const (
 	Restart   = "restart"   // a fence
 	Holder    = "holder"    // --readiness
 	Candidate = "candidate" // --readiness
-	None      = "none"      // --probe-address, --metrics-address
+	None      = "none"      // --probe-address, --metrics-address, --isolation
+	Auto      = "auto"      // --isolation
+	Signals   = "signals"   // --isolation
+	PIDs      = "pids"      // --isolation
 )
 
 // Settings are the settings of one subcommand, read and checked one by one.
@@ -55,7 +58,7 @@ type Settings struct {
 	ScanInterval                           time.Duration
 	StateDir                               string
 	Follow, Followed, WaitTree             bool
-	OnLoss                                 string
+	OnLoss, Isolation                      string
 	KubeEvents, KubeEvidence               bool
 	KubeLabel                              string
 	IdleRelease                            time.Duration
@@ -68,6 +71,9 @@ type Settings struct {
 	SkipJob *bucket.ManualJob
 	// Warnings are for the log: things that work but should not stay so.
 	Warnings []string
+
+	// InPod is true in a pod of Kubernetes.
+	InPod bool
 
 	// uriFromFile is true where the connection string is that of URIFile.
 	uriFromFile bool

@@ -232,6 +232,10 @@ var lossSettings = []setting{
 		usage: "wait for what the command leaves behind instead of stopping it",
 	},
 	{
+		name: "isolation", commands: waiter, fallback: Auto, oneOf: []string{Auto, None, Signals, PIDs}, field: func(s *Settings) any { return &s.Isolation },
+		usage: "what keeps the command from stopping or killing those who watch it: signals (it can signal only what it has started, by Landlock, Linux 6.12), pids (a process namespace of its own), none; auto is signals in a pod where the kernel can, none elsewhere, for jobs send signals to services",
+	},
+	{
 		name: "on-loss", commands: []string{"sidecar", "run", "doctor"}, fallback: Exit, oneOf: []string{Exit, Wait}, field: func(s *Settings) any { return &s.OnLoss },
 		usage: "after a loss, with the workload stopped: exit with code 88, or wait for the lock again",
 	},

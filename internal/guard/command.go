@@ -56,6 +56,8 @@ type Command struct {
 	// WaitTree waits for what the command leaves behind when it ends; otherwise
 	// that gets SIGTERM, and SIGKILL after KillAfter. The deadline holds for both.
 	WaitTree bool
+	// Isolation keeps the command from signalling gate and guard. It has been checked.
+	Isolation Isolation
 	// Log gets what happens to guard and command, never their arguments or environment.
 	Log logr.Logger
 	// Clock is the lease's; the guard, in a process of its own, always goes by CLOCK_BOOTTIME.

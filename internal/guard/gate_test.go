@@ -39,6 +39,7 @@ type gateSpec struct {
 	Skew                  time.Duration // of the gate's clock: how much it is behind
 	Starts                int           // how many runs; 0 is one
 	MountProc             bool          // in a mount namespace of its own
+	Isolation             guard.Isolation
 }
 
 // event is one line of what the gate tells.
@@ -90,7 +91,7 @@ func gateMain(arg string) int {
 	w, err := guard.New(guard.Command{
 		Path: s.Path, Args: s.Args, Env: s.Env, Strip: s.Strip, Dir: s.Dir,
 		Budget: gate.Budget{Kill: s.Kill, KillAfter: s.KillAfter}, Confirm: s.Confirm,
-		Flock: func() *os.File { return flock }, WaitTree: s.WaitTree, Log: logr.Discard(), Clock: skewed{s.Skew},
+		Flock: func() *os.File { return flock }, WaitTree: s.WaitTree, Isolation: s.Isolation, Log: logr.Discard(), Clock: skewed{s.Skew},
 		StuckPID1: func() { emit(event{Kind: "stuck"}); os.Exit(88) },
 	})
 	if err != nil {

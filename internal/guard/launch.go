@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"strings"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -17,15 +18,21 @@ import (
 	"github.com/mongogate/mongogate/internal/proctree"
 )
 
-// launchName is the second step of [Main] for a command that gets the terminal.
+// launchName is the second step of [Main] for a command that gets the terminal or a Landlock domain.
 const launchName = "launch"
 
 // failureFD is where a launcher writes the errno that kept it from executing the command.
 const failureFD = 3
 
+// What a launcher is to do, as one word of its arguments.
+const (
+	launchTerminal = "t"
+	launchScoped   = "s"
+)
+
 // startCommand starts the command as the leader of a process group of its own.
 // It returns once the program is being executed, or could not be.
-func startCommand(command []string, terminal bool) (pid int, err error) {
+func startCommand(command []string, terminal, scoped bool) (pid int, err error) {
 	path, err := exec.LookPath(command[0])
 	if err != nil {
 		return 0, err
@@ -35,24 +42,32 @@ func startCommand(command []string, terminal bool) (pid int, err error) {
 		Files: []uintptr{0, 1, 2},
 		Sys:   &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL},
 	}
+	what := ""
 	if terminal {
-		return startInForeground(path, command, attr)
+		what += launchTerminal
+	}
+	if scoped {
+		what += launchScoped
+	}
+	if what != "" {
+		return startByLauncher(what, path, command, attr)
 	}
 	return syscall.ForkExec(path, command, attr)
 }
 
-// startInForeground goes by way of our own binary once more. The group of the
+// startByLauncher goes by way of our own binary once more. The group of the
 // new process has to be the terminal's before the command looks, and a
 // background process may set that only with SIGTTOU blocked; neither can be
-// done between fork and exec in Go, nor can the parent do it in time.
-func startInForeground(path string, command []string, attr *syscall.ProcAttr) (pid int, err error) {
+// done between fork and exec in Go, nor can the parent do it in time. A Landlock
+// domain is entered by the process itself, and must not be the guard's.
+func startByLauncher(what, path string, command []string, attr *syscall.ProcAttr) (pid int, err error) {
 	failed, report, err := os.Pipe()
 	if err != nil {
 		return 0, err
 	}
 	defer failed.Close()
 	attr.Files = append(attr.Files, report.Fd())
-	args := append([]string{os.Args[0], Name, launchName, path}, command...)
+	args := append([]string{os.Args[0], Name, launchName, what, path}, command...)
 	pid, err = syscall.ForkExec("/proc/self/exe", args, attr)
 	report.Close()
 	if err != nil {
@@ -65,16 +80,20 @@ func startInForeground(path string, command []string, attr *syscall.ProcAttr) (p
 	return 0, syscall.Errno(binary.NativeEndian.Uint32(errno[:]))
 }
 
-// launch takes the terminal and becomes the command.
+// launch prepares the process and becomes the command.
 func launch(args []string) int {
 	runtime.LockOSThread() // what is set below is set for a thread
 	unix.CloseOnExec(failureFD)
+	what, path, command := args[0], args[1], args[2:]
 	err := proctree.DieWithParent() // the one set at the fork is the first thread's, which exec may not keep
-	if err == nil {
+	if err == nil && strings.Contains(what, launchTerminal) {
 		err = takeTerminal(os.Stdin.Fd(), os.Getpid())
 	}
+	if err == nil && strings.Contains(what, launchScoped) {
+		err = proctree.ScopeSignals()
+	}
 	if err == nil {
-		err = syscall.Exec(args[0], args[1:], os.Environ())
+		err = syscall.Exec(path, command, os.Environ())
 	}
 	failure := binary.NativeEndian.AppendUint32(nil, uint32(errnoOf(err)))
 	_, _ = unix.Write(failureFD, failure)

@@ -38,15 +38,20 @@ type spec struct {
 	KillAfter int64 `json:"killAfter"` // nanoseconds
 	Kill      int64 `json:"kill"`      // the budget as a whole, in nanoseconds
 	Timer     bool  `json:"timer,omitempty"`
-	WaitTree  bool  `json:"waitTree,omitempty"`
-	Terminal  bool  `json:"terminal,omitempty"` // standard input is a terminal that the command is to have
+	// Isolation is the command's.
+	Isolation Isolation `json:"isolation,omitempty"`
+	WaitTree  bool      `json:"waitTree,omitempty"`
+	Terminal  bool      `json:"terminal,omitempty"` // standard input is a terminal that the command is to have
 }
 
 // Main is the guard's process, from its arguments to its exit code. It
 // returns when no process of the command's tree is left.
 func Main(args []string) int {
-	if len(args) > 1 && args[0] == launchName {
+	if len(args) > 3 && args[0] == launchName {
 		return launch(args[1:])
+	}
+	if len(args) > 1 && args[0] == initName {
+		return initMain(args[1:])
 	}
 	var s spec
 	if len(args) < 2 {

@@ -36,8 +36,9 @@ type watch struct {
 	armed, rearmed    time.Duration    // the deadline that it knows; when it was moved on
 
 	gateGone   bool
-	starting   bool // the command has been started, or could not be
-	main       int  // its process id; zero before and after
+	starting   bool    // the command has been started, or could not be
+	main       int     // its process id; zero before and after
+	nested     *nested // the namespace that it runs in; nil where that is ours
 	terminated bool
 	reported   bool // kindStopping was sent
 	backoff    proctree.Backoff
@@ -116,6 +117,8 @@ func (w *watch) obey(r record, now time.Duration) {
 // no more, a request to stop is meant for the start or for what is left of the tree.
 func (w *watch) forward(sig syscall.Signal) {
 	switch {
+	case w.main != 0 && w.nested != nil:
+		_ = w.nested.main.Signal(sig) // not our child
 	case w.main != 0:
 		_ = unix.Kill(w.main, sig) // our child, not yet reaped: the id is its own
 	case asksToStop(sig):
@@ -135,7 +138,7 @@ func (w *watch) begin() {
 		w.tell(record{Kind: kindFailed, Value: int64(failure)})
 		return
 	}
-	pid, err := startCommand(w.command, w.spec.Terminal)
+	pid, err := w.startCommand()
 	if err != nil {
 		w.tell(record{Kind: kindFailed, Value: int64(errnoOf(err))})
 		return
@@ -143,6 +146,17 @@ func (w *watch) begin() {
 	w.main = pid
 	w.tell(record{Kind: kindStarted, Value: int64(pid)})
 	leaveSession(pid)
+}
+
+func (w *watch) startCommand() (pid int, err error) {
+	if w.spec.Isolation == IsolatePIDs {
+		w.nested, err = startNested(w.command, w.spec.Terminal)
+		if err != nil {
+			return 0, err
+		}
+		return w.nested.main.PID, nil
+	}
+	return startCommand(w.command, w.spec.Terminal, w.spec.Isolation == IsolateSignals)
 }
 
 // act does what is to be done at an instant up to which everything has been read.
@@ -166,16 +180,27 @@ func (w *watch) act(now time.Duration) (killing bool) {
 
 func (w *watch) reap() (empty bool, err error) {
 	exits, empty, err := proctree.Reap()
+	if status, ended := w.nested.ended(exits); ended {
+		w.exited(int64(status))
+	}
 	for _, exit := range exits {
-		if exit.PID == w.main && w.main != 0 {
-			w.main = 0
-			w.tell(record{Kind: kindExited, Value: int64(exit.Status)})
-			if !w.spec.WaitTree {
-				w.stop.leftover(w.clock.Now())
-			}
+		if exit.PID == w.main {
+			w.exited(int64(exit.Status))
 		}
 	}
 	return empty, err
+}
+
+// exited is told of the command's main process.
+func (w *watch) exited(status int64) {
+	if w.main == 0 {
+		return
+	}
+	w.main = 0
+	w.tell(record{Kind: kindExited, Value: status})
+	if !w.spec.WaitTree {
+		w.stop.leftover(w.clock.Now())
+	}
 }
 
 // sleep ends with the next instant after the one that was judged, with news from the gate, or with a child.
@@ -189,6 +214,9 @@ func (w *watch) sleep(now time.Duration, killing bool) {
 	fds := []unix.PollFd{{Fd: w.children, Events: unix.POLLIN}}
 	if !w.gateGone {
 		fds = append(fds, unix.PollFd{Fd: w.control, Events: unix.POLLIN})
+	}
+	if w.nested != nil && w.main != 0 {
+		fds = append(fds, unix.PollFd{Fd: int32(w.nested.report), Events: unix.POLLIN}) //nolint:gosec // a descriptor
 	}
 	millis := int((pause + time.Millisecond - 1) / time.Millisecond)
 	if _, err := unix.Poll(fds, millis); err != nil && !errors.Is(err, unix.EINTR) {

@@ -24,8 +24,7 @@ type Workload struct {
 	broken  chan error
 	gone    chan gate.Ended
 
-	last    *lasttimer.Timer // nil where there is none
-	noTimer error            // why
+	last *lasttimer.Timer // nil where there is none
 
 	mu      sync.Mutex
 	until   time.Duration // the newest deadline
@@ -43,7 +42,7 @@ func New(c Command) (*Workload, error) {
 	if err := c.validate(); err != nil {
 		return nil, fmt.Errorf("guarded command: %w", err)
 	}
-	for _, prepare := range []func() error{proctree.CheckProc, proctree.HideMemory, proctree.BecomeSubreaper} {
+	for _, prepare := range []func() error{proctree.CheckProc, proctree.CheckTime, proctree.HideMemory, proctree.BecomeSubreaper} {
 		if err := prepare(); err != nil {
 			return nil, fmt.Errorf("guarded command: %w", err)
 		}
@@ -53,7 +52,10 @@ func New(c Command) (*Workload, error) {
 		broken:  make(chan error, 1),
 		gone:    make(chan gate.Ended, 1),
 	}
-	w.last, w.noTimer = lasttimer.New()
+	var err error
+	if w.last, err = lasttimer.New(); err != nil {
+		c.Log.Info("warning: no kernel timers: where gate and guard are both stopped nobody stops the command", "error", err.Error())
+	}
 	return w, nil
 }
 
@@ -134,14 +136,13 @@ func (w *Workload) Forward(sig os.Signal) {
 	}
 	w.mu.Lock()
 	r := w.current
-	if number == unix.SIGCONT && r != nil && w.command.Clock.Now() >= w.until {
-		r = nil // of our own timer: the lease is over, and so is the command
-	}
-	if w.current == nil && asksToStop(number) {
+	if r == nil && asksToStop(number) {
 		w.asked = number
 	}
+	// Of our own timer: the lease is over, and so is the command.
+	woken := number == unix.SIGCONT && w.command.Clock.Now() >= w.until
 	w.mu.Unlock()
-	if r != nil {
+	if r != nil && !woken {
 		r.forward(number)
 	}
 }

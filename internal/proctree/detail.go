@@ -30,6 +30,25 @@ func (p Process) UID() (int, error) {
 	return 0, fmt.Errorf("status of process %d: no Uid line", p.PID)
 }
 
+// InnermostPID is what the process is called in its own process namespace, 0 where that is not known.
+func (p Process) InnermostPID() int {
+	status, err := p.read("status")
+	if err != nil {
+		return 0
+	}
+	for line := range strings.Lines(string(status)) {
+		if ids, ok := strings.CutPrefix(line, "NSpid:"); ok {
+			fields := strings.Fields(ids)
+			if len(fields) == 0 {
+				return 0
+			}
+			pid, _ := strconv.Atoi(fields[len(fields)-1])
+			return pid
+		}
+	}
+	return 0
+}
+
 // Cgroup is the path of the process in the unified hierarchy, or what version
 // 1 says of its hierarchies, one a line.
 func (p Process) Cgroup() (string, error) {

@@ -3,6 +3,7 @@
 package proctree
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"strconv"
@@ -30,6 +31,23 @@ func CheckProc() error {
 	}
 	if self != strconv.Itoa(os.Getpid()) {
 		return fmt.Errorf("/proc belongs to another process namespace: we are process %d here and %s there; mount our own", os.Getpid(), self)
+	}
+	return nil
+}
+
+// CheckTime refuses to run where children would have another time namespace
+// than the caller: deadlines are told them by CLOCK_BOOTTIME, which would be another clock.
+func CheckTime() error {
+	own, err := os.Readlink("/proc/self/ns/time")
+	if err != nil {
+		return nil //nolint:nilerr // a kernel without time namespaces
+	}
+	children, err := os.Readlink("/proc/self/ns/time_for_children")
+	if err != nil {
+		return fmt.Errorf("the time namespace of children is not known: %w", err)
+	}
+	if own != children {
+		return errors.New("this process and what it starts are in different time namespaces; start it with unshare --time --fork")
 	}
 	return nil
 }

@@ -28,6 +28,8 @@ type Order struct {
 	// Flags of mongogate run, besides key and state directory.
 	Flags []string
 	Work  witness.Work
+	// User is whom the gate runs as, where it is not ours: a user that nobody else is.
+	User int
 }
 
 // Gate is a process `mongogate run` with its guard and its workload.
@@ -51,6 +53,9 @@ func (b Binaries) StartGate(o Order, dir string) (*Gate, error) {
 	g.cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), "MONGOGATE_URI=" + o.URI}
 	// A group of its own: ^C is for us. The kernel kills it with the thread that has started it.
 	g.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	if o.User != 0 {
+		g.cmd.SysProcAttr.Credential = &syscall.Credential{Uid: uint32(o.User), Gid: uint32(o.User)} //nolint:gosec // our own number
+	}
 	log, err := os.Create(g.log)
 	if err != nil {
 		return nil, fmt.Errorf("prove: %w", err)

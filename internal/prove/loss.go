@@ -4,8 +4,10 @@ package prove
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"os/exec"
 	"strings"
 	"syscall"
@@ -183,7 +185,7 @@ func (t *Trial) handedOver(ctx context.Context, l loss, a, b *Gate) error {
 	}
 	t.proxy.Heal()
 	if l.dead && l.code >= 0 {
-		if err := a.Signal(syscall.SIGCONT); err != nil {
+		if err := a.Signal(syscall.SIGCONT); err != nil && !errors.Is(err, os.ErrProcessDone) { // its own timer may have woken it
 			return fmt.Errorf("thawing gate a: %w", err)
 		}
 	}

@@ -19,14 +19,16 @@ type Plan struct {
 	HandOvers, Fresh int
 	// Skips are scheduled runs whose winner crashes.
 	Skips int
+	// Attacks are commands that stop or kill gate and guard, all kinds in turn. They need root.
+	Attacks int
 	// Parallel is how many trials run at once; they mostly wait.
 	Parallel int
 }
 
 // Whole is what a release is to pass, Short what every change is.
 var (
-	Whole = Plan{Losses: 200, HandOvers: 100, Fresh: 20, Skips: 20, Parallel: 8}
-	Short = Plan{Losses: 30, HandOvers: 20, Fresh: 4, Skips: 4, Parallel: 6}
+	Whole = Plan{Losses: 200, HandOvers: 100, Fresh: 20, Skips: 20, Attacks: 220, Parallel: 8}
+	Short = Plan{Losses: 30, HandOvers: 20, Fresh: 4, Skips: 4, Attacks: 11, Parallel: 6}
 )
 
 // Result is one trial.
@@ -60,6 +62,11 @@ func (p Plan) tasks() []task {
 		kinds := losses(i / 10)
 		l := kinds[i%len(kinds)]
 		all = append(all, task{l.name, i / len(kinds), l.try})
+	}
+	for i := range p.attacks() {
+		kinds := attacks()
+		a := kinds[i%len(kinds)]
+		all = append(all, task{a.name(), i / len(kinds), a.try})
 	}
 	for _, g := range []struct {
 		kind string

@@ -108,6 +108,10 @@ Where the gate or the guard is killed, the other one stops the workload at once:
 "Ends and leaves a daemon": the daemon ignores SIGTERM, is gone before the lock is free, and the time
 runs from the end of the command at the latest.
 
+**Commands that stop or kill their gate and guard**: as a user that is not root, by themselves or by a daemon that they have left behind, with kernel timers alone
+and under Landlock's signal scope (`+"`--isolation signals`"+`); the database is cut off in the same moment. The time runs from there to the moment at which nothing is left; the bound is the ttl. What is not
+covered is [named](safety.md#a-command-against-its-gate) and not among the rows.
+
 **Hand-overs after kill -9** of gate, guard and workload: the time runs from the kill, or from the start of the one who came later, to
 the first line of the next workload. The bound is ttl + grace + one poll + one operation = %v. Nobody took over before ttl + grace of silence.
 

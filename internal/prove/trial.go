@@ -98,8 +98,16 @@ func (t *Trial) start(id string, behindProxy bool, work witness.Work, flags ...s
 	if slices.Contains(flags, "--bucket") {
 		key += "@{{.Bucket}}"
 	}
+	user := 0
+	if work.Attack != "" {
+		var err error
+		if user, err = t.own(filepath.Join(t.dir, "state-"+id)); err != nil {
+			return nil, err
+		}
+	}
 	g, err := t.rig.StartGate(Order{
-		ID: t.key + "." + id, Owner: id, Key: key, URI: uri, State: filepath.Join(t.dir, "state-"+id), Work: work,
+		User: user,
+		ID:   t.key + "." + id, Owner: id, Key: key, URI: uri, State: filepath.Join(t.dir, "state-"+id), Work: work,
 		Flags: slices.Concat([]string{"--database", database}, timingFlags(), flags),
 	}, t.dir)
 	if err == nil {

@@ -23,6 +23,8 @@ type Dir struct {
 	dir  string
 	key  string
 	boot string
+	// clock names the time namespace.
+	clock string
 
 	mu   sync.Mutex
 	lock *os.File // gate.lock, while held
@@ -50,7 +52,11 @@ func Open(base, key string) (*Dir, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &Dir{dir: filepath.Join(base, name(key)), key: key, boot: boot}
+	clock, err := timeNamespace()
+	if err != nil {
+		return nil, err
+	}
+	d := &Dir{dir: filepath.Join(base, name(key)), key: key, boot: boot, clock: clock}
 	if err := d.make(); err != nil {
 		return nil, fmt.Errorf("state directory: %w", err)
 	}

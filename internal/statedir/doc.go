@@ -15,7 +15,7 @@
 //
 // Promised: without gate.lock nobody writes here, adopts, or starts a second
 // tree of processes; the lock is free only when the gate and its guard have
-// both ended. A lease of another boot or past its deadline reads as lost.
+// both ended. A lease of another boot, of another time namespace, or past its deadline reads as lost.
 //
 // Not promised: anything on a network file system (refused where it can be told).
 package statedir

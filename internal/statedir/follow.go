@@ -86,7 +86,7 @@ func (f *Follower) try() (gate.Lease, error) {
 func (f *Follower) read() (Lease, error) {
 	l, err := f.Dir.ReadLease()
 	if err == nil {
-		err = l.Live(f.Dir.BootID(), f.Clock.Now())
+		err = f.Dir.Live(l, f.Clock.Now())
 	}
 	if err == nil && l.Key != f.Dir.key {
 		err = fmt.Errorf("%w: the lease is that of key %q", ErrShut, l.Key)

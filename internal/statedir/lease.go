@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 )
 
@@ -19,8 +18,10 @@ type Lease struct {
 	Token  int64  `json:"token"`
 	// BootID and Deadline (nanoseconds of CLOCK_BOOTTIME) say until when the
 	// gate is open, unless the file is rewritten with a later one.
-	BootID   string        `json:"bootID"`
-	Deadline time.Duration `json:"deadlineBoottimeNs"`
+	BootID string `json:"bootID"`
+	// TimeNamespace is empty for the kernel's own: else the deadline is of another clock.
+	TimeNamespace string        `json:"timeNamespace,omitempty"`
+	Deadline      time.Duration `json:"deadlineBoottimeNs"`
 	// KillBudget is the time after the deadline within which every process must be gone.
 	KillBudget time.Duration `json:"killBudgetNs"`
 	// Open is false from the moment the gate is shut.
@@ -50,6 +51,24 @@ func (l Lease) Live(bootID string, now time.Duration) error {
 // BootID is that of the running kernel.
 func (d *Dir) BootID() string { return d.boot }
 
+// Live returns nil while the lease is open at the instant now of this process's clock.
+func (d *Dir) Live(l Lease, now time.Duration) error {
+	if d.Unclear(l) {
+		return fmt.Errorf("%w: the lease is of another time namespace (%s), whose clock is not ours", ErrShut, show(l.TimeNamespace))
+	}
+	return l.Live(d.boot, now)
+}
+
+// Unclear says of a lease of this boot that its deadline is of another clock: nobody here knows when it is over.
+func (d *Dir) Unclear(l Lease) bool { return l.BootID == d.boot && l.TimeNamespace != d.clock }
+
+func show(timeNamespace string) string {
+	if timeNamespace == "" {
+		return "the kernel's"
+	}
+	return timeNamespace
+}
+
 // WriteLease rewrites the lease file. The caller holds the flock. A lease that was shut stays shut.
 func (d *Dir) WriteLease(l Lease) error {
 	d.writing.Lock()
@@ -64,7 +83,7 @@ func (d *Dir) writeLease(l Lease) error {
 	if l.Token <= d.shut {
 		l.Open = false
 	}
-	l.BootID = d.boot
+	l.BootID, l.TimeNamespace = d.boot, d.clock
 	return d.write(leaseFile, 0o640, l)
 }
 
@@ -134,13 +153,4 @@ func replace(dir, name string, mode os.FileMode, v any) error {
 		return fmt.Errorf("writing state file %s: %w", filepath.Join(dir, name), err)
 	}
 	return nil
-}
-
-// bootID names this boot of the kernel (random(4)).
-func bootID() (string, error) {
-	b, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
-	if err != nil {
-		return "", fmt.Errorf("boot id: %w", err)
-	}
-	return strings.TrimSpace(string(b)), nil
 }

@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"go.uber.org/goleak"
+
+	"github.com/mongogate/mongogate/pkg/gate"
 )
 
 // asChild makes the test binary another process at the same directory.
@@ -61,6 +63,12 @@ func child(role, base string, args []string) int {
 		}
 		fmt.Println(c.Process.Pid)
 		_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
+	case "sees": // what a follower would
+		l, err := d.ReadLease()
+		if err == nil {
+			err = d.Live(l, gate.BootClock().Now())
+		}
+		fmt.Println(answer(err))
 	case "follow":
 		return followUntilKilled(d, args)
 	}
@@ -78,7 +86,14 @@ func answer(err error) string {
 // startChild starts a child and gives its first line. stop ends it in an orderly way, its process may be killed.
 func startChild(t *testing.T, role, base string, args ...string) (said string, c *exec.Cmd, stop func()) {
 	t.Helper()
-	c = exec.Command(os.Args[0], append([]string{base}, args...)...)
+	return startChildUnder(t, nil, role, base, args...)
+}
+
+// startChildUnder starts it by way of another command.
+func startChildUnder(t *testing.T, under []string, role, base string, args ...string) (said string, c *exec.Cmd, stop func()) {
+	t.Helper()
+	whole := append(append(under, os.Args[0], base), args...)
+	c = exec.Command(whole[0], whole[1:]...)
 	c.Env = append(os.Environ(), asChild+"="+role)
 	in, err := c.StdinPipe()
 	if err != nil {

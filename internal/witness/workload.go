@@ -30,6 +30,10 @@ type Work struct {
 	// Daemon starts, before the beat begins, a deaf process that forks twice: it has a session of its
 	// own and another parent than the workload, and is left behind when that ends.
 	Daemon bool
+	// Attack is done After the start to guard and gate (Watchers, found by the workload), by the daemon if there is one.
+	Attack   string
+	After    time.Duration
+	Watchers string
 }
 
 // beatEvery is the time between two beats of a process.
@@ -37,7 +41,8 @@ const beatEvery = 50 * time.Millisecond
 
 // Args is the workload as arguments of [Main].
 func (w Work) Args() []string {
-	args := []string{"-log", w.Log, "-for", w.For.String(), "-exit", strconv.Itoa(w.Exit), "-note", w.Note}
+	args := []string{"-log", w.Log, "-for", w.For.String(), "-exit", strconv.Itoa(w.Exit), "-note", w.Note,
+		"-attack", w.Attack, "-after", w.After.String(), "-watchers", w.Watchers}
 	for name, on := range map[string]bool{"-deaf": w.Deaf, "-daemon": w.Daemon} {
 		if on {
 			args = append(args, name)
@@ -61,6 +66,9 @@ func Main(args []string) int {
 	flags.IntVar(&w.Exit, "exit", 0, "exit code at that end")
 	flags.BoolVar(&w.Deaf, "deaf", false, "ignore SIGTERM")
 	flags.BoolVar(&w.Daemon, "daemon", false, "start a daemon that ignores SIGTERM")
+	flags.StringVar(&w.Attack, "attack", "", "do this to guard and gate")
+	flags.DurationVar(&w.After, "after", 0, "when")
+	flags.StringVar(&w.Watchers, "watchers", "", "their process ids, of a process of the workload that it has started itself")
 	flags.StringVar(&role, "role", "", "of a process of the workload that it has started itself")
 	if err := flags.Parse(args); err != nil {
 		return 64
@@ -99,6 +107,9 @@ func (w Work) process(began time.Duration, role string) (int, error) {
 		signal.Ignore(syscall.SIGTERM, syscall.SIGHUP, syscall.SIGINT)
 		fmt.Println("beating") // whoever waits for the daemon
 		e.At, e.Event, e.Note = 0, Beat, "daemon"
+		if err := w.attackLater(log, e); err != nil {
+			return 0, err
+		}
 		return 0, beat(context.Background(), log, e)
 	}
 	if e.Beside, err = beside(e.Key, e.ID); err != nil {
@@ -122,6 +133,17 @@ func (w Work) run(log *Log, e Entry) (int, error) {
 		defer cancel()
 	}
 	e.At, e.Event, e.Note, e.Beside = 0, Beat, "", nil
+	if w.Attack != "" {
+		var err error
+		if w.Watchers, err = watchers(); err != nil {
+			return 0, err
+		}
+		if !w.Daemon {
+			if err := w.attackLater(log, e); err != nil {
+				return 0, err
+			}
+		}
+	}
 	if w.Daemon {
 		d := w.startDaemon(roleBetween)
 		if d.err == nil {
