@@ -213,6 +213,9 @@ func TestChartRefuses(t *testing.T) {
 			}
 		})
 	}
+	for _, c := range lockChanges {
+		said += fmt.Sprint(upgrade(t, c.before, c.after))
+	}
 	// Every problem that the templates know is shown by a case.
 	known := regexp.MustCompile(`(?:append \$p|fail) \(?(?:printf )?"((?:[^"\\]|\\.){9,})"`)
 	verb := regexp.MustCompile(`%[sdvq]|%%`)

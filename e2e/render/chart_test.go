@@ -137,7 +137,7 @@ func TestChartValuesFiles(t *testing.T) {
 	fmt.Printf("cases: charts: %d values files: %s\n", len(files), strings.Join(slices.Sorted(maps.Keys(modes)), ", "))
 }
 
-// Templates that ask the cluster, draw lots or read the clock render differently in Argo CD and Flux.
+// Templates that ask the cluster (but for what runs now, which only refuses), draw lots or read the clock render differently in Argo CD and Flux.
 func TestChartsAskNoCluster(t *testing.T) {
 	count := 0
 	err := filepath.WalkDir(charts, func(path string, d fs.DirEntry, err error) error {
@@ -148,6 +148,9 @@ func TestChartsAskNoCluster(t *testing.T) {
 		for _, word := range []string{"lookup", "rand", "uuidv4", "genCA", "genSelfSignedCert", "now ", "env ", "getHostByName"} {
 			for line := range strings.Lines(read(t, path)) {
 				if strings.Contains(line, "{{") && strings.Contains(line, " "+word+" ") || strings.Contains(line, "("+word) {
+					if word == "lookup" && (strings.HasSuffix(path, "/_lock.tpl") || strings.HasSuffix(path, "/_store.tpl")) {
+						continue // TestChartKeepsTheLock shows that what is found changes nothing that is rendered
+					}
 					t.Errorf("%s uses %s: %s", path, word, strings.TrimSpace(line))
 				}
 			}

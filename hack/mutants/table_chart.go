@@ -2,6 +2,8 @@ package main
 
 const (
 	libNames  = "charts/mongogate-lib/templates/_names.tpl"
+	libLock   = "charts/mongogate-lib/templates/_lock.tpl"
+	libVolume = "charts/mongogate-lib/templates/_volumes.tpl"
 	appNames  = "charts/mongogate/templates/_names.tpl"
 	chartTest = "-C e2e ./render -run="
 )
@@ -23,6 +25,26 @@ func chartMutants() []mutant {
 			name: "chart-statefulset-limit", protects: "names that the API takes: a StatefulSet's leaves room for its revision",
 			edits: []edit{{libNames, `{{- $max = 52 -}}{{- $why = "the label of its revision`, `{{- $max = 63 -}}{{- $why = "the label of its revision`}},
 			tests: []string{chartTest + "TestChartRefuses/long-StatefulSet"},
+		},
+		{
+			name: "chart-lock-changes", protects: "one lock for the old pods and the new: an upgrade to another is refused",
+			edits: []edit{{libVolume, "{{- include \"mongogate.sameLock\" . -}}", ""}},
+			tests: []string{chartTest + "TestChartKeepsTheLock"},
+		},
+		{
+			name: "chart-lock-bucket", protects: "one lock for the old pods and the new: the bucket is a part of it",
+			edits: []edit{{libLock, `list "key" "bucket" "collection" "Secret" "store" -}}`, `list "key" "collection" "Secret" "store" -}}`}},
+			tests: []string{chartTest + "TestChartKeepsTheLock"},
+		},
+		{
+			name: "chart-lock-renamed", protects: "one lock for the old pods and the new: a workload with another name or kind is the one before",
+			edits: []edit{{libLock, "{{- if .root.Release.IsUpgrade -}}", "{{- if false -}}"}},
+			tests: []string{chartTest + "TestChartKeepsTheLock"},
+		},
+		{
+			name: "chart-lock-accepted-for-ever", protects: "one lock for the old pods and the new: what was accepted once is not accepted again",
+			edits: []edit{{libLock, "(ne (toString $ctx.values.keyChange) $mark)", "(not $ctx.values.keyChange)"}},
+			tests: []string{chartTest + "TestChartKeepsTheLock"},
 		},
 		{
 			name: "chart-generic-template", protects: "the key is this chart's: no template with a name that an umbrella has",

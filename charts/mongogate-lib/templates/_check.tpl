@@ -1,9 +1,12 @@
 {{/* Fails with everything that makes a request unsafe, or says nothing. */}}
 {{- define "mongogate.check" -}}
-{{- $all := include "mongogate.problems" . | fromJsonArray -}}
-{{- if $all -}}
+{{- include "mongogate.refuse" (dict "kind" .kind "name" .name "problems" (include "mongogate.problems" . | fromJsonArray)) -}}
+{{- end -}}
+
+{{- define "mongogate.refuse" -}}
+{{- if .problems -}}
 {{- $lines := list (printf "%s %s is not rendered:" .kind .name) -}}
-{{- range $all }}{{ $lines = append $lines (printf "  - %s" .) }}{{ end -}}
+{{- range .problems }}{{ $lines = append $lines (printf "  - %s" .) }}{{ end -}}
 {{- fail (printf "\n\n%s\n" (join "\n" $lines)) -}}
 {{- end -}}
 {{- end -}}

@@ -9,6 +9,7 @@ What follows from a request. Every template of this chart takes one dict:
   values    the gate's values: .Values.<alias of this chart>
   services  the selectors of the Services in front of it (needed for readiness: candidate)
   beside    kinds of objects that count on ready pods: PodDisruptionBudget, HorizontalPodAutoscaler
+  whole     true: the chart of the caller has this one workload, and another of the release is what it was before
   problems  what the caller refuses itself, so that all of it is told at once
 */}}
 {{- define "mongogate.facts" -}}

@@ -1,6 +1,7 @@
 {{/* The volumes that the gate's containers mount. Directories, never a subPath: those are not updated. */}}
 {{- define "mongogate.volumes" -}}
 {{- include "mongogate.check" . -}}
+{{- include "mongogate.sameLock" . -}}
 {{- $f := include "mongogate.facts" . | fromJson -}}
 {{- $v := .values -}}
 {{- if $f.wrapper }}

@@ -77,6 +77,7 @@ app.kubernetes.io/managed-by: {{ .Release.Service | quote }}
   "values" (include "mongogate.app.gate" . | fromJson)
   "services" $services
   "beside" $beside
+  "whole" true
   "problems" (include "mongogate.app.problems" . | fromJsonArray)
 | toJson -}}
 {{- end -}}
