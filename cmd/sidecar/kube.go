@@ -32,6 +32,9 @@ type kubeFeatures struct {
 	looking     sync.WaitGroup
 	look        context.Context //nolint:containedctx // of these looks
 	stopLooking context.CancelFunc
+	// hearing is held by who begins a look, and by who ends them.
+	hearing sync.Mutex
+	closed  bool
 	// settle is how long a lease that is given back waits for the label to be off.
 	settle time.Duration
 }
@@ -118,7 +121,9 @@ func (ses *session) heard(e mongolock.Event) {
 		return
 	}
 	k.notices.Event(e)
-	if e.Kind == mongolock.EventAcquired {
+	k.hearing.Lock() // it comes from the observer, which nobody waits for
+	defer k.hearing.Unlock()
+	if e.Kind == mongolock.EventAcquired && !k.closed {
 		k.looking.Go(func() { k.notices.Acquired(e.Key, e.Token, ses.remembered(e.Key)) })
 	}
 }
@@ -173,6 +178,9 @@ func (k *kubeFeatures) close() {
 	if k.client == nil {
 		return
 	}
+	k.hearing.Lock()
+	k.closed = true
+	k.hearing.Unlock()
 	late := time.AfterFunc(k.settle, k.stopLooking)
 	k.looking.Wait()
 	late.Stop()

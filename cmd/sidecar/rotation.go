@@ -67,7 +67,7 @@ func (ses *session) answered(e mongolock.Event) {
 		}
 	case mongolock.EventWaiting, mongolock.EventAcquired, mongolock.EventRenewed:
 		ses.reached.Store(true)
-	case mongolock.EventLost, mongolock.EventSuccessor, mongolock.EventFinished:
+	case mongolock.EventLost, mongolock.EventSuccessor, mongolock.EventFinished, mongolock.EventDropped:
 	}
 }
 

@@ -89,7 +89,7 @@ func runGated(ctx context.Context, w world, s *config.Settings, args []string) e
 	}
 	g, err := gate.New(gate.Config{
 		Clock: ses.clock, Budget: budget(s), Lock: lock, Workload: workload,
-		Reacquire: s.OnLoss == config.Wait, FinishWithin: timing(s).TTL, Observe: ses.observe(),
+		Reacquire: s.OnLoss == config.Wait, FinishWithin: finishWithin(timing(s)), Observe: ses.observe(),
 	})
 	if err != nil {
 		return err

@@ -242,6 +242,11 @@ const closeWithin = 6 * time.Second
 // close ends everything the session began. What hangs, such as a file in a
 // file system that does not answer, is left to the end of the process.
 func (ses *session) close() {
+	if ses.locker != nil {
+		if err := settle(ses.locker); err != nil {
+			observe.Warn(ses.log, "the store did not say whether it has taken back an acquisition that was cut short; if not, others take over after ttl and grace")
+		}
+	}
 	closed := make(chan struct{})
 	go func() {
 		defer close(closed)

@@ -20,6 +20,10 @@ func timing(s *config.Settings) mongolock.Timing {
 	}.WithDefaults()
 }
 
+// finishWithin is how long the store is asked to end a lease. The lock itself ends
+// that when the lease is over for everybody; a pair's second key is then asked for once more.
+func finishWithin(t mongolock.Timing) time.Duration { return t.Silence() + 2*t.Operation }
+
 // budget is what is kept back for stopping the workload.
 func budget(s *config.Settings) gate.Budget {
 	kill := timing(s).KillBudget

@@ -87,6 +87,13 @@ func closeLocker(l *mongolock.Locker) error {
 	}
 }
 
+// settle waits for what came of an acquisition that was cut short: nobody else would undo it.
+func settle(l *mongolock.Locker) error {
+	ctx, cancel := context.WithTimeout(context.Background(), finishWithin(l.Timing()))
+	defer cancel()
+	return l.Settle(ctx)
+}
+
 // render writes v as JSON or YAML, or as the table that rows makes.
 func render(w io.Writer, format string, v any, rows func(*tabwriter.Writer)) error {
 	switch format {

@@ -32,6 +32,7 @@ func tables() []mutant {
 		networkMutants(),
 		outputMutants(),
 		frozenMutants(),
+		libraryMutants(),
 	} {
 		all = append(all, t...)
 	}

@@ -12,7 +12,7 @@ func leaseMutants() []mutant {
 			name: "repeat-counts-from-the-first", protects: "P4: not even counted from the first try",
 			edits: []edit{
 				{acquireGo, "\tif repeat {\n", "\tif false {\n"},
-				{acquireGo, "return l.won(ctx, r, a, d, sent, unknown)", "_ = sent\n\t\t\t\treturn l.won(ctx, r, a, d, first, unknown)"},
+				{acquireGo, "return l.won(asked, call, r, a, d, sent, unknown)", "_ = sent\n\t\t\t\treturn l.won(asked, call, r, a, d, first, unknown)"},
 			},
 			tests: []string{unit("TestP4_LostReplyIsAskedAgainAndOpensByARenewal"), sim},
 		},
@@ -23,7 +23,7 @@ func leaseMutants() []mutant {
 		},
 		{
 			name: "no-giving-up", protects: "P4: who gives an acquisition up sends a release",
-			edits: []edit{{acquireGo, "\t\tl.giveUp(ctx, r.key, a.nonce)\n\t\treturn nil, nil, err\n\t}\n}", "\t\treturn nil, nil, err\n\t}\n}"}},
+			edits: []edit{{acquireGo, "\t\tif unknown {\n\t\t\tl.giveUp(call, r, a.nonce, sent)\n\t\t}\n", ""}},
 			tests: []string{unit("TestP4_EveryReplyLostIsGivenUpWithARelease")},
 		},
 		{
@@ -43,7 +43,7 @@ func leaseMutants() []mutant {
 		},
 		{
 			name: "calls-without-deadline", protects: "P4: every call has its own short deadline",
-			edits: []edit{{connectionGo, "ctx, cancel := context.WithTimeout(ctx, l.opts.Timing.Operation)\n\tdefer cancel()\n\treturn f(ctx, k)", "return f(ctx, k)"}},
+			edits: []edit{{connectionGo, "ctx, cancel := context.WithTimeout(ctx, within)\n\tdefer cancel()\n\treturn marked(f(ctx, k))", "_ = within\n\treturn marked(f(ctx, k))"}},
 			tests: []string{unit("TestP5_LostAtTheDeadlineWhileCallsHang")},
 		},
 		{
@@ -93,14 +93,14 @@ func leaseMutants() []mutant {
 		{
 			name: "release-of-another", protects: "P6: only the nonce releases",
 			edits: []edit{
-				{acquireGo, `bson.D{{Key: "nonce", Value: e.nonce}, {Key: "state", Value: stateHeld}},`, `bson.D{{Key: "state", Value: stateHeld}},`},
+				{finishGo, `bson.D{{Key: "nonce", Value: e.nonce}, {Key: "state", Value: stateHeld}},`, `bson.D{{Key: "state", Value: stateHeld}},`},
 				{pipelineGo, `mine := op("$and", op("$eq", "$nonce", literal(e.nonce)), op("$eq", "$state", stateHeld))`, `mine := op("$eq", "$state", stateHeld)`},
 			},
 			tests: []string{suite, sim},
 		},
 		{
 			name: "repeated-release-writes-nothing", protects: "P6: the acknowledgement of a repeated release is a majority's",
-			edits: []edit{{leaseGo, "e.try = s.endings", "e.try = 1"}},
+			edits: []edit{{finishGo, "return s.endings\n", "return 1\n"}},
 			tests: []string{unit("TestP6_EveryReleaseIsAWrite")},
 		},
 		{

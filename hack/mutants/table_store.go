@@ -125,13 +125,13 @@ func storeMutants() []mutant {
 		},
 		{
 			name: "watch-forgets", protects: "P3: the watch is kept per key in the process, so that tries add up",
-			edits: []edit{{watchGo, "e := w.keys[key]\n\tif e == nil {\n\t\tfor", "e := w.keys[key]\n\te = nil\n\tif e == nil {\n\t\tfor"}},
+			edits: []edit{{watchGo, "e := w.keys[key]\n\tif e == nil {\n\t\tw.drop", "e := w.keys[key]\n\te = nil\n\tif e == nil {\n\t\tw.drop"}},
 			tests: []string{suite},
 		},
 		{
 			name: "watch-keeps-everything", protects: "P3: keys that nobody looks at are forgotten, or a process with a key per run would grow for ever",
-			edits: []edit{{watchGo, "delete(w.keys, k)", "_ = k"}},
-			tests: []string{unit("TestP7_WatchRemembersTheHighestToken")},
+			edits: []edit{{watchGo, "delete(w.keys, e.key)", "_ = e.key"}},
+			tests: []string{unit("TestWatchForgets")},
 		},
 		{
 			name: "steal-any-type-of-beat", protects: "P3: a beat that is no integer is never taken over",

@@ -166,12 +166,6 @@ func (s *lease) Finish(ctx context.Context, outcome gate.Outcome) error {
 	if !s.lock.Runs {
 		outcome = gate.Release
 	}
-	if outcome != gate.Succeeded {
-		// A key that is not given back runs out by itself; only the record of a success is worth a long wait.
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, 2*s.lock.Locker.Timing().Operation)
-		defer cancel()
-	}
 	err := s.Held.Finish(ctx, outcome)
 	if l := s.lock; err == nil || errors.Is(err, mongolock.ErrLost) {
 		if l.Dir != nil {

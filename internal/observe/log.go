@@ -149,6 +149,8 @@ func (l *Log) Event(e mongolock.Event) {
 		l.log.Error(e.Err, "lock lost", append(key, "token", e.Token)...)
 	case mongolock.EventSuccessor:
 		l.log.Info("the store now says", append(key, "state", e.Info.State, "owner", e.Info.Owner, "where", e.Info.Where(), "token", e.Info.Token)...)
+	case mongolock.EventDropped:
+		l.log.Info("events of the lock were dropped: what listens to them took too long", "count", e.Dropped)
 	case mongolock.EventFinished:
 		l.log.Info("lock given back", append(key, "token", e.Token)...)
 	}

@@ -54,7 +54,7 @@ func NewMetrics(version string) *Metrics {
 		rotated:  vec("rotations_total", "New credentials that were found, by outcome: taken, refused.", "outcome"),
 		unknown:  vec("unacknowledged_total", "Calls to the store that were not acknowledged, by call.", "call"),
 		kube:     vec("kube_errors_total", "Calls to the Kubernetes API that failed, by call.", "call"),
-		dropped:  vec("dropped_total", "What was dropped because nobody took it in time, by where it was to go: log, event.", "to"),
+		dropped:  vec("dropped_total", "What was dropped because nobody took it in time, by where it was to go: log, event, observer.", "to"),
 		renew:    histogram("renewal_duration_seconds", "Time to an acknowledged renewal.", prometheus.ExponentialBuckets(0.001, 2.5, 11)),
 		stop:     histogram("stop_duration_seconds", "Time from a loss to the evidence that nothing is left of the workload.", prometheus.ExponentialBuckets(0.01, 2, 12)),
 		token:    prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "mongogate", Name: "token", Help: "Fencing token of the last lease."}),
@@ -79,7 +79,7 @@ func NewMetrics(version string) *Metrics {
 	for _, call := range []string{"event", "label", "status"} {
 		m.kube.WithLabelValues(call)
 	}
-	for _, to := range []string{"log", "event"} {
+	for _, to := range []string{"log", "event", "observer"} {
 		m.dropped.WithLabelValues(to)
 	}
 	return m
@@ -118,6 +118,8 @@ func (m *Metrics) Event(e mongolock.Event) {
 		m.unknown.WithLabelValues(e.Call).Inc()
 	case mongolock.EventLost:
 		m.lost.WithLabelValues(string(reason(e.Err))).Inc()
+	case mongolock.EventDropped:
+		m.dropped.WithLabelValues("observer").Add(float64(e.Dropped))
 	case mongolock.EventWaiting, mongolock.EventSuccessor, mongolock.EventFinished:
 	}
 }

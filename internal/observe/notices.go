@@ -71,7 +71,7 @@ func (n *Notices) Event(e mongolock.Event) {
 		n.unreachable(e)
 	case mongolock.EventRenewed:
 		delete(n.away, call{e.Key, "renew"})
-	case mongolock.EventSuccessor, mongolock.EventFinished:
+	case mongolock.EventSuccessor, mongolock.EventFinished, mongolock.EventDropped:
 	}
 }
 

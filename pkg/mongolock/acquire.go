@@ -11,77 +11,30 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo"
 )
 
-// AcquireOption changes one acquisition.
-type AcquireOption func(*request)
-
-type request struct {
-	key     string
-	timing  Timing
-	adopt   func() []string
-	onNonce func(string) error
-	skip    bool
-	may     func() bool
-}
-
-// TTL gives this acquisition another time to live; the rest of its timing is derived from it.
-func TTL(d time.Duration) AcquireOption {
-	return func(r *request) { r.timing = Timing{TTL: d, AllowShort: r.timing.AllowShort}.WithDefaults() }
-}
-
-// Adopt takes over the lease of an earlier acquisition by its nonce, which the
-// caller kept (see [OnNonce]) and which nobody else can know. The caller
-// answers for it that no work of that acquisition is going on without it.
-func Adopt(nonces ...string) AcquireOption {
-	return AdoptFrom(func() []string { return nonces })
-}
-
-// AdoptFrom is [Adopt] with nonces that are asked for before each try, for
-// callers who may use them only once they hold a lock of their own.
-func AdoptFrom(nonces func() []string) AcquireOption {
-	return func(r *request) { r.adopt = nonces }
-}
-
-// OnNonce is called with each new nonce before it is sent. An error ends the acquisition.
-func OnNonce(f func(nonce string) error) AcquireOption {
-	return func(r *request) { r.onNonce = f }
-}
-
-// SkipIfHeld returns a [*HeldError] instead of waiting on, once it is proved
-// that another run does the work: the holder is of another Job (by
-// Holder.JobUID) and was seen to renew. A holder of the same Job, and one that
-// stands still, are waited for and taken over as ever.
-func SkipIfHeld() AcquireOption {
-	return func(r *request) { r.skip = true }
-}
-
-// Only lets the key be tried only while may is true; it is watched meanwhile.
-func Only(may func() bool) AcquireOption {
-	return func(r *request) { r.may = may }
-}
-
-func (l *Locker) request(key string, opts []AcquireOption) (*request, error) {
-	r := &request{key: key, timing: l.opts.Timing, may: func() bool { return true }, adopt: func() []string { return nil }}
-	for _, o := range opts {
-		o(r)
-	}
-	errs := []error{CheckKey(key)}
-	if err := r.timing.Validate(); err != nil {
-		errs = append(errs, fmt.Errorf("%w: %w", ErrConfig, err))
-	}
-	if l.life.Err() != nil {
-		errs = append(errs, ErrClosed)
-	}
-	return r, errors.Join(errs...)
-}
-
 // Try looks once, with one call to the store (a second one proves a done
 // record), and returns the lease, a [*HeldError], a [*DoneError], a [*FormatError], or the
-// store's error. Where the store does not answer it asks again until ctx ends. What it sees of a holder is kept:
+// store's error. Where the store does not answer it asks again, until ctx ends or a lease that counted from the first
+// request would be over; then the error is [ErrUnknown], or [ErrUnavailable]. What it sees of a holder is kept:
 // tries that are repeated for long enough take over from one who fell silent.
 func (l *Locker) Try(ctx context.Context, key string, opts ...AcquireOption) (*Lease, error) {
-	r, err := l.request(key, opts)
+	r, err := l.requestOnce(key, opts)
 	if err != nil {
 		return nil, err
+	}
+	return l.once(ctx, r)
+}
+
+// once is one try; one look where it may not be tried.
+func (l *Locker) once(ctx context.Context, r *request) (*Lease, error) {
+	if !r.may() {
+		d, err := l.look(ctx, r.key)
+		if err == nil && (d == nil || d.State == stateFree && d.v == Format) {
+			err = fmt.Errorf("lock %q: %w", r.key, ErrNotTried)
+		}
+		if err != nil {
+			return nil, err
+		}
+		return nil, l.refusal(r.key, d)
 	}
 	lease, d, err := l.attempt(ctx, r)
 	if lease != nil || err != nil {
@@ -101,36 +54,17 @@ func (l *Locker) Try(ctx context.Context, key string, opts ...AcquireOption) (*L
 // Acquire waits until the key is held. It returns a [*DoneError] where the
 // key's run is done, a [*HeldError] under [SkipIfHeld], a [*FormatError], an
 // error of the store that no repetition mends, or a [*WaitError] when ctx ends.
+//
+// Those who wait for a key in one process, with one Locker, get it in the order in which they came, and only the first of them asks the
+// store. Options by which one may win when others may not ([Adopt], [Only], [SkipIfHeld]) stand outside of that. Between processes there is no order.
+//
+// A call to the store that is under way when ctx ends is left to end, for two seconds at most, and what it got is given back.
 func (l *Locker) Acquire(ctx context.Context, key string, opts ...AcquireOption) (*Lease, error) {
 	r, err := l.request(key, opts)
 	if err != nil {
 		return nil, err
 	}
 	return l.acquire(ctx, r)
-}
-
-// With holds the key while f runs, and releases it when f has returned. The
-// context that f is given ends when the lease is lost, with the loss as its
-// cause: f must stop within the kill budget. The error is f's, or why f did not run
-// (as [Locker.Try] says it), or the loss.
-func (l *Locker) With(ctx context.Context, key string, f func(ctx context.Context) error, opts ...AcquireOption) (err error) {
-	lease, err := l.Try(ctx, key, opts...)
-	if err != nil {
-		return err
-	}
-	work, stop := lease.Context(ctx)
-	defer stop()
-	// The work has ended, by a panic too and whatever became of ctx: give the key back in the time that two calls may take.
-	defer func() {
-		lost := lease.Err()
-		end, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*l.opts.Timing.Operation)
-		defer cancel()
-		if released := lease.Release(end); lost == nil {
-			lost = released
-		}
-		err = errors.Join(err, lost)
-	}()
-	return f(work)
 }
 
 // refusal is the error for a document that is not to be had.
@@ -147,8 +81,23 @@ func (l *Locker) refusal(key string, d *document) error {
 	}
 }
 
-// acquire waits: it polls with plain reads and tries only when a read shows that it may win.
+// acquire waits for as long as r says.
 func (l *Locker) acquire(ctx context.Context, r *request) (*Lease, error) {
+	if r.limit == 0 {
+		return l.once(ctx, r)
+	}
+	ctx, stop := r.waiting(ctx)
+	defer stop()
+	p, leave, err := l.stand(ctx, r)
+	defer leave()
+	if err != nil {
+		return nil, err
+	}
+	return l.poll(ctx, r, p)
+}
+
+// poll waits with plain reads and tries only when a read shows that it may win.
+func (l *Locker) poll(ctx context.Context, r *request, p *place) (*Lease, error) {
 	wake, unsubscribe := l.hint.subscribe(r.key)
 	defer unsubscribe()
 	var (
@@ -180,6 +129,7 @@ func (l *Locker) acquire(ctx context.Context, r *request) (*Lease, error) {
 			return nil, err
 		} else {
 			answered = true
+			l.lines.saw(p, last)
 		}
 		if _, in, ever := l.watch.ripe(r.key); ever && r.may() {
 			// The try is made the moment the watch is ripe.
@@ -238,7 +188,7 @@ func (l *Locker) judge(r *request, d *document) (*HeldError, error) {
 		}
 		return nil, err
 	}
-	l.opts.Observe(Event{Kind: EventWaiting, Key: r.key, Info: &held.Info})
+	l.tell(Event{Kind: EventWaiting, Key: r.key, Info: &held.Info})
 	if r.skip && held.Moving && (d.Holder.JobUID == "" || d.Holder.JobUID != l.opts.Holder.JobUID) {
 		return nil, held
 	}
@@ -271,7 +221,7 @@ func (l *Locker) mayWin(r *request, d *document) bool {
 func (l *Locker) look(ctx context.Context, key string) (*document, error) {
 	d, err := l.read(ctx, key)
 	if err != nil {
-		l.opts.Observe(Event{Kind: EventUnknown, Key: key, Call: "read", Err: err})
+		l.tell(Event{Kind: EventUnknown, Key: key, Call: "read", Err: err})
 		return nil, fmt.Errorf("reading lock %q: %w", key, err)
 	}
 	l.watch.saw(key, d)
@@ -288,19 +238,34 @@ var errNonce = errors.New("keeping the nonce")
 // attempt is one acquisition under one nonce. It returns the lease; or the
 // document that refuses it; or an error after which the nonce has been given up.
 func (l *Locker) attempt(ctx context.Context, r *request) (*Lease, *document, error) {
+	a, err := l.prepare(r)
+	if err != nil {
+		return nil, nil, err
+	}
+	return l.outlive(ctx, r, func(call context.Context) (*Lease, *document, error) { return l.send(ctx, call, r, a) })
+}
+
+// prepare asks the caller for what an acquisition is sent with, and gives it the nonce.
+func (l *Locker) prepare(r *request) (*attempt, error) {
 	a := &attempt{key: r.key, nonce: newNonce(), owner: l.opts.Owner, holder: l.opts.Holder, timing: r.timing, adopt: r.adopt(), seen: l.watch.token(r.key)}
 	a.watched, _, _ = l.watch.ripe(r.key)
 	if r.onNonce != nil {
 		if err := r.onNonce(a.nonce); err != nil {
-			return nil, nil, fmt.Errorf("%w of lock %q: %w", errNonce, r.key, err)
+			return nil, fmt.Errorf("%w of lock %q: %w", errNonce, r.key, err)
 		}
 	}
+	return a, nil
+}
+
+// send asks under one nonce until the answer is known, asked ends, or a lease that counted from the first try would be
+// over. The calls themselves end with call, which outlives asked.
+func (l *Locker) send(asked, call context.Context, r *request, a *attempt) (*Lease, *document, error) {
 	filter, pipeline := bson.D{{Key: "_id", Value: r.key}}, a.pipeline()
 	clock := l.opts.Clock
 	first, unknown := clock.Now(), false
 	for tries := 0; ; tries++ {
 		sent := clock.Now()
-		d, err := l.modify(ctx, filter, pipeline, true)
+		d, err := l.modify(call, r.timing.Operation, filter, pipeline, true)
 		switch {
 		case err != nil && repeatable(err) && tries < raceTries:
 			// The loser of a race of first inserts: nothing was done, and the document exists by now.
@@ -315,24 +280,26 @@ func (l *Locker) attempt(ctx context.Context, r *request) (*Lease, *document, er
 			if d.nonce == a.nonce && d.State == stateHeld && d.Locked {
 				l.watch.saw(r.key, nil) // what was watched is over
 				l.watch.sawToken(r.key, d.Token)
-				return l.won(ctx, r, a, d, sent, unknown)
+				return l.won(asked, call, r, a, d, sent, unknown)
 			}
 			l.watch.saw(r.key, d)
 			return nil, d, nil
 		}
 		err = fmt.Errorf("acquiring lock %q: %w", r.key, err)
-		l.opts.Observe(Event{Kind: EventUnknown, Key: r.key, Call: "acquire", Err: err})
+		l.tell(Event{Kind: EventUnknown, Key: r.key, Call: "acquire", Err: err})
 		if refused(err) && !unknown {
 			return nil, nil, err
 		}
-		unknown = true
+		unknown = unknown || !unsent(err)
 		// Unknown is neither success nor failure: the same nonce again, until a
 		// lease that counted from the first try would be over anyway.
-		if l.ended(ctx) == nil && clock.Now() < r.timing.Deadline(first) {
-			sleep(ctx, backoff(tries, l.opts.Timing), nil)
+		if l.ended(asked) == nil && !errors.Is(err, mongo.ErrClientDisconnected) && clock.Now() < r.timing.Deadline(first) {
+			l.rest(asked, backoff(tries, r.timing))
 			continue
 		}
-		l.giveUp(ctx, r.key, a.nonce)
+		if unknown {
+			l.giveUp(call, r, a.nonce, sent)
+		}
 		return nil, nil, err
 	}
 }
@@ -350,11 +317,11 @@ func backoff(n int, t Timing) time.Duration {
 // won makes a lease of an acquisition that the store has shown to be ours. The
 // answer to a repeat does not open it: a no-op may be answered by a primary
 // that is being rolled back, and others may have watched since the first try.
-func (l *Locker) won(ctx context.Context, r *request, a *attempt, d *document, sent time.Duration, repeat bool) (*Lease, *document, error) {
+func (l *Locker) won(asked, call context.Context, r *request, a *attempt, d *document, sent time.Duration, repeat bool) (*Lease, *document, error) {
 	lease := newLease(l, r, a, d)
 	if repeat {
-		if err := lease.confirm(ctx, r.timing.Deadline(sent)); err != nil {
-			l.giveUp(ctx, r.key, a.nonce)
+		if err := lease.confirm(asked, call, r.timing.Deadline(sent)); err != nil {
+			l.giveUp(call, r, a.nonce, l.opts.Clock.Now())
 			return nil, nil, fmt.Errorf("acquiring lock %q: %w", r.key, err)
 		}
 	} else {
@@ -362,40 +329,6 @@ func (l *Locker) won(ctx context.Context, r *request, a *attempt, d *document, s
 	}
 	l.leased.Store(true)
 	lease.start()
-	l.opts.Observe(Event{Kind: EventAcquired, Key: r.key, Token: d.Token, Info: &d.Info})
+	l.tell(Event{Kind: EventAcquired, Key: r.key, Token: d.Token, Info: &d.Info})
 	return lease, nil, nil
-}
-
-// giveUp undoes what may still come of an acquisition that was not
-// acknowledged. What arrives later than this is a ghost that costs others one
-// ttl + grace.
-func (l *Locker) giveUp(ctx context.Context, key, nonce string) {
-	end := context.WithoutCancel(ctx)
-	if ctx.Err() != nil {
-		// Whoever waited wants to go: a store that does not answer holds them up no longer than this.
-		var cancel context.CancelFunc
-		end, cancel = context.WithTimeout(end, time.Second)
-		defer cancel()
-	}
-	_, err := l.finish(end, key, &ending{nonce: nonce, try: 1})
-	if err != nil {
-		l.opts.Observe(Event{Kind: EventUnknown, Key: key, Call: "finish", Err: err})
-	}
-}
-
-// finish is one request that ends a lease. false: the document shows no trace
-// of the nonce, or somebody else has ended it otherwise than e does.
-func (l *Locker) finish(ctx context.Context, key string, e *ending) (bool, error) {
-	filter := bson.D{
-		{Key: "_id", Value: key},
-		{Key: "$or", Value: bson.A{
-			bson.D{{Key: "nonce", Value: e.nonce}, {Key: "state", Value: stateHeld}},
-			bson.D{{Key: "lastNonce", Value: e.nonce}},
-		}},
-	}
-	d, err := l.modify(ctx, filter, e.pipeline(), false)
-	if err != nil {
-		return false, fmt.Errorf("finishing lock %q: %w", key, err)
-	}
-	return d != nil && (e.done == nil || d.State == stateDone), nil
 }

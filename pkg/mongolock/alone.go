@@ -3,6 +3,7 @@ package mongolock
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"time"
 
@@ -39,13 +40,19 @@ var _ Held = (*Pair)(nil)
 // never a reason to skip.
 func (l *Locker) AcquireAlone(ctx context.Context, key, job string, opts ...AcquireOption) (*Pair, error) {
 	r, err := l.request(key, opts)
-	if err != nil {
+	if err := errors.Join(err, CheckKey(job), distinct(key, job)); err != nil {
 		return nil, err
 	}
-	j := &request{key: job, timing: r.timing, may: r.may, adopt: r.adopt, onNonce: r.onNonce}
-	if err := errors.Join(CheckKey(job), distinct(key, job)); err != nil {
-		return nil, err
+	ctx, stop := r.waiting(ctx) // for both together
+	defer stop()
+	if r.limit > 0 {
+		r.limit = forEver
 	}
+	j := &request{key: job, timing: r.timing, may: r.may, adopt: r.adopt, onNonce: r.onNonce, alone: r.alone, limit: r.limit}
+	if !l.enter() { // what was acquired first is given back before Close ends the client
+		return nil, fmt.Errorf("acquiring lock %q: %w", job, ErrClosed)
+	}
+	defer l.wait.Done()
 	if err := l.already(ctx, r); err != nil {
 		return nil, err
 	}
@@ -62,8 +69,8 @@ func (l *Locker) AcquireAlone(ctx context.Context, key, job string, opts ...Acqu
 			return newPair(second, first), nil
 		}
 		lost := errors.Is(first.Err(), ErrLost)
-		if undone := l.undo(ctx, first); !lost || l.ended(ctx) != nil {
-			return nil, errors.Join(err, undone)
+		if l.giveBack(ctx, first); !lost || l.ended(ctx) != nil {
+			return nil, err
 		}
 		// The job's key was lost while the run's was waited for: nothing had begun, so both are waited for again.
 	}
@@ -92,16 +99,6 @@ func (l *Locker) already(ctx context.Context, r *request) error {
 			return &WaitError{Key: r.key, Store: err, Cause: cause}
 		}
 	}
-}
-
-// undo releases a lease under which nothing was begun.
-func (l *Locker) undo(ctx context.Context, s *Lease) error {
-	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*l.opts.Timing.Operation)
-	defer cancel()
-	if err := s.Release(end); err != nil && !errors.Is(err, ErrLost) {
-		return err
-	}
-	return nil
 }
 
 func (p *Pair) follow() {
@@ -147,9 +144,8 @@ func (p *Pair) Done() <-chan struct{} { return p.done.Done() }
 func (p *Pair) Err() error { return context.Cause(p.done) }
 
 // Finish ends the run's lease with its outcome and then releases the job's:
-// who comes next for the job finds the run's record.
+// who comes next for the job finds the run's record. See [Lease.Finish].
 func (p *Pair) Finish(ctx context.Context, outcome gate.Outcome) error {
-	p.end(ErrFinished)
-	p.loop.Wait()
+	p.Leave() // both are over at about the same time then, and so is this
 	return errors.Join(p.Run.Finish(ctx, outcome), p.Job.Finish(ctx, gate.Release))
 }

@@ -146,6 +146,7 @@ func (w *world) sent(process int) []sentCall {
 
 // seen is every event of a kind so far.
 func (w *world) seen(kind EventKind) []Event {
+	synctest.Wait() // the observer is told by and by
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return slices.DeleteFunc(slices.Clone(w.events), func(e Event) bool { return e.Kind != kind })
@@ -172,7 +173,7 @@ func (w *world) locker(t *testing.T, process int, change ...func(*Options)) *Loc
 		// The driver reads the late answer of a call that was given up for 400 ms more, and a client that is closed
 		// meanwhile waits for that without a pause: time would stand still.
 		time.Sleep(time.Second)
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
 		if err := l.Close(ctx); err != nil {
 			t.Error(err)

@@ -132,7 +132,7 @@ func (l *Locker) CreateIndex(ctx context.Context) error {
 		Options: options.Index().SetExpireAfterSeconds(0).SetName(purgeIndex),
 	})
 	if err != nil {
-		return fmt.Errorf("creating the TTL index on purgeAt: %w", err)
+		return fmt.Errorf("creating the TTL index on purgeAt: %w", marked(err))
 	}
 	return nil
 }
@@ -197,7 +197,7 @@ func (l *Locker) checkIndexes(ctx context.Context, add func(bool, string, string
 			add(false, "", "the indexes could not be listed: %v", err)
 			return nil
 		}
-		return fmt.Errorf("listing indexes: %w", err)
+		return fmt.Errorf("listing indexes: %w", marked(err))
 	}
 	purge := false
 	for _, ix := range found {

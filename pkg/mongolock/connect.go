@@ -1,7 +1,6 @@
 package mongolock
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"time"
@@ -57,32 +56,4 @@ func newClient(uri string, o Options) (*mongo.Client, error) {
 		return nil, fmt.Errorf("%w: MongoDB client: %s", ErrConfig, withhold(err, uri))
 	}
 	return client, nil
-}
-
-// Close ends what the Locker started and, where it has a client of its own,
-// the client; a second call does nothing. Leases that are held are neither renewed nor released by it: finish them first.
-func (l *Locker) Close(ctx context.Context) error {
-	l.hint.close()
-	l.changing.Lock() // a Reconnect that is under way ends, for the Locker's life is over
-	k := l.conn.current()
-	l.changing.Unlock()
-	k.replace()
-	l.wait.Wait()
-	return k.close(ctx)
-}
-
-// close ends the client, if it is ours.
-func (k *connection) close(ctx context.Context) error {
-	if k.client == nil {
-		return nil
-	}
-	// Without a deadline of its own: the driver (2.9.3) waits for connections that
-	// are in use in a loop without a pause when the context has one.
-	end, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	defer cancel()
-	defer context.AfterFunc(ctx, cancel)()
-	if err := k.client.Disconnect(end); err != nil && !errors.Is(err, mongo.ErrClientDisconnected) {
-		return fmt.Errorf("closing the MongoDB client: %w", err)
-	}
-	return nil
 }

@@ -3,6 +3,7 @@ package mongolock
 import (
 	"context"
 	"sync"
+	"time"
 
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
@@ -74,13 +75,20 @@ func (c *connections) swap(next *connection) (old *connection) {
 
 // call runs one call to the store, on the connection in use and under its own deadline.
 func (l *Locker) call(ctx context.Context, f func(context.Context, *connection) error) error {
+	return l.callWithin(ctx, l.opts.Timing.Operation, f)
+}
+
+// callWithin is call with the deadline of a lease whose timing is not the Locker's.
+func (l *Locker) callWithin(ctx context.Context, within time.Duration, f func(context.Context, *connection) error) error {
 	k, done := l.conn.use()
 	defer done()
-	return l.callOn(ctx, k, f)
+	ctx, cancel := context.WithTimeout(ctx, within)
+	defer cancel()
+	return marked(f(ctx, k))
 }
 
 func (l *Locker) callOn(ctx context.Context, k *connection, f func(context.Context, *connection) error) error {
 	ctx, cancel := context.WithTimeout(ctx, l.opts.Timing.Operation)
 	defer cancel()
-	return f(ctx, k)
+	return marked(f(ctx, k))
 }

@@ -16,6 +16,9 @@ var (
 	ErrClosed = errors.New("locker closed")
 	// ErrUnknown means that the store did not say whether it did what was asked.
 	ErrUnknown = errors.New("the store did not acknowledge")
+	// ErrUnavailable means that the store was not reached, did not answer in time or has no primary, or that the client
+	// has been disconnected. What it is in is an ErrUnknown as well.
+	ErrUnavailable = fmt.Errorf("the store is not available: %w", ErrUnknown)
 	// ErrConfig marks what no repetition mends: options, URIs, keys that are wrong.
 	ErrConfig = errors.New("bad configuration")
 )
@@ -58,6 +61,7 @@ const (
 	LostDeadline LossReason = "deadline" // no renewal was acknowledged in time
 	LostRevoked  LossReason = "revoked"  // an operator asked the holder to give it up
 	LostTaken    LossReason = "taken"    // the document is somebody else's, or gone
+	LostClosed   LossReason = "closed"   // the Locker was closed while the lease was held
 )
 
 // LostError says why a lease was lost. errors.Is(err, ErrLost) holds.
@@ -73,6 +77,7 @@ func (e *LostError) Error() string {
 		LostDeadline: "no renewal was acknowledged before the deadline",
 		LostRevoked:  "an operator revoked it",
 		LostTaken:    "the store no longer has this lease",
+		LostClosed:   "nobody renews it any more",
 	}[e.Reason]
 	if e.Last != nil {
 		return fmt.Sprintf("lock %q lost: %s (%v)", e.Key, s, e.Last)

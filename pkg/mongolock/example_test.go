@@ -200,20 +200,46 @@ func ExampleLocker_Acquire() {
 
 func ExampleLocker_With() {
 	ctx := context.Background()
+	locker, end := open("a")
+	defer end()
+	// It waits for the key until ctx ends; work's context ends when the lock is lost.
+	err := locker.With(ctx, "with", func(work context.Context) error {
+		locked, err := locker.IsLocked(work, "with")
+		fmt.Println(locked)
+		return err
+	})
+	fmt.Println(err)
+	// Output:
+	// true
+	// <nil>
+}
+
+func ExampleWithin() {
+	ctx := context.Background()
 	a, end := open("a")
 	defer end()
 	b, end := open("b")
 	defer end()
-	err := a.With(ctx, "with", func(ctx context.Context) error {
-		err := b.With(ctx, "with", func(context.Context) error { return nil })
+	work := func(context.Context) error { return nil }
+	err := a.With(ctx, "within", func(ctx context.Context) error {
+		// As Python's with lock(key, owner, expire=60, timeout=0.2).
+		err := b.With(ctx, "within", work, mongolock.TTL(time.Minute), mongolock.Within(200*time.Millisecond))
+		var wait *mongolock.WaitError
+		if errors.As(err, &wait) && errors.Is(err, mongolock.ErrTimeout) {
+			fmt.Println("waited in vain for", wait.Held.Info.Owner)
+		}
+		// Zero looks once.
+		err = b.With(ctx, "within", work, mongolock.Within(0))
 		var held *mongolock.HeldError
-		fmt.Println(errors.As(err, &held)) // "with" is held by a since … until …
-		return err
+		if errors.As(err, &held) {
+			fmt.Println("held by", held.Info.Owner)
+		}
+		return nil
 	})
-	fmt.Println(err != nil)
+	check(err)
 	// Output:
-	// true
-	// true
+	// waited in vain for a
+	// held by a
 }
 
 func ExampleLocker_AcquireAlone() {
@@ -782,14 +808,14 @@ func ExampleEvent() {
 	ctx := context.Background()
 	events := make(chan mongolock.Event, 10)
 	locker, end := open("a", func(o *mongolock.Options) {
-		o.Observe = func(e mongolock.Event) { events <- e } // it must not block
+		o.Observe = func(e mongolock.Event) { events <- e } // nothing waits for it
 	})
 	defer end()
 	lease, err := locker.Try(ctx, "event")
 	check(err)
 	check(lease.Release(ctx))
-	close(events)
-	for e := range events {
+	for range 2 {
+		e := <-events
 		fmt.Println(e.Kind, e.Key, e.Token == lease.Token())
 	}
 	// Output:

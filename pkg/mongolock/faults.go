@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/x/mongo/driver/topology"
 )
 
 // repeatable tells errors that say "nothing was done, ask again": the loser of
@@ -17,6 +18,9 @@ func repeatable(err error) bool {
 	var ce mongo.CommandError
 	return errors.As(err, &ce) && ce.Code == 9 && strings.Contains(ce.Message, "$$NOW operator cannot be used within this specific context")
 }
+
+// unsent tells errors before anything was sent: no server was found to send it to.
+func unsent(err error) bool { return errors.As(err, new(topology.ServerSelectionError)) }
 
 // refusals are the codes by which a server says that it will never do what was
 // asked, as it was asked (src/mongo/base/error_codes.yml).
@@ -57,6 +61,9 @@ func Denied(err error) bool {
 func refused(err error) bool {
 	if repeatable(err) {
 		return false
+	}
+	if errors.Is(err, mongo.ErrClientDisconnected) {
+		return true
 	}
 	var ce mongo.CommandError
 	if errors.As(err, &ce) {

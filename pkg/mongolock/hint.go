@@ -11,8 +11,8 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 )
 
-// hints wake those who wait for keys that a change stream of the collection
-// shows to be free. They are hints only: polling goes on beneath, and nothing
+// hints wake those who wait for keys that were given back in this process, or
+// that a change stream of the collection shows to be free. They are hints only: polling goes on beneath, and nothing
 // is decided by them. There is at most one stream per Locker, and only while somebody waits.
 type hints struct {
 	locker *Locker
@@ -32,9 +32,6 @@ func (h *hints) subscribe(key string) (<-chan struct{}, func()) {
 	wake := make(chan struct{}, 1)
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.none {
-		return nil, func() {}
-	}
 	if h.waiters[key] == nil {
 		h.waiters[key] = map[chan struct{}]struct{}{}
 	}
@@ -45,7 +42,7 @@ func (h *hints) subscribe(key string) (<-chan struct{}, func()) {
 
 // begin follows a stream, unless one is followed already.
 func (h *hints) begin() {
-	if h.stop != nil || h.locker.life.Err() != nil {
+	if h.none || h.stop != nil || h.locker.life.Err() != nil {
 		return
 	}
 	ctx, cancel := context.WithCancel(h.locker.life)
@@ -61,9 +58,11 @@ func (h *hints) again() {
 		return
 	}
 	h.none = false
-	if h.stop != nil { // of a stream that was given up while somebody waits
+	if h.stop != nil { // of the stream that was given up
 		h.stop()
 		h.stop = nil
+	}
+	if len(h.waiters) > 0 {
 		h.begin()
 	}
 }

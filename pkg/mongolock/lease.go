@@ -30,9 +30,10 @@ type Lease struct {
 
 	mu       sync.Mutex
 	deadline time.Duration
-	counts   bool  // there has been a deadline
-	beat     int64 // number of the last renewal that was sent
-	last     error // of the last renewal, while it is not acknowledged
+	counts   bool          // there has been a deadline
+	beat     int64         // number of the last renewal that was sent
+	sent     time.Duration // when the last renewal that was acknowledged was sent
+	last     error         // of the last renewal, while it is not acknowledged
 	finished bool
 	endings  int64 // number of the last request that ended it
 
@@ -40,7 +41,7 @@ type Lease struct {
 	extend  chan struct{}   // tells the watchdog of a later deadline
 	done    context.Context //nolint:containedctx // the lease's own life, handed to those who hold it
 	end     context.CancelCauseFunc
-	renewal context.CancelFunc // ends the renewal loop
+	renewal context.CancelFunc // ends the renewal loop and what it asks after a loss
 	loops   sync.WaitGroup
 }
 
@@ -51,7 +52,8 @@ func newLease(l *Locker, r *request, a *attempt, d *document) *Lease {
 		locker: l, timing: r.timing, key: r.key, nonce: a.nonce, token: d.Token, info: d.Info,
 		renewed: make(chan struct{}, 1), extend: make(chan struct{}, 1),
 	}
-	s.done, s.end = context.WithCancelCause(context.Background())
+	// The Locker's end is the lease's: nobody renews it any more.
+	s.done, s.end = context.WithCancelCause(l.life)
 	return s
 }
 
@@ -94,7 +96,13 @@ func (s *Lease) Renewed() <-chan struct{} { return s.renewed }
 func (s *Lease) Done() <-chan struct{} { return s.done.Done() }
 
 // Err is nil while the lease is held, then a [*LostError], or [ErrFinished].
-func (s *Lease) Err() error { return context.Cause(s.done) }
+func (s *Lease) Err() error {
+	err := context.Cause(s.done)
+	if err == ErrClosed { //nolint:errorlint // the very cause that Close gives
+		return &LostError{Key: s.key, Reason: LostClosed, Last: ErrClosed}
+	}
+	return err
+}
 
 // Context is parent, ended with [Lease.Err] as its cause when the lease ends.
 // The caller calls stop when it no longer needs it.
@@ -111,6 +119,7 @@ func (s *Lease) Context(parent context.Context) (ctx context.Context, stop func(
 // was sent. It is false where the deadline has passed already: what was not held any more is never held again.
 func (s *Lease) acknowledged(sent time.Duration) bool {
 	s.mu.Lock()
+	s.sent = max(s.sent, sent)
 	if s.counts && s.locker.opts.Clock.Now() >= s.deadline {
 		s.mu.Unlock()
 		return false
@@ -128,10 +137,15 @@ func (s *Lease) acknowledged(sent time.Duration) bool {
 }
 
 // start begins the two loops of a lease: one talks to the store, the other never waits for it.
+// The caller is one whom Close waits for, and so Close waits for the loops, which end with the Locker's life.
 func (s *Lease) start() {
-	ctx, cancel := context.WithCancel(s.done)
+	asks, cancel := context.WithCancel(context.Background())
 	s.renewal = cancel
-	s.loops.Go(func() { s.keep(ctx) })
+	s.locker.wait.Add(1)
+	s.loops.Go(func() {
+		defer s.locker.wait.Done()
+		s.keep(asks)
+	})
 	s.loops.Go(s.watchdog)
 }
 
@@ -149,6 +163,9 @@ func (s *Lease) watchdog() {
 		// Go's timers stand still while the machine is suspended, the lease does not: look at least once a second.
 		sleep(s.done, min(left, time.Second), s.extend)
 		if s.done.Err() != nil {
+			if err := s.Err(); errors.Is(err, ErrClosed) {
+				s.locker.tell(Event{Kind: EventLost, Key: s.key, Token: s.token, Err: err})
+			}
 			return
 		}
 	}
@@ -159,11 +176,15 @@ func (s *Lease) lose(why *LostError) {
 	if s.Err() != error(why) { //nolint:errorlint // this very loss, not one like it: the first ends the lease and is told
 		return
 	}
-	s.locker.opts.Observe(Event{Kind: EventLost, Key: s.key, Token: s.token, Err: why})
+	s.locker.tell(Event{Kind: EventLost, Key: s.key, Token: s.token, Err: why})
 }
 
-// keep renews at every heartbeat, and sooner after a call that was not acknowledged.
-func (s *Lease) keep(ctx context.Context) {
+// keep renews at every heartbeat, and sooner after a call that was not
+// acknowledged, until the lease ends; asks ends what it asks after that.
+func (s *Lease) keep(asks context.Context) {
+	ctx, cancel := context.WithCancel(asks)
+	defer cancel()
+	defer context.AfterFunc(s.done, cancel)()
 	clock := s.locker.opts.Clock
 	next := s.Deadline() - s.timing.Deadline(0) + s.timing.Heartbeat
 	for tries := 0; ; {
@@ -176,7 +197,7 @@ func (s *Lease) keep(ctx context.Context) {
 		case err == nil:
 			tries, next = 0, sent+s.timing.Heartbeat
 		case errors.Is(err, ErrLost):
-			s.successor(ctx)
+			s.successor(asks)
 			return
 		default:
 			next = clock.Now() + backoff(tries, s.timing)
@@ -219,7 +240,7 @@ func (s *Lease) beatOnce(ctx context.Context) error {
 	clock := s.locker.opts.Clock
 	sent := clock.Now()
 	filter := bson.D{{Key: "_id", Value: s.key}, {Key: "nonce", Value: s.nonce}, {Key: "state", Value: stateHeld}}
-	d, err := s.locker.modify(ctx, filter, renewal(s.timing, beat), false)
+	d, err := s.locker.modify(ctx, s.timing.Operation, filter, renewal(s.timing, beat), false)
 	took := clock.Now() - sent
 	switch {
 	case err != nil:
@@ -228,7 +249,7 @@ func (s *Lease) beatOnce(ctx context.Context) error {
 		s.last = err
 		s.mu.Unlock()
 		if ctx.Err() == nil {
-			s.locker.opts.Observe(Event{Kind: EventUnknown, Key: s.key, Token: s.token, Call: "renew", Took: took, Err: err})
+			s.locker.tell(Event{Kind: EventUnknown, Key: s.key, Token: s.token, Call: "renew", Took: took, Err: err})
 		}
 		return err
 	case d == nil:
@@ -239,27 +260,27 @@ func (s *Lease) beatOnce(ctx context.Context) error {
 	if !s.acknowledged(sent) {
 		return &LostError{Key: s.key, Reason: LostDeadline}
 	}
-	s.locker.opts.Observe(Event{Kind: EventRenewed, Key: s.key, Token: s.token, Call: "renew", Took: took})
+	s.locker.tell(Event{Kind: EventRenewed, Key: s.key, Token: s.token, Call: "renew", Took: took})
 	return nil
 }
 
 // confirm renews until the store acknowledges it or until the instant by which a lease would be over.
-func (s *Lease) confirm(ctx context.Context, until time.Duration) error {
+func (s *Lease) confirm(asked, call context.Context, until time.Duration) error {
 	for tries := 0; ; tries++ {
-		err := s.beatOnce(ctx)
+		err := s.beatOnce(call)
 		if err == nil || errors.Is(err, ErrLost) || refused(err) {
 			return err
 		}
-		if ctx.Err() != nil || s.locker.opts.Clock.Now() >= until {
+		if s.locker.ended(asked) != nil || s.locker.opts.Clock.Now() >= until {
 			return err
 		}
-		sleep(ctx, backoff(tries, s.timing), nil)
+		s.locker.rest(asked, backoff(tries, s.timing))
 	}
 }
 
 // successor tells the observer who has the key after a definite loss.
 func (s *Lease) successor(ctx context.Context) {
-	d, err := s.locker.read(context.WithoutCancel(ctx), s.key)
+	d, err := s.locker.read(ctx, s.key)
 	if err != nil {
 		return // for people only, and the loss has been told
 	}
@@ -267,53 +288,5 @@ func (s *Lease) successor(ctx context.Context) {
 	if d != nil {
 		info = d.Info
 	}
-	s.locker.opts.Observe(Event{Kind: EventSuccessor, Key: s.key, Token: s.token, Info: &info})
-}
-
-// Release gives the key back. The caller knows that the work has ended.
-func (s *Lease) Release(ctx context.Context) error { return s.Finish(ctx, gate.Release) }
-
-// Finish ends the lease in the store, after a loss too: the caller has
-// evidence that the work has ended. A run that succeeded, or failed under
-// FailedHold, leaves a done record. It asks until the store acknowledges or ctx ends;
-// [*LostError] says that the store no longer had the lease.
-func (s *Lease) Finish(ctx context.Context, outcome gate.Outcome) error {
-	s.Leave()
-	e := &ending{nonce: s.nonce, purge: s.locker.opts.Keep, done: s.locker.record(outcome)}
-	for tries := 0; ; tries++ {
-		// Counted over all calls of Finish: a number that has been written before would write nothing.
-		s.mu.Lock()
-		s.endings++
-		e.try = s.endings
-		s.mu.Unlock()
-		there, err := s.locker.finish(ctx, s.key, e)
-		switch {
-		case err == nil && there:
-			s.locker.opts.Observe(Event{Kind: EventFinished, Key: s.key, Token: s.token})
-			return nil
-		case err == nil:
-			return &LostError{Key: s.key, Reason: LostTaken}
-		case ctx.Err() != nil || refused(err):
-			return err
-		}
-		s.locker.opts.Observe(Event{Kind: EventUnknown, Key: s.key, Token: s.token, Call: "finish", Err: err})
-		sleep(ctx, backoff(tries, s.timing), nil)
-	}
-}
-
-// record is what a finished run leaves behind; nil for a release.
-func (l *Locker) record(outcome gate.Outcome) *Done {
-	d := &Done{By: l.opts.Owner, JobUID: l.opts.Holder.JobUID}
-	switch outcome {
-	case gate.Succeeded:
-		d.Outcome = outcomeSucceeded
-	case gate.Failed:
-		if !l.opts.FailedHold {
-			return nil
-		}
-		d.Outcome = outcomeFailed
-	case gate.Release:
-		return nil
-	}
-	return d
+	s.locker.tell(Event{Kind: EventSuccessor, Key: s.key, Token: s.token, Info: &info})
 }

@@ -28,12 +28,17 @@ type Locker struct {
 	// leased is true once a lease was had.
 	leased atomic.Bool
 
-	watch watches
-	hint  *hints
+	watch   watches
+	hint    *hints
+	lines   lines
+	told    telling
+	pending pending
 
-	life context.Context //nolint:containedctx // the Locker's own life, which its goroutines share
-	stop context.CancelCauseFunc
-	wait sync.WaitGroup
+	// entering is held by who begins what Close waits for, and by Close when it ends that.
+	entering sync.Mutex
+	life     context.Context //nolint:containedctx // the Locker's own life, which its goroutines and leases share
+	stop     context.CancelCauseFunc
+	wait     sync.WaitGroup
 }
 
 // New builds a Locker on a collection of the caller's client. The collection's
@@ -50,6 +55,7 @@ func New(c *mongo.Collection, opts Options) (*Locker, error) {
 func newLocker(c *mongo.Collection, own *mongo.Client, o Options) *Locker {
 	life, stop := context.WithCancelCause(context.Background())
 	l := &Locker{opts: o, life: life, stop: stop}
+	l.told.observe = o.Observe
 	l.conn.now = newConnection(c, own)
 	l.watch.clock = o.Clock
 	l.hint = newHints(l)
@@ -95,11 +101,11 @@ func distinct(key, job string) error {
 // hideHistory leaves out of an answer what no decision needs.
 var hideHistory = bson.D{{Key: "history", Value: 0}} //nolint:gochecknoglobals // a constant
 
-// modify is one findAndModify that returns the document as it then is, or nil where none matched.
-func (l *Locker) modify(ctx context.Context, filter bson.D, pipeline bson.A, upsert bool) (*document, error) {
+// modify is one findAndModify that returns the document as it then is, or nil where none matched. It takes no longer than within.
+func (l *Locker) modify(ctx context.Context, within time.Duration, filter bson.D, pipeline bson.A, upsert bool) (*document, error) {
 	o := options.FindOneAndUpdate().SetReturnDocument(options.After).SetUpsert(upsert).SetProjection(hideHistory)
 	var raw bson.Raw
-	err := l.call(ctx, func(ctx context.Context, k *connection) (err error) {
+	err := l.callWithin(ctx, within, func(ctx context.Context, k *connection) (err error) {
 		raw, err = k.coll.FindOneAndUpdate(ctx, filter, pipeline, o).Raw()
 		return err
 	})
@@ -130,6 +136,9 @@ func answer(raw bson.Raw, err error) (*document, error) {
 }
 
 func newNonce() string { return rand.Text() }
+
+// rest waits for d, or until ctx or the Locker ends.
+func (l *Locker) rest(ctx context.Context, d time.Duration) { sleep(ctx, d, l.life.Done()) }
 
 // sleep waits for d, or until ctx ends or wake receives.
 func sleep(ctx context.Context, d time.Duration, wake <-chan struct{}) {

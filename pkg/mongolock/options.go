@@ -34,7 +34,10 @@ type Options struct {
 	// FailedHold makes a failed run leave a record that only the same Job
 	// (by Holder.JobUID) may take; otherwise a failed run releases its key.
 	FailedHold bool
-	// Observe is told what happens, from several goroutines; it must not block.
+	// Observe is told what happens: one event after the other, in their order, from a goroutine of its own. Nothing
+	// waits for it: what happens while it takes its time is kept, the last 1024 events, and what is dropped is counted
+	// ([EventDropped], [Locker.Dropped]). It may call the Locker and its leases. [Lease.Done] is closed before
+	// [EventLost] is told. A panic in it ends the program, as in any goroutine.
 	Observe func(Event)
 	// Clock measures leases and silence; [gate.BootClock].
 	Clock gate.Clock
@@ -59,9 +62,6 @@ func (o Options) withDefaults() (Options, error) {
 	o.Timing = o.Timing.WithDefaults()
 	if o.Poll == 0 {
 		o.Poll = min(o.Timing.TTL/6, 5*time.Second)
-	}
-	if o.Observe == nil {
-		o.Observe = func(Event) {}
 	}
 	if o.Clock == nil {
 		o.Clock = gate.BootClock()
@@ -91,6 +91,7 @@ const (
 	EventLost      EventKind = "lost"      // Err
 	EventSuccessor EventKind = "successor" // after a loss: Info is what the store says now
 	EventFinished  EventKind = "finished"  // released or done
+	EventDropped   EventKind = "dropped"   // Dropped events before this one were not told: the observer took too long
 )
 
 // Event is something that happened to a key.
@@ -103,4 +104,6 @@ type Event struct {
 	Call string
 	Took time.Duration
 	Err  error
+	// Dropped is how many events were not told.
+	Dropped int
 }

@@ -13,10 +13,14 @@ type watches struct {
 	clock gate.Clock
 	mu    sync.Mutex
 	keys  map[string]*watched
+	// first and last are of the keys in the order in which they were looked at, the longest ago first.
+	first, last *watched
 }
 
 type watched struct {
-	beat beatOf
+	key          string
+	older, newer *watched
+	beat         beatOf
 	// top is the highest beat seen of this nonce: a read that comes late may show an older one.
 	top int64
 	// since is when the reply arrived that first showed this beat.
@@ -45,14 +49,13 @@ func (w *watches) saw(key string, d *document) {
 	}
 	e := w.keys[key]
 	if e == nil {
-		for k, old := range w.keys {
-			if now-old.looked > forget {
-				delete(w.keys, k)
-			}
-		}
-		e = &watched{}
+		w.drop(now)
+		e = &watched{key: key}
 		w.keys[key] = e
+	} else {
+		w.unlink(e)
 	}
+	w.append(e)
 	since := now - e.looked
 	e.looked = now
 	if d == nil {
@@ -75,6 +78,37 @@ func (w *watches) saw(key string, d *document) {
 		e.beat, e.since = seen, now
 	}
 	e.silence = d.silence()
+}
+
+// drop forgets what nobody has looked at for long. Each key is dropped once, so that a look costs the same however many keys there are.
+func (w *watches) drop(now time.Duration) {
+	for e := w.first; e != nil && now-e.looked > forget; e = w.first {
+		w.unlink(e)
+		delete(w.keys, e.key)
+	}
+}
+
+func (w *watches) append(e *watched) {
+	e.older, e.newer = w.last, nil
+	if w.last == nil {
+		w.first = e
+	} else {
+		w.last.newer = e
+	}
+	w.last = e
+}
+
+func (w *watches) unlink(e *watched) {
+	if e.older == nil {
+		w.first = e.newer
+	} else {
+		e.older.newer = e.newer
+	}
+	if e.newer == nil {
+		w.last = e.older
+	} else {
+		e.newer.older = e.older
+	}
 }
 
 // ripe is the holder that has been seen to stand still for its whole silence, or

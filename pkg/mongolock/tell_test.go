@@ -1,0 +1,177 @@
+package mongolock
+
+import (
+	"context"
+	"errors"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/mongogate/mongogate/internal/fakemongo"
+)
+
+// stuck is an observer that does not return until the test ends.
+func stuck(t *testing.T, o *Options) {
+	t.Helper()
+	end := make(chan struct{})
+	t.Cleanup(func() { close(end) })
+	o.Observe = func(Event) { <-end }
+}
+
+// TestObserverThatNeverReturns: it holds up neither renewal nor loss nor release nor Close.
+func TestObserverThatNeverReturns(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *world) {
+		l := w.locker(t, 0, func(o *Options) { stuck(t, o) })
+		lease, err := l.Try(t.Context(), "key")
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(10 * time.Minute)
+		if !lease.Held() {
+			t.Fatalf("lost: %v", lease.Err())
+		}
+		if n := len(w.sent(0)); n < 50 {
+			t.Errorf("%d calls in ten minutes", n)
+		}
+		// A loss, by the store and by the clock.
+		second, err := l.Try(t.Context(), "key-2")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := l.ForceReleaseNow(t.Context(), "key"); err != nil {
+			t.Fatal(err)
+		}
+		begun := w.Now()
+		<-lease.Done()
+		if took := w.Now() - begun; took > l.Timing().Heartbeat+time.Second {
+			t.Errorf("lost after %v", took)
+		}
+		w.on(func(sentCall) fakemongo.Verdict { return fakemongo.Verdict{LoseRequest: true} })
+		deadline := second.Deadline()
+		<-second.Done()
+		if w.Now() < deadline || w.Now() > deadline+l.Timing().Operation+l.Timing().TTL {
+			t.Errorf("lost at %v, deadline %v", w.Now(), deadline)
+		}
+		w.on(func(sentCall) fakemongo.Verdict { return fakemongo.Verdict{} })
+		begun = w.Now()
+		if err := second.Release(t.Context()); err != nil {
+			t.Errorf("released: %v", err)
+		}
+		if err := l.Close(t.Context()); err != nil {
+			t.Error(err)
+		}
+		if took := w.Now() - begun; took > flushesWithin+closesWithin+time.Second {
+			t.Errorf("release and Close took %v", took)
+		}
+	})
+}
+
+// TestObserverCallsBack: whatever it calls, nobody waits for it, and it for nobody who waits for it.
+func TestObserverCallsBack(t *testing.T) {
+	for name, call := range map[string]func(*Locker, *Lease) error{
+		"Release": func(_ *Locker, s *Lease) error { return s.Release(context.Background()) },
+		"Leave":   func(_ *Locker, s *Lease) error { s.Leave(); return nil },
+		"Try":     func(l *Locker, _ *Lease) error { _, err := l.Try(context.Background(), "key"); return err },
+		"Close":   func(l *Locker, _ *Lease) error { return l.Close(context.Background()) },
+		"Revoke":  func(l *Locker, _ *Lease) error { _, err := l.Revoke(context.Background(), "other"); return err },
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T, w *world) {
+				var (
+					l     *Locker
+					lease atomic.Pointer[Lease]
+					told  = make(chan error, 1)
+				)
+				l = w.locker(t, 0, func(o *Options) {
+					o.Observe = func(e Event) {
+						if s := lease.Load(); e.Kind == EventLost && s != nil {
+							if s.Err() == nil {
+								t.Error("told of a loss before Done was closed")
+							}
+							told <- call(l, s)
+						}
+					}
+				})
+				s, err := l.Try(t.Context(), "key")
+				if err != nil {
+					t.Fatal(err)
+				}
+				lease.Store(s)
+				other := w.locker(t, 1)
+				if _, err := other.Revoke(t.Context(), "key"); err != nil {
+					t.Fatal(err)
+				}
+				select {
+				case err := <-told:
+					if err != nil && !errors.As(err, new(*HeldError)) && !errors.Is(err, ErrNoLock) {
+						t.Error(err)
+					}
+				case <-time.After(2 * time.Minute):
+					t.Fatal("the observer's own call hangs")
+				}
+			})
+		})
+	}
+}
+
+// TestDroppedEventsAreCounted: an observer that falls behind is told how much it has missed, in its place.
+func TestDroppedEventsAreCounted(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *world) {
+		var (
+			mu   sync.Mutex
+			got  []Event
+			flow = make(chan struct{})
+		)
+		l := w.locker(t, 0, func(o *Options) {
+			o.Observe = func(e Event) {
+				<-flow
+				mu.Lock()
+				defer mu.Unlock()
+				got = append(got, e)
+			}
+		})
+		const more = 10
+		for i := range maxTold + 1 + more {
+			l.tell(Event{Kind: EventRenewed, Token: int64(i)})
+			if i == 0 {
+				synctest.Wait() // it has taken the first, and stands
+			}
+		}
+		if l.Dropped() != more {
+			t.Errorf("%d dropped, want %d", l.Dropped(), more)
+		}
+		close(flow)
+		synctest.Wait()
+		if len(got) != maxTold+2 || got[1].Kind != EventDropped || got[1].Dropped != more || got[2].Token != more+1 || got[len(got)-1].Token != maxTold+more {
+			t.Errorf("told %d events, the second %+v, the third %+v, the last %+v", len(got), got[1], got[2], got[len(got)-1])
+		}
+		l.tell(Event{Kind: EventRenewed})
+		synctest.Wait()
+		if last := got[len(got)-1]; last.Kind != EventRenewed || l.Dropped() != more {
+			t.Errorf("it flows again, and is told %+v", last)
+		}
+	})
+}
+
+// TestObserverThatEndsItsGoroutine: t.FailNow in an observer does that.
+func TestObserverThatEndsItsGoroutine(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *world) {
+		var told atomic.Int32
+		l := w.locker(t, 0, func(o *Options) {
+			o.Observe = func(Event) {
+				told.Add(1)
+				runtime.Goexit()
+			}
+		})
+		for range 3 {
+			l.tell(Event{Kind: EventRenewed})
+		}
+		synctest.Wait()
+		if told.Load() != 3 {
+			t.Errorf("told %d of 3", told.Load())
+		}
+	})
+}
