@@ -9,7 +9,6 @@ import (
 	"os/signal"
 	"slices"
 	"sync"
-	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -281,7 +280,7 @@ func (ses *session) warn(err error) {
 
 // told is the context that ends when the sidecar is told to end, once that has been noted.
 func (ses *session) told(ctx context.Context, e *epochs) (context.Context, func()) {
-	signalled, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGINT)
+	signalled, stop := signal.NotifyContext(ctx, asking(ses.s)...)
 	asked, end := context.WithCancel(context.WithoutCancel(ctx))
 	unhook := context.AfterFunc(signalled, func() {
 		ses.warn(e.asked())

@@ -32,7 +32,7 @@ func runInit(ctx context.Context, w world, s *config.Settings) error {
 	}
 	defer ses.close()
 	ses.log.Info("protection: init: none beyond ttl + grace by itself; a sidecar with the same state directory has to adopt the lease", "key", s.Lock.Key)
-	asked, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGINT)
+	asked, stop := signal.NotifyContext(ctx, asking(s)...)
 	defer stop()
 	lease, err := ses.sidecarLock(nil).Acquire(asked)
 	if err != nil && asked.Err() != nil {

@@ -19,6 +19,7 @@ import (
 	"github.com/mongogate/mongogate/internal/config"
 	"github.com/mongogate/mongogate/internal/guard"
 	"github.com/mongogate/mongogate/internal/holder"
+	"github.com/mongogate/mongogate/internal/proctree"
 	"github.com/mongogate/mongogate/internal/serve"
 	"github.com/mongogate/mongogate/internal/statedir"
 	"github.com/mongogate/mongogate/pkg/gate"
@@ -62,6 +63,7 @@ func runGated(ctx context.Context, w world, s *config.Settings, args []string) e
 		return err
 	}
 
+	stops := stopSignals(s)
 	isolation, layers, err := isolate(s)
 	if err != nil {
 		return err
@@ -73,8 +75,8 @@ func runGated(ctx context.Context, w world, s *config.Settings, args []string) e
 	protected, err := guard.New(guard.Command{
 		Path: args[0], Args: args[1:], Env: childEnv(w.Environ, ses), Strip: config.Variables(),
 		Budget: budget(s), Confirm: timing(s).TTL / 3, Flock: flock, WaitTree: s.WaitTree,
-		Isolation: isolation,
-		Log:       ses.log, Clock: ses.clock,
+		Isolation: isolation, Stops: stops,
+		Log: ses.log, Clock: ses.clock,
 		StuckPID1: func() { w.exit(exitLost) }, // the kernel ends the namespace with us
 	})
 	if err != nil {
@@ -100,7 +102,7 @@ func runGated(ctx context.Context, w world, s *config.Settings, args []string) e
 
 	asked, stop := context.WithCancel(ctx)
 	defer stop()
-	stopped := ses.forward(signals, protected, stop)
+	stopped := ses.forward(signals, stops, protected, stop)
 	ses.log.Info("protection: run: the command runs only while the lock is held; not covered: what it hands to other daemons, and a machine that is frozen as a whole. Against the command itself: "+layers,
 		"key", s.Lock.Key, "ttl", timing(s).TTL.String(), "killBudget", budget(s).Kill.String())
 	return ses.runEnd(g.Run(asked), stopped())
@@ -185,7 +187,7 @@ func runProbes(g *gate.Gate, s *config.Settings) serve.Probes {
 
 // forward hands every signal to the command, and ends waiting when one asks
 // to stop. The function that it returns gives the signal that did, or 0.
-func (ses *session) forward(signals []os.Signal, to *guard.Workload, stop func()) func() syscall.Signal {
+func (ses *session) forward(signals []os.Signal, stops proctree.SignalSet, to *guard.Workload, stop func()) func() syscall.Signal {
 	c := make(chan os.Signal, 64)
 	signal.Notify(c, signals...)
 	asked := make(chan syscall.Signal, 1)
@@ -197,14 +199,15 @@ func (ses *session) forward(signals []os.Signal, to *guard.Workload, stop func()
 				return
 			case sig := <-c:
 				to.Forward(sig)
-				switch sig {
-				case syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGQUIT:
-					select {
-					case asked <- sig.(syscall.Signal): //nolint:errcheck // the constants above are
-					default:
-					}
-					stop()
+				number, ok := sig.(syscall.Signal)
+				if !ok || !stops.Has(number) {
+					continue
 				}
+				select {
+				case asked <- number:
+				default:
+				}
+				stop()
 			}
 		}
 	})
@@ -237,6 +240,9 @@ func (ses *session) runEnd(r gate.Result, stopped syscall.Signal) error {
 		return &exit{r.Ended.Code, r.Ended.Err}
 	case r.Started:
 		if r.Ended.Code == 0 {
+			if stopped != 0 {
+				ses.log.Info("the command was asked to stop: whatever its exit code, its run does not count as done", "signal", stopped.String())
+			}
 			return nil
 		}
 		return &exit{code: r.Ended.Code}

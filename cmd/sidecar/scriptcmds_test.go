@@ -18,6 +18,8 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 	"golang.org/x/sys/unix"
+
+	"github.com/mongogate/mongogate/internal/config"
 )
 
 // patience bounds every wait for something that has to come; nothing takes that long.
@@ -181,8 +183,10 @@ func environOf(ts *testscript.TestScript) []string {
 func cmdSignal(ts *testscript.TestScript, neg bool, args []string) {
 	wants(ts, neg, args, 2, "signal SIGNAL NAME")
 	sig := unix.SignalNum(args[0])
-	if sig == 0 {
-		ts.Fatalf("no signal %s", args[0])
+	if sig == 0 { // those that the table of numbers has no name for
+		var err error
+		sig, err = config.Signal(args[0])
+		ts.Check(err)
 	}
 	if p, ok := ts.Value(processes{}).(map[string]*process)[args[1]]; ok {
 		ts.Check(p.cmd.Process.Signal(sig))

@@ -35,6 +35,21 @@ func frozenMutants() []mutant {
 			tests: []string{"./internal/guard -run=TestNamespaceEndsWithGateAndGuard"},
 		},
 		{
+			name: "stopped-command-stays", protects: "guard: a stopped command goes on when it is to end",
+			edits: []edit{{guardWatchGo, "defer func() { _ = proctree.Continue(os.Getpid()) }()", "_ = asks"}},
+			tests: []string{"./internal/guard -run=TestStoppedCommandIsContinuedToEnd"},
+		},
+		{
+			name: "background-look-stops", protects: "guard: a background job that looks at its terminal gets an error, whenever the session is left",
+			edits: []edit{{guardWatchGo, "_ = unix.Kill(-w.main, unix.SIGCONT)", "_ = unix.SIGCONT"}},
+			tests: []string{"./internal/guard -run=TestBackgroundLookAtTheTerminal"},
+		},
+		{
+			name: "stop-is-four-signals", protects: "run: a request to stop is a request, whatever its number",
+			edits: []edit{{"cmd/sidecar/stopsignals.go", "set |= guard.AnyStop()", "_ = guard.AnyStop()"}},
+			tests: []string{"./cmd/sidecar -run=TestScripts/stopsignal"},
+		},
+		{
 			name: "state-lease-of-another-time", protects: "state directory: a lease of another time namespace is lost",
 			edits: []edit{{fileGo, "return l.BootID == d.boot && l.TimeNamespace != d.clock", "return false"}},
 			tests: []string{"./internal/statedir -run=TestLeaseOfAnotherTimeNamespace"},

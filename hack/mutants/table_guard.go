@@ -82,7 +82,7 @@ func guardMutants() []mutant {
 		},
 		{
 			name: "gate-loses-an-early-signal", protects: "gate: a request to stop that comes before the start starts nothing",
-			edits: []edit{{guardWorkloadGo, "if r == nil && asksToStop(number) {", "if false {"}},
+			edits: []edit{{guardWorkloadGo, "if r == nil && w.command.stops().Has(number) {", "if false {"}},
 			tests: []string{guardRest},
 		},
 		{

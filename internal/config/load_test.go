@@ -184,6 +184,9 @@ func TestEverySettingInThreeWays(t *testing.T) {
 		if row.name == "retention" {
 			text = "30d"
 		}
+		if row.name == "stop-signal" {
+			text = "SIGUSR1"
+		}
 		for way, w := range map[string]world{
 			"flag":     {args: []string{"--" + row.name + "=" + text}},
 			"variable": {env: []string{row.variable() + "=" + text}},

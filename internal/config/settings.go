@@ -58,7 +58,7 @@ type Settings struct {
 	ScanInterval                           time.Duration
 	StateDir                               string
 	Follow, Followed, WaitTree             bool
-	OnLoss, Isolation                      string
+	OnLoss, Isolation, StopSignal          string
 	KubeEvents, KubeEvidence               bool
 	KubeLabel                              string
 	IdleRelease                            time.Duration

@@ -232,6 +232,10 @@ var lossSettings = []setting{
 		usage: "wait for what the command leaves behind instead of stopping it",
 	},
 	{
+		name: "stop-signal", commands: renewer, fallback: Any, placeholder: "list", field: func(s *Settings) any { return &s.StopSignal }, check: stopSignals,
+		usage: "which signals ask to stop, besides SIGTERM, SIGINT, SIGHUP and SIGQUIT: they end waiting, and a run that got one has not succeeded; any (all that may be an image's or a unit's stop signal), none, or names such as SIGUSR1,SIGRTMIN+3",
+	},
+	{
 		name: "isolation", commands: waiter, fallback: Auto, oneOf: []string{Auto, None, Signals, PIDs}, field: func(s *Settings) any { return &s.Isolation },
 		usage: "what keeps the command from stopping or killing those who watch it: signals (it can signal only what it has started, by Landlock, Linux 6.12), pids (a process namespace of its own), none; auto is signals in a pod where the kernel can, none elsewhere, for jobs send signals to services",
 	},

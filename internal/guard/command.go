@@ -13,6 +13,7 @@ import (
 
 	"github.com/go-logr/logr"
 
+	"github.com/mongogate/mongogate/internal/proctree"
 	"github.com/mongogate/mongogate/pkg/gate"
 )
 
@@ -56,6 +57,8 @@ type Command struct {
 	// WaitTree waits for what the command leaves behind when it ends; otherwise
 	// that gets SIGTERM, and SIGKILL after KillAfter. The deadline holds for both.
 	WaitTree bool
+	// Stops are the signals that ask to stop, besides SIGTERM, SIGINT, SIGHUP and SIGQUIT.
+	Stops proctree.SignalSet
 	// Isolation keeps the command from signalling gate and guard. It has been checked.
 	Isolation Isolation
 	// Log gets what happens to guard and command, never their arguments or environment.

@@ -98,7 +98,7 @@ func (e *DiedError) Error() string {
 }
 
 func (r *run) forward(sig syscall.Signal) {
-	if asksToStop(sig) {
+	if r.w.command.stops().Has(sig) {
 		r.mu.Lock()
 		r.asked = true
 		r.mu.Unlock()

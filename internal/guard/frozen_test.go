@@ -169,7 +169,7 @@ func TestLoneGuardIsNotKilled(t *testing.T) {
 	r.untilFile("up")
 	g := r.guard()
 	r.signalGate(syscall.SIGKILL)
-	time.Sleep(200 * time.Millisecond) // let it learn of that
+	until(t, patience, "the guard knows", func() bool { return strings.Contains(r.read("stdout"), "the gate has died") })
 	until(t, patience, "its timer would have killed it", func() bool {
 		if err := g.Signal(syscall.SIGSTOP); err != nil && !errors.Is(err, proctree.ErrGone) {
 			t.Fatal(err)

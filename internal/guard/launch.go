@@ -104,10 +104,12 @@ func launch(args []string) int {
 // neither a hang-up nor a ^C in the terminal concerns it. A leader of a group
 // cannot leave its session: first it joins the command's. Where that fails the
 // guard stays and drops those signals.
-func leaveSession(command int) {
-	if unix.Setpgid(0, command) == nil {
-		_, _ = unix.Setsid()
+func leaveSession(command int) (left bool) {
+	if unix.Setpgid(0, command) != nil {
+		return false
 	}
+	_, err := unix.Setsid()
+	return err == nil
 }
 
 // errnoOf is why a program could not be started, as a number that fits a record.

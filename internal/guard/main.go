@@ -38,6 +38,8 @@ type spec struct {
 	KillAfter int64 `json:"killAfter"` // nanoseconds
 	Kill      int64 `json:"kill"`      // the budget as a whole, in nanoseconds
 	Timer     bool  `json:"timer,omitempty"`
+	// Stops are the signals that ask to stop.
+	Stops proctree.SignalSet `json:"stops"`
 	// Isolation is the command's.
 	Isolation Isolation `json:"isolation,omitempty"`
 	WaitTree  bool      `json:"waitTree,omitempty"`

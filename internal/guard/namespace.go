@@ -59,6 +59,7 @@ type nested struct {
 	first  int              // the namespace's first process, our child
 	main   proctree.Process // the command, as it is seen from here
 	report int              // what the first process tells
+	paused syscall.Signal   // what has stopped the command
 }
 
 // startNested starts the command in a namespace of its own.
@@ -124,12 +125,15 @@ func (n *nested) ended(exits []proctree.Exit) (status unix.WaitStatus, ended boo
 	}
 	records, _ := drain(n.report)
 	for _, r := range records {
+		if r.Kind == kindStopped {
+			n.paused = syscall.Signal(r.Value) //nolint:gosec // it was one
+		}
 		if r.Kind == kindExited {
 			return unix.WaitStatus(r.Value), true //nolint:gosec // it was one
 		}
 	}
 	for _, exit := range exits {
-		if exit.PID == n.first {
+		if exit.PID == n.first && !exit.Stopped() {
 			return unix.WaitStatus(unix.SIGKILL), true
 		}
 	}
@@ -203,15 +207,26 @@ func initMain(args []string) int {
 			break
 		}
 	}
+	left := leaveSession(pid)
 	for {
-		exit, empty, err := proctree.WaitOne()
+		exit, empty, err := proctree.WatchOne()
 		if err != nil || empty {
 			return 0
 		}
-		if exit.PID == pid {
-			pid = 0
-			_ = send(reportFD, record{Kind: kindExited, Value: int64(exit.Status)})
+		if exit.PID != pid {
+			continue
 		}
+		if exit.Stopped() {
+			sig := exit.Status.StopSignal()
+			if (sig == unix.SIGTTIN || sig == unix.SIGTTOU) && left && what != launchTerminal { // as in watch.paused
+				_ = unix.Kill(-pid, unix.SIGCONT)
+				continue
+			}
+			_ = send(reportFD, record{Kind: kindStopped, Value: int64(sig)})
+			continue
+		}
+		pid = 0
+		_ = send(reportFD, record{Kind: kindExited, Value: int64(exit.Status)})
 	}
 }
 

@@ -94,7 +94,7 @@ func startRun(w *Workload, g gate.Grant) (*run, error) {
 
 func (r *run) startGuard(g gate.Grant, control, status int) error {
 	c := r.w.command
-	told, err := json.Marshal(spec{KillAfter: int64(c.Budget.KillAfter), Kill: int64(c.Budget.Kill), Timer: r.w.last != nil, Isolation: c.Isolation, WaitTree: c.WaitTree, Terminal: r.term != nil})
+	told, err := json.Marshal(spec{KillAfter: int64(c.Budget.KillAfter), Kill: int64(c.Budget.Kill), Timer: r.w.last != nil, Isolation: c.Isolation, Stops: c.stops(), WaitTree: c.WaitTree, Terminal: r.term != nil})
 	if err != nil {
 		return err
 	}
@@ -182,6 +182,8 @@ func (r *run) hear(rec record) {
 		log.V(1).Info("command started", "pid", rec.Value, "guard", r.process.PID)
 	case kindExited:
 		log.V(1).Info("command ended", "code", codeOf(syscall.WaitStatus(rec.Value)))
+	case kindStopped:
+		log.Info("warning: the command is stopped; it goes on when it gets SIGCONT, which it does when it is to end", "pid", rec.Value, "by", syscall.Signal(rec.Seq).String()) //nolint:gosec // a signal
 	case kindStopping:
 		log.Info("the guard stops the command on its own", "deadlinePassed", rec.Value == reasonDeadline)
 	default:

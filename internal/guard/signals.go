@@ -50,15 +50,24 @@ func catchable(sig syscall.Signal) bool {
 	}
 }
 
-// asksToStop says whether who sends sig wants the workload to end.
-func asksToStop(sig syscall.Signal) bool {
-	switch sig {
-	case unix.SIGTERM, unix.SIGINT, unix.SIGHUP, unix.SIGQUIT:
-		return true
-	default:
-		return false
+// usualStops ask to stop whatever is said: whoever sends one wants the workload to end.
+var usualStops = proctree.Signals(unix.SIGTERM, unix.SIGINT, unix.SIGHUP, unix.SIGQUIT) //nolint:gochecknoglobals // a constant
+
+// AnyStop is the set of signals that may be meant as a request to stop, where
+// nobody has said which one is: an image's STOPSIGNAL and a unit's KillSignal
+// can be any. Left out are those that certainly are none: SIGCONT and SIGTSTP,
+// which a shell sends, and, at a terminal, SIGWINCH.
+func AnyStop() proctree.SignalSet {
+	set := ^proctree.Signals(unix.SIGCONT, unix.SIGTSTP, unix.SIGURG, unix.SIGCHLD)
+	if tty, err := unix.Open("/dev/tty", unix.O_RDONLY|unix.O_CLOEXEC|unix.O_NOCTTY, 0); err == nil {
+		unix.Close(tty)
+		set &^= proctree.Signals(unix.SIGWINCH)
 	}
+	return set
 }
+
+// stops are the signals that ask to stop.
+func (c Command) stops() proctree.SignalSet { return c.Stops | usualStops }
 
 // dropped are the signals that the guard catches and drops. It does not
 // ignore them, because what is ignored stays so in the command, and it leaves

@@ -41,6 +41,8 @@ type watch struct {
 	nested     *nested // the namespace that it runs in; nil where that is ours
 	terminated bool
 	reported   bool // kindStopping was sent
+	left       bool // the session of gate and command
+	pausedSaid bool // kindStopped was sent
 	backoff    proctree.Backoff
 }
 
@@ -116,12 +118,16 @@ func (w *watch) obey(r record, now time.Duration) {
 // forward gives a signal to the main process. Where there is none, not yet or
 // no more, a request to stop is meant for the start or for what is left of the tree.
 func (w *watch) forward(sig syscall.Signal) {
+	asks := w.spec.Stops.Has(sig)
+	if asks {
+		defer func() { _ = proctree.Continue(os.Getpid()) }() // what cannot be reached gets SIGKILL in the end, or nobody does
+	}
 	switch {
 	case w.main != 0 && w.nested != nil:
 		_ = w.nested.main.Signal(sig) // not our child
 	case w.main != 0:
 		_ = unix.Kill(w.main, sig) // our child, not yet reaped: the id is its own
-	case asksToStop(sig):
+	case asks:
 		w.stop.by(0, never)
 	}
 }
@@ -145,7 +151,7 @@ func (w *watch) begin() {
 	}
 	w.main = pid
 	w.tell(record{Kind: kindStarted, Value: int64(pid)})
-	leaveSession(pid)
+	w.left = leaveSession(pid)
 }
 
 func (w *watch) startCommand() (pid int, err error) {
@@ -179,16 +185,38 @@ func (w *watch) act(now time.Duration) (killing bool) {
 }
 
 func (w *watch) reap() (empty bool, err error) {
-	exits, empty, err := proctree.Reap()
-	if status, ended := w.nested.ended(exits); ended {
+	exits, empty, err := proctree.Watch()
+	status, ended := w.nested.ended(exits)
+	if ended {
 		w.exited(int64(status))
 	}
+	if w.nested != nil && w.nested.paused != 0 && w.main != 0 {
+		w.paused(w.nested.paused)
+	}
 	for _, exit := range exits {
-		if exit.PID == w.main {
+		switch {
+		case exit.PID != w.main:
+		case exit.Stopped():
+			w.paused(exit.Status.StopSignal())
+		default:
 			w.exited(int64(exit.Status))
 		}
 	}
 	return empty, err
+}
+
+// paused is told that the command was stopped. One that has only looked at a
+// terminal in whose background it is has done so before we had left its session:
+// now the kernel answers it with an error, and it goes on.
+func (w *watch) paused(sig syscall.Signal) {
+	if (sig == unix.SIGTTIN || sig == unix.SIGTTOU) && w.left && !w.spec.Terminal && w.nested == nil {
+		_ = unix.Kill(-w.main, unix.SIGCONT)
+		return
+	}
+	if !w.pausedSaid {
+		w.pausedSaid = true
+		w.tell(record{Kind: kindStopped, Seq: uint64(sig), Value: int64(w.main)})
+	}
 }
 
 // exited is told of the command's main process.

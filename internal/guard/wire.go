@@ -39,6 +39,7 @@ const (
 	kindFailed                      // Value: the errno that kept the command from starting
 	kindExited                      // Value: the wait status of the command's main process
 	kindStopping                    // Value: a reason; the guard stops the tree on its own
+	kindStopped                     // Value: the process id of a command that was stopped; Seq: by which signal
 	kindEmpty                       // the last one: no process is left
 )
 

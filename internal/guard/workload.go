@@ -126,9 +126,9 @@ func (w *Workload) Kill() {
 }
 
 // Forward gives a signal that the gate has received to the command's main
-// process. After SIGTERM, SIGINT, SIGHUP or SIGQUIT the command's end is no
-// longer unasked. When the main process has ended and its tree is waited for,
-// those four end the tree; before anything runs, they keep it from being started.
+// process. After one that asks to stop the command's end is no longer unasked,
+// and what is stopped of it (SIGSTOP) is continued. When the main process has
+// ended and its tree is waited for, those end the tree; before anything runs, they keep it from being started.
 func (w *Workload) Forward(sig os.Signal) {
 	number, ok := sig.(syscall.Signal)
 	if !ok || !catchable(number) {
@@ -136,7 +136,7 @@ func (w *Workload) Forward(sig os.Signal) {
 	}
 	w.mu.Lock()
 	r := w.current
-	if r == nil && asksToStop(number) {
+	if r == nil && w.command.stops().Has(number) {
 		w.asked = number
 	}
 	// Of our own timer: the lease is over, and so is the command.

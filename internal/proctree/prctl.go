@@ -88,6 +88,15 @@ func DieWithParent() error {
 // SignalSet is a set of signals, numbers 1 to 64.
 type SignalSet uint64
 
+// Signals is the set of these.
+func Signals(all ...syscall.Signal) SignalSet {
+	var s SignalSet
+	for _, sig := range all {
+		s |= 1 << (sig - 1)
+	}
+	return s
+}
+
 // Has says whether sig is in the set.
 func (s SignalSet) Has(sig syscall.Signal) bool {
 	return sig >= 1 && sig <= 64 && s>>(sig-1)&1 == 1

@@ -62,6 +62,22 @@ func Terminate(root int, spare ...int) error {
 	return errors.Join(errs...)
 }
 
+// Continue sends SIGCONT to every process below root that is stopped, so that
+// it can act on what else it was sent.
+func Continue(root int) error {
+	found, err := Descendants(root)
+	errs := []error{err}
+	for _, p := range found {
+		if p.State != 'T' {
+			continue
+		}
+		if err := p.Signal(syscall.SIGCONT); err != nil && !errors.Is(err, ErrGone) {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
+}
+
 // KillPass sends SIGKILL to every process below root that one scan shows, and
 // for some milliseconds to what root inherits from them. It tells how many the
 // scan saw alive. None seen is no proof that none is left.
