@@ -51,7 +51,7 @@ var nameRefusals = []refusal{
 func TestChartTakesNames(t *testing.T) {
 	least := values(t, leastApp)
 	for why, text := range map[string]string{
-		"a name that YAML takes for false":  "fullnameOverride: 'off'",
+		"a name that YAML takes for false":   "fullnameOverride: 'off'",
 		"a name that YAML takes for nothing": "fullnameOverride: 'null'\nservice: {enabled: true}\nports: [{containerPort: 80}]",
 		"a name of digits":                   "fullnameOverride: '123'\nnameOverride: '456'\nserviceAccount: {name: '789'}\ngate: {database: {existingSecret: '12', key: 'on'}, kube: {events: true}}",
 		"a name like a number":               "fullnameOverride: '1e3'\nkind: Job",

@@ -156,6 +156,8 @@ var libraryRefusals = []struct{ why, values, want string }{
 	{"no policy", "{kind: StatefulSet, workload: {replicas: 3}}", "podManagementPolicy: OrderedReady starts a pod"},
 	{"no containers", "pod: {containers: []}", "container: there is no container at all in the pod"},
 	{"the node's processes", "{pod: {hostPID: true}, mongogate: {protection: sentinel, shareProcessNamespace: true}}", "hostPID: the gate would take every process of the node for the workload: set hostPID: false"},
+	{"a deadline of a Deployment's pod", "pod: {activeDeadlineSeconds: 600}", "activeDeadlineSeconds of the pod with kind Deployment: Kubernetes takes it in Jobs only: leave it out"},
+	{"a deadline of a Job's pod", "{kind: Job, workload: {strategy: null}, pod: {restartPolicy: Never, activeDeadlineSeconds: 30}}", "activeDeadlineSeconds: 30 of the pod counts the waiting"},
 	{"candidate, Services unknown", "mongogate: {readiness: candidate}", "pass the selectors of all Services in front of it as services"},
 	{"candidate, one Service of two", "{mongogate: {readiness: candidate, kube: {label: x.dev/holder}}, services: [{x.dev/holder: 'true'}, {app: work}]}", `let the Service select x.dev/holder: "true"`},
 	{"the caller's own", "problems: [this is mine]", "  - this is mine"},
@@ -168,7 +170,7 @@ var libraryRefusals = []struct{ why, values, want string }{
 func TestChartRefuses(t *testing.T) {
 	said := ""
 	least := values(t, leastApp)
-	cases := slices.Concat(refusals, attacks, nameRefusals)
+	cases := slices.Concat(refusals, attacks, nameRefusals, jobRefusals)
 	for _, c := range cases {
 		t.Run(strings.ReplaceAll(c.why, " ", "-"), func(t *testing.T) {
 			kube := c.kube

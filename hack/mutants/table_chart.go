@@ -1,6 +1,7 @@
 package main
 
 const (
+	libJob    = "charts/mongogate-lib/templates/_job.tpl"
 	libNames  = "charts/mongogate-lib/templates/_names.tpl"
 	libLock   = "charts/mongogate-lib/templates/_lock.tpl"
 	libVolume = "charts/mongogate-lib/templates/_volumes.tpl"
@@ -45,6 +46,16 @@ func chartMutants() []mutant {
 			name: "chart-lock-accepted-for-ever", protects: "one lock for the old pods and the new: what was accepted once is not accepted again",
 			edits: []edit{{libLock, "(ne (toString $ctx.values.keyChange) $mark)", "(not $ctx.values.keyChange)"}},
 			tests: []string{chartTest + "TestChartKeepsTheLock"},
+		},
+		{
+			name: "chart-retries-in-vain", protects: "a Job made by hand burns no retries",
+			edits: []edit{{libJob, "{{- $codes := list 64 -}}", "{{- $codes := list -}}"}},
+			tests: []string{chartTest + "TestChartJobIsNotTriedInVain"},
+		},
+		{
+			name: "chart-deadline-counts-waiting", protects: "a Job's deadline leaves time to outlast a dead holder",
+			edits: []edit{{libJob, "{{- if le $ms $silence -}}", "{{- if false -}}"}},
+			tests: []string{chartTest + "TestChartRefuses/a-Job-without-time-to-wait"},
 		},
 		{
 			name: "chart-generic-template", protects: "the key is this chart's: no template with a name that an umbrella has",

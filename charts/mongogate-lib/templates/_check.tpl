@@ -14,7 +14,7 @@
 {{/* The list of problems, each with its reason and what to set instead. */}}
 {{- define "mongogate.problems" -}}
 {{- $all := .problems | default list -}}
-{{- range list "names" "mode" "containers" "ports" "rollout" "jobs" "timing" "database" -}}
+{{- range list "names" "mode" "containers" "ports" "rollout" "jobs" "waiting" "timing" "database" -}}
 {{- $all = concat $all (include (printf "mongogate.problems.%s" .) $ | fromJsonArray) -}}
 {{- end -}}
 {{- $all | toJson -}}

@@ -67,6 +67,17 @@ activeDeadlineSeconds: {{ .activeDeadlineSeconds | int64 }}
 {{- if not (kindIs "invalid" .ttlSecondsAfterFinished) }}
 ttlSecondsAfterFinished: {{ .ttlSecondsAfterFinished | int64 }}
 {{- end }}
+{{- range $field := list "backoffLimitPerIndex" "maxFailedIndexes" }}
+{{- if not (kindIs "invalid" (index $.Values.job $field)) }}
+{{ $field }}: {{ index $.Values.job $field | int64 }}
+{{- end }}
+{{- end }}
+{{- with .podReplacementPolicy }}
+podReplacementPolicy: {{ . }}
+{{- end }}
+{{- if .suspend }}
+suspend: true
+{{- end }}
 {{- with .podFailurePolicy }}
 podFailurePolicy:
   {{- toYaml . | nindent 2 }}
