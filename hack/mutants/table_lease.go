@@ -43,7 +43,7 @@ func leaseMutants() []mutant {
 		},
 		{
 			name: "calls-without-deadline", protects: "P4: every call has its own short deadline",
-			edits: []edit{{connectionGo, "ctx, cancel := context.WithTimeout(ctx, within)\n\tdefer cancel()\n\treturn marked(f(ctx, k))", "_ = within\n\treturn marked(f(ctx, k))"}},
+			edits: []edit{{connectionGo, "ctx, cancel := context.WithTimeout(ctx, within)\n\tdefer cancel()\n\treturn marked(k.ask(ctx, f))", "_ = within\n\treturn marked(k.ask(ctx, f))"}},
 			tests: []string{unit("TestP5_LostAtTheDeadlineWhileCallsHang")},
 		},
 		{

@@ -1,5 +1,7 @@
 package main
 
+const socketGo = "pkg/mongolock/socket.go"
+
 // networkMutants are of what lies between a lease and its store: connections, outages, elections.
 func networkMutants() []mutant {
 	return []mutant{
@@ -7,6 +9,26 @@ func networkMutants() []mutant {
 			name: "heartbeat-a-third", protects: "P12: the default heartbeat leaves room for an election of the database",
 			edits: []edit{{timingGo, "fill(&t.Heartbeat, t.TTL/6)", "fill(&t.Heartbeat, t.TTL/3)"}},
 			tests: []string{unit("TestP12_DefaultsFollowFromTheTTL")},
+		},
+		{
+			name: "stale-connections-stay", protects: "P5: a retry uses no connection that is as old as the call that got no answer",
+			edits: []edit{{"pkg/mongolock/connection.go", "k.sockets.unanswered(sent)", "_ = sent"}},
+			tests: []string{unit("TestConnectionsThatDie")},
+		},
+		{
+			name: "used-connections-go-too", protects: "P5: a connection that was heard, or asked later, outlives somebody else's call",
+			edits: []edit{{socketGo, "heard.Before(sent) && !asked.After(sent)", "true || heard.Before(sent) && !asked.After(sent)"}},
+			tests: []string{unit("TestWhichConnectionsAreSilent")},
+		},
+		{
+			name: "connect-once", protects: "P5: an address that swallows what it is sent does not keep the next one from being tried",
+			edits: []edit{{socketGo, "case <-next.C:\n\t\t\tbegin()", "case <-next.C:"}},
+			tests: []string{unit("TestAnAddressThatSwallows")},
+		},
+		{
+			name: "kernel-waits-for-ever", protects: "P5: the kernel gives up a peer that does not acknowledge",
+			edits: []edit{{socketGo, "Control:         userTimeout(max(operation, time.Second)),", ""}},
+			tests: []string{unit("TestKernelFindsDeadPeers")},
 		},
 	}
 }

@@ -50,14 +50,14 @@ func TestOutageTable(t *testing.T) {
 			t.Fatal(err)
 		}
 		tm := mongolock.Timing{TTL: ttl}.WithDefaults()
-		want := []string{tm.TTL.String(), (tm.Deadline(0) - tm.Heartbeat).String(), tm.Silence().String(), strconv.Itoa(int(math.Ceil((tm.KillBudget + tm.Operation).Seconds())))}
+		want := []string{tm.TTL.String(), tm.Outage().String(), tm.Silence().String(), strconv.Itoa(int(math.Ceil((tm.KillBudget + tm.Operation).Seconds())))}
 		if !slices.Equal(row, want) {
 			t.Errorf("the row of %s: %v, want %v", row[0], row, want)
 		}
 	}
 	// And what the page says of the default.
 	tm := mongolock.Timing{}.WithDefaults()
-	for _, d := range []time.Duration{tm.Deadline(0) - tm.Heartbeat, tm.Deadline(0), tm.TTL - tm.Drift(), tm.Silence(), tm.Heartbeat + tm.Operation} {
+	for _, d := range []time.Duration{tm.Outage(), tm.Deadline(0) - tm.Heartbeat, tm.Deadline(0), tm.TTL - tm.Drift(), tm.Silence(), tm.Heartbeat + tm.Operation} {
 		if want := strconv.FormatFloat(d.Seconds(), 'f', -1, 64); !strings.Contains(text, want+" s") {
 			t.Errorf("%s s are not in the page", want)
 		}

@@ -25,25 +25,30 @@ func Connect(uri string, opts Options) (*Locker, error) {
 	if err := errors.Join(err, CheckURI(uri)); err != nil {
 		return nil, err
 	}
-	client, err := newClient(uri, o)
+	client, sockets, err := newClient(uri, o)
 	if err != nil {
 		return nil, err
 	}
-	return newLocker(client.Database(o.Database).Collection(o.Collection), client, o), nil
+	return newLocker(client.Database(o.Database).Collection(o.Collection), client, sockets, o), nil
 }
 
-func newClient(uri string, o Options) (*mongo.Client, error) {
+func newClient(uri string, o Options) (*mongo.Client, *sockets, error) {
 	c, err := clientOptions(uri)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	t := o.Timing
 	// Repeats are ours, with the nonce, and visible.
 	c.SetRetryWrites(false).SetRetryReads(false)
 	// The driver's defaults for both are 30 s, longer than most leases.
 	c.SetConnectTimeout(t.Operation).SetServerSelectionTimeout(t.Operation)
-	if c.HeartbeatInterval == nil {
-		c.SetHeartbeatInterval(max(500*time.Millisecond, min(t.Heartbeat, 10*time.Second)))
+	// A server that is not there any more is to be noticed within the time of one call, whatever the string says.
+	if most := max(500*time.Millisecond, min(t.Heartbeat, t.Operation/2, 10*time.Second)); c.HeartbeatInterval == nil || *c.HeartbeatInterval > most {
+		c.SetHeartbeatInterval(most)
+	}
+	if c.MaxConnIdleTime == nil {
+		// What was not used for two renewals or looks may be forgotten by the network, and is not kept for a bad moment.
+		c.SetMaxConnIdleTime(2 * max(t.Heartbeat, o.Poll))
 	}
 	if c.AppName == nil {
 		c.SetAppName("mongogate")
@@ -51,9 +56,11 @@ func newClient(uri string, o Options) (*mongo.Client, error) {
 	if o.testOnlyClient != nil {
 		o.testOnlyClient(c)
 	}
+	sockets := newSockets(c.Dialer, t.Operation)
+	c.SetDialer(sockets)
 	client, err := mongo.Connect(c)
 	if err != nil {
-		return nil, fmt.Errorf("%w: MongoDB client: %s", ErrConfig, withhold(err, uri))
+		return nil, nil, fmt.Errorf("%w: MongoDB client: %s", ErrConfig, withhold(err, uri))
 	}
-	return client, nil
+	return client, sockets, nil
 }

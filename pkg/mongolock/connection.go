@@ -2,6 +2,7 @@ package mongolock
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -19,6 +20,8 @@ type connection struct {
 	coll, display *mongo.Collection
 	// client is the Locker's own, or nil.
 	client *mongo.Client
+	// sockets are the client's, or nil.
+	sockets *sockets
 	// calls are those under way.
 	calls sync.WaitGroup
 	// replaced ends when another connection takes this one's place.
@@ -26,8 +29,8 @@ type connection struct {
 	replace  context.CancelFunc
 }
 
-func newConnection(c *mongo.Collection, own *mongo.Client) *connection {
-	k := &connection{coll: decisive(c), display: c, client: own}
+func newConnection(c *mongo.Collection, own *mongo.Client, sockets *sockets) *connection {
+	k := &connection{coll: decisive(c), display: c, client: own, sockets: sockets}
 	k.replaced, k.replace = context.WithCancel(context.Background())
 	return k
 }
@@ -84,11 +87,21 @@ func (l *Locker) callWithin(ctx context.Context, within time.Duration, f func(co
 	defer done()
 	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
-	return marked(f(ctx, k))
+	return marked(k.ask(ctx, f))
 }
 
 func (l *Locker) callOn(ctx context.Context, k *connection, f func(context.Context, *connection) error) error {
 	ctx, cancel := context.WithTimeout(ctx, l.opts.Timing.Operation)
 	defer cancel()
-	return marked(f(ctx, k))
+	return marked(k.ask(ctx, f))
+}
+
+// ask sends one call. What is as silent as a call that got no answer in its time is not used again.
+func (k *connection) ask(ctx context.Context, f func(context.Context, *connection) error) error {
+	sent := time.Now()
+	err := f(ctx, k)
+	if err != nil && k.sockets != nil && (errors.Is(ctx.Err(), context.DeadlineExceeded) || mongo.IsTimeout(err)) {
+		k.sockets.unanswered(sent)
+	}
+	return err
 }

@@ -49,14 +49,14 @@ func New(c *mongo.Collection, opts Options) (*Locker, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newLocker(c, nil, o), nil
+	return newLocker(c, nil, nil, o), nil
 }
 
-func newLocker(c *mongo.Collection, own *mongo.Client, o Options) *Locker {
+func newLocker(c *mongo.Collection, own *mongo.Client, sockets *sockets, o Options) *Locker {
 	life, stop := context.WithCancelCause(context.Background())
 	l := &Locker{opts: o, life: life, stop: stop}
 	l.told.observe = o.Observe
-	l.conn.now = newConnection(c, own)
+	l.conn.now = newConnection(c, own, sockets)
 	l.watch.clock = o.Clock
 	l.hint = newHints(l)
 	return l

@@ -43,11 +43,11 @@ func (l *Locker) Reconnect(ctx context.Context, uri string) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(l.life, cancel)()
-	client, err := newClient(uri, l.opts)
+	client, sockets, err := newClient(uri, l.opts)
 	if err != nil {
 		return err
 	}
-	next := newConnection(client.Database(l.opts.Database).Collection(l.opts.Collection), client)
+	next := newConnection(client.Database(l.opts.Database).Collection(l.opts.Collection), client, sockets)
 	if err := l.same(ctx, next); err != nil {
 		l.retire(next)
 		return err

@@ -57,6 +57,11 @@ func (t Timing) Deadline(sent time.Duration) time.Duration {
 	return sent + t.TTL - t.KillBudget - t.Drift()
 }
 
+// Outage is how long the store may be out of reach, in whatever way, without
+// the loss of a lease: what is left between the first renewal that is due and the deadline,
+// less half an operation, for a call that has begun before the end of the outage may get no answer any more.
+func (t Timing) Outage() time.Duration { return t.Deadline(0) - t.Heartbeat - t.Operation/2 }
+
 // Silence is how long a challenger must see a holder of this timing stand still.
 func (t Timing) Silence() time.Duration { return t.TTL + t.Grace }
 
