@@ -121,7 +121,7 @@ var wrongs = []wrong{
 	{why: "slash in a name", env: []string{"MONGOGATE_KEY="}, args: gated("--namespace=n", "--name=a/b"), lines: []string{`name: "a/b": contains '/', which separates the parts of a key…flag --name)…; leave it out, or spell the key out with --key`}},
 	{why: "no bucket rule", args: gated("--bucket=7h"), lines: []string{`bucket: "7h": 7h does not divide a day, so its buckets would begin…flag --bucket)…; give none, a time that divides a day or is`}},
 	{why: "@every", args: gated("--bucket=cron:@every 1h"), lines: []string{"bucket: [redacted]: not a schedule: @every counts from the start of…flag --bucket)…; give none, a time that divides a day or is"}},
-	{why: "30 February", args: gated(`--bucket=cron:"0 0 30 2 *"`), lines: []string{`bucket: "cron:\"0 0 30 2 *\"": not a schedule: no date ever matches…flag --bucket)…; give none, a time that divides a day or is`}},
+	{why: "30 February", args: gated(`--bucket=cron:"0 0 30 2 *"`), lines: []string{`bucket: "cron:\"0 0 30 2 *\"": the schedule never fires: no date matches…flag --bucket)…; give none, a time that divides a day or is`}},
 	{why: "made by hand", args: gated("--job-name=reports-test"), lines: []string{`job-name: "reports-test": this Job carries no scheduled minute, so…flag --job-name)…; give --manual run to run it without a bucket,`}},
 	{why: "made by hand, skipped by a sidecar", args: sidecar("--job-name=reports-test", "--manual=skip"), lines: []string{
 		`manual: "skip": skip is for run only: no exit code of sidecar ends…flag --manual)…; protect the workload with run, or give run`,

@@ -21,6 +21,7 @@ import (
 type diagnosis struct {
 	Settings   []setting           `json:"settings"`
 	Key        string              `json:"key,omitempty"`
+	Run        []string            `json:"run,omitempty"`
 	Arithmetic []string            `json:"arithmetic"`
 	Protection []string            `json:"protection"`
 	Store      *mongolock.Store    `json:"store,omitempty"`
@@ -55,7 +56,15 @@ force and what it does not cover, and what in the store can make a lock unsafe. 
 func doctor(ctx context.Context, w world, s *config.Settings, index bool) error {
 	d := diagnosis{Settings: settings(s), Arithmetic: arithmetic(s), Protection: protection(s)}
 	if r, err := s.ResolveKey(); err == nil {
-		d.Key = r.Key
+		d.Key, d.Run = r.Key, runFacts(s, r)
+		for _, warning := range s.StartWarnings(r) {
+			d.Findings = append(d.Findings, mongolock.Finding{Text: warning})
+		}
+		for _, p := range s.Ineffective(r) {
+			remedy := p.Remedy
+			p.Remedy = ""
+			d.Findings = append(d.Findings, mongolock.Finding{Text: "run refuses this: " + p.String(), Remedy: remedy})
+		}
 	} else {
 		d.Findings = noKey(err)
 	}
@@ -119,6 +128,9 @@ func (d diagnosis) table(t io.Writer) {
 		}
 	}
 	section("key", []string{dash(d.Key)})
+	if len(d.Run) > 0 {
+		section("run", d.Run)
+	}
 	section("arithmetic", d.Arithmetic)
 	section("protection", d.Protection)
 	if d.Store != nil {

@@ -59,6 +59,7 @@ func runGated(ctx context.Context, w world, s *config.Settings, args []string) e
 		return err
 	}
 	defer ses.close()
+	ses.sayRun()
 	if skip, err := ses.skip(w.Now); skip {
 		return err
 	}

@@ -173,7 +173,7 @@ func (ses *session) lock() *holder.Lock {
 		l.Job = s.Lock.BaseKey
 	}
 	// Without a bucket there is nothing to skip: the lock is waited for, unless somebody asked.
-	l.SkipIfHeld = s.IfHeld == config.Skip && (l.Runs || s.From("if-held") != "default")
+	l.SkipIfHeld = s.IfHeld == config.Skip && (l.Runs || s.FailIfHeld || s.From("if-held") != "default")
 	if l.Runs && s.Lock.Prefix != "" {
 		l.Abandoned, l.Keep = s.Lock.Prefix, s.Retention
 	}

@@ -27,6 +27,7 @@ func tables() []mutant {
 	var all []mutant
 	for _, t := range [][]mutant{
 		storeMutants(), leaseMutants(), runMutants(), gateMutants(), guardMutants(), sidecarMutants(), rotationMutants(), epochMutants(), kubeMutants(),
+		bucketMutants(),
 		peopleMutants(),
 		lossMutants(),
 		networkMutants(),

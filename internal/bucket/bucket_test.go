@@ -40,15 +40,24 @@ func TestBucketsAroundTheClock(t *testing.T) {
 		{"the tick, a little late", "cron:0 3 * * *", "UTC", "2026-11-22T03:00:04Z", "2026-11-22T03:00Z", "24h0m0s"},
 		{"the tick, a little early", "cron:0 3 * * *", "UTC", "2026-11-22T02:59:58Z", "2026-11-22T03:00Z", "24h0m0s"},
 		{"early across new year", "cron:@yearly", "UTC", "2026-12-31T23:59:58Z", "2027-01-01T00:00Z", "8760h0m0s"},
-		{"half way is the earlier", "cron:0 3 * * *", "UTC", "2026-11-22T15:00:00Z", "2026-11-22T03:00Z", "24h0m0s"},
-		{"past half way is the later", "cron:0 3 * * *", "UTC", "2026-11-22T15:00:01Z", "2026-11-23T03:00Z", "24h0m0s"},
+		{"late by half a day", "cron:0 3 * * *", "UTC", "2026-11-22T15:00:01Z", "2026-11-22T03:00Z", "24h0m0s"},
+		{"late by almost a day", "cron:0 3 * * *", "UTC", "2026-11-23T02:58:59Z", "2026-11-22T03:00Z", "24h0m0s"},
+		{"a minute early", "cron:0 3 * * *", "UTC", "2026-11-23T02:59:00Z", "2026-11-23T03:00Z", "24h0m0s"},
+		{"at night, for the afternoon", "cron:4 15 * * *", "UTC", "2026-11-22T04:04:00Z", "2026-11-21T15:04Z", "24h0m0s"},
+		{"a tenth of a short period is not early", "cron:*/10 * * * *", "UTC", "2026-11-22T03:08:59Z", "2026-11-22T03:00Z", "10m0s"},
+		{"less than a tenth is", "cron:*/10 * * * *", "UTC", "2026-11-22T03:09:01Z", "2026-11-22T03:10Z", "10m0s"},
+		{"nine tenths of a minute late", "cron:* * * * *", "UTC", "2026-11-22T03:08:54Z", "2026-11-22T03:08Z", "1m0s"},
+		{"five seconds early of a minute", "cron:* * * * *", "UTC", "2026-11-22T03:08:55Z", "2026-11-22T03:09Z", "1m0s"},
+		{"the weekend of working hours", "cron:0 9-17 * * 1-5", "UTC", "2026-11-22T12:00:00Z", "2026-11-20T17:00Z", "64h0m0s"},
 		{"quotes of a unit file", `cron:"0 3 * * *"`, "UTC", "2026-11-22T03:00:04Z", "2026-11-22T03:00Z", "24h0m0s"},
 		{"the skipped hour moves to its end", "cron:30 2 * * *", "Europe/Berlin", "2026-03-29T01:00:05Z", "2026-03-29T01:00Z", "23h30m0s"},
 		{"so does another minute of it", "cron:5 2 * * *", "Europe/Berlin", "2026-03-29T01:00:05Z", "2026-03-29T01:00Z", "23h5m0s"},
-		{"every hour has no tick in the gap", "cron:5 * * * *", "Europe/Berlin", "2026-03-29T01:00:05Z", "2026-03-29T01:05Z", "1h0m0s"},
-		{"the repeated tick, first", "cron:30 2 * * *", "Europe/Berlin", "2026-10-25T00:30:05Z", "2026-10-25T00:30Z", "1h0m0s"},
-		{"the repeated tick, second", "cron:30 2 * * *", "Europe/Berlin", "2026-10-25T01:30:05Z", "2026-10-25T01:30Z", "24h0m0s"},
-		{"29 February", "cron:0 0 29 2 *", "UTC", "2028-02-28T20:00:00Z", "2028-02-29T00:00Z", "35064h0m0s"},
+		{"every hour has no tick in the gap", "cron:5 * * * *", "Europe/Berlin", "2026-03-29T01:00:05Z", "2026-03-29T00:05Z", "1h0m0s"},
+		{"the repeated reading is one tick", "cron:30 2 * * *", "Europe/Berlin", "2026-10-25T00:30:05Z", "2026-10-25T00:30Z", "25h0m0s"},
+		{"an hour later still", "cron:30 2 * * *", "Europe/Berlin", "2026-10-25T01:30:05Z", "2026-10-25T00:30Z", "25h0m0s"},
+		{"a minute with * is two", "cron:*/30 2 * * *", "Europe/Berlin", "2026-10-25T01:30:05Z", "2026-10-25T01:30Z", "23h30m0s"},
+		{"a minute with * has no tick in the gap", "cron:*/30 2 * * *", "Europe/Berlin", "2026-03-29T01:00:05Z", "2026-03-28T01:30Z", "46h30m0s"},
+		{"29 February", "cron:0 0 29 2 *", "UTC", "2028-02-28T20:00:00Z", "2024-02-29T00:00Z", "35064h0m0s"},
 		{"day of month or of week", "cron:0 0 13 * FRI", "UTC", "2026-11-20T00:00:01Z", "2026-11-20T00:00Z", "168h0m0s"},
 		{"Thursday in capitals", "cron:0 0 * * THU", "UTC", "2026-11-19T00:00:01Z", "2026-11-19T00:00Z", "168h0m0s"},
 		{"Sunday is 7 too", "cron:0 0 * * 7", "UTC", "2026-11-22T00:00:01Z", "2026-11-22T00:00Z", "168h0m0s"},
@@ -76,6 +85,24 @@ func TestBucketsAroundTheClock(t *testing.T) {
 	}
 }
 
+// The minute in a Job's name is no clock's: it is in the last bucket that had begun then, to the minute.
+func TestScheduledMinutesHaveNoSkew(t *testing.T) {
+	for _, parse := range []func(string) (Spec, error){ParseSpec, ParseCronJobSpec} {
+		spec, err := parse("cron:0 3 * * *")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for at, want := range map[string]string{
+			"2026-11-22T02:59:00Z": "2026-11-21T03:00Z", "2026-11-22T03:00:00Z": "2026-11-22T03:00Z", "2026-11-23T02:59:00Z": "2026-11-22T03:00Z",
+		} {
+			minute, _ := time.Parse(time.RFC3339, at)
+			if slot, ok := spec.Scheduled(minute, time.UTC); !ok || slot.ID != want {
+				t.Errorf("%s is in %s (%v), want %s", at, slot.ID, ok, want)
+			}
+		}
+	}
+}
+
 func TestBadSpecs(t *testing.T) {
 	for spec, want := range map[string]string{
 		"7h":                     "does not divide a day",
@@ -91,7 +118,7 @@ func TestBadSpecs(t *testing.T) {
 		"cron:0 3 * *":           "not a schedule",
 		"cron:0 3 * * * *":       "not a schedule",
 		"cron:61 3 * * *":        "not a schedule",
-		"cron:0 0 30 2 *":        "no date ever matches",
+		"cron:0 0 30 2 *":        "never fires",
 		"cron:@every 1h":         "counts from the start of each machine",
 		"@every 1h":              "counts from the start of each machine",
 		"cron:TZ=UTC 0 3 * * *":  "--timezone",

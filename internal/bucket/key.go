@@ -16,6 +16,10 @@ const MaxKey = 1000
 // reserved begins the ids of documents of our own in the lock collection.
 const reserved = ".mongogate"
 
+// maxAhead is how far a scheduled minute may be ahead of the pod's clock: a
+// CronJob's Job is never made before its minute, but a node's clock may be behind.
+const maxAhead = 5 * time.Minute
+
 // Manual says what becomes of a run whose Job carries no scheduled minute.
 type Manual string
 
@@ -44,6 +48,8 @@ type Input struct {
 	Namespace, Job, Name, Cluster string
 	// JobName is the name of the Kubernetes Job that this pod belongs to.
 	JobName string
+	// NotScheduled says why that Job's name is not to be believed, where somebody knows better; empty otherwise.
+	NotScheduled string
 	// Index is the completion index of an Indexed Job.
 	Index  string
 	Manual Manual
@@ -64,6 +70,9 @@ type Result struct {
 	Bucket     string
 	BucketTime time.Time
 	Period     time.Duration
+	// Late is how long after the bucket's begin the run starts, by the machine's
+	// clock: negative within the skew of clocks. 0 where no clock chose the bucket.
+	Late time.Duration
 	// Manual is true for a Job made by hand that runs without a bucket.
 	Manual bool
 }
@@ -84,6 +93,9 @@ func Key(in Input) (Result, error) {
 		return Result{}, err
 	}
 	r := Result{Job: in.Job, Bucket: slot.ID, BucketTime: slot.Time, Period: slot.Period, Manual: manual != nil}
+	if r.Bucket != "" && in.JobName == "" {
+		r.Late = in.Now.Sub(slot.Time)
+	}
 	switch {
 	case r.Job != "":
 	case cronJob != "":
@@ -123,7 +135,7 @@ func slotOf(in Input) (Slot, string, error) {
 		if !ok {
 			return Slot{}, "", &FieldError{
 				Field: "bucket", Value: in.Spec.String(),
-				Message: "no tick within 41 years", Remedy: specRemedy,
+				Message: "the schedule never fires: no tick in 41 years before the start", Remedy: specRemedy,
 			}
 		}
 		return slot, "", nil
@@ -133,15 +145,19 @@ func slotOf(in Input) (Slot, string, error) {
 	if err != nil {
 		return Slot{}, "", err
 	}
-	if ahead := scheduled.Sub(in.Now); ahead > day {
-		return Slot{}, "", &ManualJob{Name: in.JobName, Reason: fmt.Sprintf("its number would be %s, days from now", scheduled.Format(ID))}
+	if in.NotScheduled != "" {
+		return Slot{}, "", &ManualJob{Name: in.JobName, Reason: in.NotScheduled}
+	}
+	if ahead := scheduled.Sub(in.Now); ahead > maxAhead {
+		return Slot{}, "", &ManualJob{Name: in.JobName, Reason: fmt.Sprintf(
+			"its number would be %s, which is %v ahead of this machine's clock: no CronJob made it, or the clock is wrong", scheduled.Format(ID), ahead.Round(time.Second))}
 	}
 	if in.Spec.kind == auto {
 		return newSlot(scheduled, 0), cronJob, nil
 	}
-	slot, ok := in.Spec.Of(scheduled, in.Zone)
+	slot, ok := in.Spec.Scheduled(scheduled, in.Zone)
 	if !ok {
-		return Slot{}, "", &FieldError{Field: "bucket", Value: in.Spec.String(), Message: "no tick within 41 years", Remedy: specRemedy}
+		return Slot{}, "", &FieldError{Field: "bucket", Value: in.Spec.String(), Message: "the schedule never fires: no tick before the scheduled minute", Remedy: specRemedy}
 	}
 	return slot, cronJob, nil
 }
@@ -173,13 +189,13 @@ func (r *Result) fill(in Input) error {
 		r.BaseKey = r.Prefix
 		r.Prefix += "@"
 	} else if r.BaseKey = strings.TrimRight(r.Prefix, "-_@.:/# "); r.BaseKey == "" {
-		return &FieldError{Field: "key", Value: t.String(), Message: "nothing stands before the bucket that names the job", Remedy: "write it like reports-{{.Bucket}}"}
+		return &FieldError{Field: "key", Value: t.String(), Message: "the job name is missing before {{.Bucket}}", Remedy: "write it like reports-{{.Bucket}}"}
 	}
 	r.Key = r.Prefix + r.Bucket
 	if r.Bucket == "" {
 		r.Key, r.Prefix = r.BaseKey, ""
 		if _, ok := ParseID(r.Key[strings.LastIndexByte(r.Key, '@')+1:]); ok {
-			return &FieldError{Field: "key", Value: r.Key, Message: "it ends like the bucket of another key", Remedy: "give --bucket, or another end"}
+			return &FieldError{Field: "key", Value: r.Key, Message: "it looks like a key with a bucket at its end", Remedy: "rename it, or give --bucket if runs are to have buckets"}
 		}
 	}
 	return nil

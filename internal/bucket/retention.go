@@ -23,8 +23,9 @@ func Retention(startingDeadline, period time.Duration) time.Duration {
 
 // CheckRetention refuses a retention in which a done record could be purged
 // while its run may still be started: a run starts up to the starting deadline
-// after its tick, and a cluster may come to it one period later still. Zero
-// means not known. The error is a *[FieldError].
+// after its tick, and a cluster may come to it one period later still. The
+// period is the longest of the rule, so that what is accepted at one run is not
+// refused at the next. Zero means not known. The error is a *[FieldError].
 func CheckRetention(retention, startingDeadline, period time.Duration) error {
 	least := startingDeadline + period
 	if retention >= least {

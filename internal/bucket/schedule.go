@@ -2,24 +2,30 @@ package bucket
 
 import "time"
 
+// ticks are the instants at which buckets of one rule begin.
+type ticks interface {
+	// around returns the last tick that is not after t, and the first one after it;
+	// the zero time where there is none.
+	around(t time.Time, loc *time.Location) (last, next time.Time)
+	// after returns the first tick after a tick, the zero time where there is none.
+	after(tick time.Time, loc *time.Location) time.Time
+	// date says whether a date, as a time in UTC, can have ticks.
+	date(wall time.Time) bool
+}
+
 // schedule is a set of ticks on the wall clock of a time zone. A wall-clock
 // minute is written as a time.Time in UTC that shows the same reading.
-//
-// Neither of the two cron libraries that are kept up finds these ticks in
-// every zone (measured against the definition below, minute by minute):
-// adhocore/gronx 1.20.4 goes wrong in overlaps and in PrevTick, even at
-// midnight of a zone without a change that night; netresearch/go-cron 0.9.1
-// loses or invents ticks at Lord Howe's half-hour change, and its Prev does
-// not find the ticks that its Next moves out of a gap. So the library parses
-// and this file walks, in both directions over one definition.
 type schedule struct {
 	// day says whether a date can have ticks at all; it is only asked to skip quickly.
 	day func(wall time.Time) bool
 	// minute says whether a minute of such a date is a tick.
 	minute func(wall time.Time) bool
-	// moved: ticks within a gap (the clocks go forward) happen at the first
-	// instant after it, several of them once. Otherwise they do not happen.
-	moved bool
+	// hours has a bit for each hour that can have ticks, minutes for each minute of an hour: to skip quickly.
+	hours, minutes uint64
+	// moved says whether ticks within a gap of that length (the clocks go
+	// forward) happen at the first instant after it, several of them once.
+	// Otherwise they do not happen.
+	moved func(gap time.Duration) bool
 	// repeated says whether ticks happen again when the clocks go back by so
 	// much and the same reading comes a second time.
 	repeated func(overlap time.Duration) bool
@@ -28,12 +34,18 @@ type schedule struct {
 // horizon bounds the search: 29 February of a given weekday comes back within 40 years.
 const horizon = 41 * 366 * 24 * time.Hour
 
+func (s schedule) date(wall time.Time) bool { return s.day(wall) }
+
+func (s schedule) around(t time.Time, loc *time.Location) (last, next time.Time) {
+	return s.atOrBefore(t, loc), s.after(t, loc)
+}
+
 // at says whether the instant t, a whole minute, is a tick.
 func (s schedule) at(t time.Time, loc *time.Location) bool {
 	local := t.In(loc)
 	now := wall(local)
 	since, change := lastChange(local)
-	if change > 0 && since == 0 && s.moved { // t is the first instant after a gap
+	if change > 0 && since == 0 && s.moved(change) { // t is the first instant after a gap
 		for w := now.Add(-change); w.Before(now); w = w.Add(time.Minute) {
 			if s.day(w) && s.minute(w) {
 				return true
@@ -55,10 +67,18 @@ func (s schedule) atOrBefore(t time.Time, loc *time.Location) time.Time {
 		}
 		local := u.In(loc)
 		w := wall(local)
-		prev := u.Add(-time.Minute)
-		if !s.day(w) {
-			prev = u.Add(-w.Sub(midnight(w)) - time.Minute)
+		back := time.Minute
+		switch minute := w.Minute(); {
+		case !s.day(w):
+			back = w.Sub(midnight(w)) + time.Minute
+		case !has(s.hours, w.Hour()):
+			back = time.Duration(minute+1) * time.Minute
+		default:
+			for m := minute - 1; m >= 0 && !has(s.minutes, m); m-- {
+				back += time.Minute
+			}
 		}
+		prev := u.Add(-back)
 		// Not past a change of the clocks in one step: what it moves or repeats
 		// is judged at its own instant, and wall-clock distances hold on one side of it only.
 		if start, _ := local.ZoneBounds(); !start.IsZero() && prev.Before(start) {
@@ -81,10 +101,18 @@ func (s schedule) after(t time.Time, loc *time.Location) time.Time {
 		}
 		local := u.In(loc)
 		w := wall(local)
-		next := u.Add(time.Minute)
-		if !s.day(w) {
-			next = u.Add(midnight(w).AddDate(0, 0, 1).Sub(w))
+		ahead := time.Minute
+		switch minute := w.Minute(); {
+		case !s.day(w):
+			ahead = midnight(w).AddDate(0, 0, 1).Sub(w)
+		case !has(s.hours, w.Hour()):
+			ahead = time.Duration(60-minute) * time.Minute
+		default:
+			for m := minute + 1; m < 60 && !has(s.minutes, m); m++ {
+				ahead += time.Minute
+			}
 		}
+		next := u.Add(ahead)
 		if _, end := local.ZoneBounds(); !end.IsZero() && next.After(end) && end.Sub(u) >= time.Minute {
 			next = end.Truncate(time.Minute)
 		}
@@ -113,3 +141,11 @@ func wall(local time.Time) time.Time {
 }
 
 func midnight(wall time.Time) time.Time { return wall.Truncate(24 * time.Hour) }
+
+func has(bits uint64, v int) bool { return bits&(1<<v) != 0 }
+
+func always(time.Duration) bool { return true }
+func never(time.Duration) bool  { return false }
+
+// all has a bit for each number up to n.
+func all(n int) uint64 { return 1<<(n+1) - 1 }

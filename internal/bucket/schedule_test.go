@@ -33,10 +33,12 @@ func (d *dial) ticks(s schedule) map[time.Time]bool {
 			continue
 		}
 		at := d.shown[w]
-		if len(at) == 0 && s.moved {
+		if len(at) == 0 {
 			for i, r := range d.readings {
 				if r.After(w) {
-					at = d.instants[i : i+1]
+					if s.moved(r.Sub(d.readings[i-1]) - time.Minute) {
+						at = d.instants[i : i+1]
+					}
 					break
 				}
 			}
@@ -68,7 +70,7 @@ func TestTicksAreThoseOfTheDefinitionInEveryZone(t *testing.T) {
 	}
 	specs := []string{
 		"15m", "30m", "45m", "1h", "90m", "2h", "6h", "1d", "2d", "cron:30 2 * * *", "cron:0 2 * * *", "cron:15,45 1 * * *", "cron:0 0 * * *", "cron:30 0 * * *",
-		"cron:*/20 * * * *", "cron:30 1 * * 0", "cron:5 */2 * * *", "cron:59 23 * * *", "cron:0 12 31 12 *", "cron:10 1-3 1 * SUN",
+		"cron:*/20 * * * *", "cron:30 1 * * 0", "cron:5 */2 * * *", "cron:59 23 * * *", "cron:0 12 31 12 *", "cron:10 1-3 1 * SUN", "cron:*/20 2 * * *", "cron:30 */2 * * *",
 	}
 	for zone, days := range windows {
 		loc, err := time.LoadLocation(zone)
@@ -83,7 +85,10 @@ func TestTicksAreThoseOfTheDefinitionInEveryZone(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				dial.check(t, text, spec.ticks)
+				dial.check(t, text, spec.ticks.(schedule))
+				if spec.kind == cronTick {
+					dial.check(t, text+" under CRON_TZ", spec.UnderCronTZ().ticks.(schedule))
+				}
 			}
 		}
 	}
@@ -145,7 +150,7 @@ func TestWalkEnds(t *testing.T) {
 	if got, want := leap.ticks.after(at, time.UTC), time.Date(2104, 2, 29, 0, 0, 0, 0, time.UTC); !got.Equal(want) {
 		t.Errorf("after %v: %v, want %v", at, got, want)
 	}
-	if got, want := leap.ticks.atOrBefore(time.Date(2104, 1, 1, 0, 0, 0, 0, time.UTC), time.UTC), time.Date(2096, 2, 29, 0, 0, 0, 0, time.UTC); !got.Equal(want) {
+	if got, want := leap.ticks.(schedule).atOrBefore(time.Date(2104, 1, 1, 0, 0, 0, 0, time.UTC), time.UTC), time.Date(2096, 2, 29, 0, 0, 0, 0, time.UTC); !got.Equal(want) {
 		t.Errorf("before 2104: %v, want %v", got, want)
 	}
 }

@@ -97,7 +97,7 @@ var badInputs = []badInput{
 	{why: "reserved key", w: flagsOf("--key=.mongogate"), field: "key", message: "Mongogate's own", remedy: "something else"},
 	{why: "bucket", w: flagsOf("--bucket=7h"), field: "bucket", message: "does not divide a day", remedy: "1d", from: "flag --bucket"},
 	{why: "@every", w: flagsOf("--bucket=cron:@every 1h"), field: "bucket", message: "start of each machine", remedy: "cron:"},
-	{why: "30 February", w: file(`bucket: 'cron:"0 0 30 2 *"'`), field: "bucket", message: "no date ever matches", remedy: "cron:"},
+	{why: "30 February", w: file(`bucket: 'cron:"0 0 30 2 *"'`), field: "bucket", message: "never fires", remedy: "cron:"},
 	{why: "retention", w: flagsOf("--bucket=1d", "--retention=12h", "--starting-deadline=1h"), field: "retention", message: "12h0m0s < starting deadline 1h0m0s + period 24h0m0s = 25h0m0s", remedy: "at least 25h0m0s", from: "flag --retention"},
 	{why: "made by hand", w: vars("MONGOGATE_JOB_NAME=reports-test"), field: "job-name", message: "carries no scheduled minute", remedy: "--manual run", from: "variable MONGOGATE_JOB_NAME"},
 	{why: "date at the end", w: vars("MONGOGATE_JOB_NAME=reports-20261122"), field: "job-name", message: "a date?", remedy: "--bucket none"},

@@ -23,6 +23,9 @@ func (l *loader) check(s *Settings, bad map[string]bool) {
 		}
 	}
 	l.checkKube(s)
+	if !anyOf(bad, "bucket", "timezone") && slices.Contains(keyed, s.Command) {
+		l.checkZone(s)
+	}
 	if slices.Contains(gates, s.Command) && !anyOf(bad, "key", "bucket", "timezone", "manual", "completion-index", "pod-labels") {
 		l.checkKey(s)
 		if !anyOf(bad, "retention", "starting-deadline") {
@@ -155,6 +158,10 @@ func (l *loader) checkKey(s *Settings) {
 		return
 	}
 	s.Lock = r
+	s.Warnings = append(s.Warnings, s.StartWarnings(r)...)
+	if s.Command == "run" {
+		l.err.Problems = append(l.err.Problems, s.Ineffective(r)...)
+	}
 	held := heldKeys(l.Environ)
 	if slices.Contains(held, r.Key) || s.NoOverlap && slices.Contains(held, r.BaseKey) {
 		l.err.Problems = append(l.err.Problems, Problem{
@@ -166,9 +173,9 @@ func (l *loader) checkKey(s *Settings) {
 
 func (l *loader) checkRetention(s *Settings) {
 	if s.Retention == 0 {
-		s.Retention = bucket.Retention(s.StartingDeadline, s.Lock.Period)
+		s.Retention = bucket.Retention(s.StartingDeadline, max(s.Lock.Period, s.Bucket.Longest()))
 	}
-	if err := bucket.CheckRetention(s.Retention, s.StartingDeadline, s.Lock.Period); err != nil {
+	if err := bucket.CheckRetention(s.Retention, s.StartingDeadline, s.Bucket.Longest()); err != nil {
 		l.err.fromBucket(err, s.givenBy)
 	}
 }

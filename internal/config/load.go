@@ -18,6 +18,8 @@ type Outside struct {
 	Environ []string
 	// ReadFile reads the YAML file, --uri-file and the pod's labels.
 	ReadFile func(name string) ([]byte, error)
+	// ReadLink says where a symbolic link leads; nil: nowhere. It gives /etc/localtime its name.
+	ReadLink func(name string) (string, error)
 	// Hostname and UID are the machine's name and the user's number.
 	Hostname string
 	UID      int
@@ -32,7 +34,7 @@ type Outside struct {
 // System is the world that the process lives in.
 func System() Outside {
 	host, _ := os.Hostname() // no name: --owner is asked for
-	return Outside{Environ: os.Environ(), ReadFile: os.ReadFile, Hostname: host, UID: os.Getuid(), Now: time.Now()}
+	return Outside{Environ: os.Environ(), ReadFile: os.ReadFile, ReadLink: os.Readlink, Hostname: host, UID: os.Getuid(), Now: time.Now()}
 }
 
 // Where a value came from, the stronger the higher.
@@ -73,6 +75,7 @@ func Load(cmd string, flags *pflag.FlagSet, out Outside) (*Settings, error) {
 	l.derive()
 
 	s := &Settings{Command: cmd, InPod: inPod(out.Environ), sources: l.values, start: out.Now}
+	s.kubernetes = s.InPod || l.values["job-name"].text != ""
 	bad := map[string]bool{}
 	for _, row := range table {
 		v := l.values[row.name]
@@ -216,6 +219,7 @@ func (l *loader) derive() {
 	} else {
 		fill("probe-address", "unix:"+l.values["state-dir"].text+"/probe.sock")
 	}
+	fill("if-held", l.ifHeld())
 	if fill("owner", l.values["pod"].text); l.values["owner"].text == "" {
 		fill("owner", l.Hostname)
 	}
@@ -227,6 +231,16 @@ func (l *loader) derive() {
 		v := l.values["log-format"]
 		l.values["log-format"] = value{text: format, from: v.from, rank: v.rank}
 	}
+}
+
+// ifHeld is what a run does that finds its lock held. A run that is left to a
+// holder who then fails is done only if somebody tries again: a Kubernetes Job
+// does, and so may a caller who is told by exit code 77. cron and timers do not.
+func (l *loader) ifHeld() string {
+	if l.values["job-name"].text != "" || l.values["fail-if-held"].text == "true" {
+		return Skip
+	}
+	return Wait
 }
 
 // maxURI is more than any connection string has.

@@ -80,7 +80,7 @@ func TestDefaults(t *testing.T) {
 		t.Fatal(err)
 	}
 	if s.Database != "mongolock" || s.Collection != "lock" || s.TTL != 30*time.Second || s.Heartbeat != 0 || s.Timeout != 0 ||
-		s.IfHeld != Skip || s.OnFailure != Release || s.OnLoss != Exit || !s.ChangeStream || s.NoOverlap || s.Timezone != time.UTC ||
+		s.IfHeld != Wait || s.OnFailure != Release || s.OnLoss != Exit || !s.ChangeStream || s.NoOverlap || s.Timezone != time.UTC ||
 		s.StateDir != "/tmp/mongogate-1000" || s.ProbeAddress != None || s.MetricsAddress != None || s.Owner != "host1" ||
 		s.Retention != bucket.DefaultRetention || s.LogFormat != "text" || s.Readiness != Holder {
 		t.Errorf("%+v", s)
@@ -198,6 +198,9 @@ func TestEverySettingInThreeWays(t *testing.T) {
 			w.files = files
 			if row.name != "uri" && row.name != "uri-file" {
 				w.env = append(w.env, "MONGOGATE_URI="+goodURI)
+			}
+			if row.name == "on-failure" || row.name == "no-overlap" {
+				w.env = append(w.env, "MONGOGATE_BUCKET=1h")
 			}
 			if row.name != "key" && row.name != "name" && row.name != "namespace" && row.name != "job" {
 				w.env = append(w.env, "MONGOGATE_KEY=k")

@@ -47,7 +47,11 @@ func (row setting) set(s *Settings, text string) *fault {
 	case **time.Location:
 		return parseZone(field, text)
 	case *bucket.Spec:
-		spec, err := bucket.ParseSpec(text)
+		parse := bucket.ParseSpec
+		if s.kubernetes {
+			parse = bucket.ParseCronJobSpec
+		}
+		spec, err := parse(text)
 		*field = spec
 		return faultOf(err)
 	case **bucket.Template:

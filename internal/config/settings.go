@@ -80,6 +80,10 @@ type Settings struct {
 
 	sources map[string]value
 	start   time.Time
+	// kubernetes is true in a pod, and for a Job's name from anywhere: schedules are those of CronJobs there.
+	kubernetes bool
+	// notScheduled says why the Job's name is not believed.
+	notScheduled string
 }
 
 // Source says what a setting is and where that came from.
@@ -114,7 +118,7 @@ func (s *Settings) ResolveKey() (bucket.Result, error) {
 	r, err := bucket.Key(bucket.Input{
 		Template: s.Key, Spec: s.Bucket, Zone: s.Timezone, Now: s.start,
 		Namespace: s.Namespace, Job: s.Job, Name: s.Name, Cluster: s.Cluster,
-		JobName: s.JobName, Index: s.CompletionIndex, Manual: bucket.Manual(s.Manual),
+		JobName: s.JobName, NotScheduled: s.notScheduled, Index: s.CompletionIndex, Manual: bucket.Manual(s.Manual),
 	})
 	if err != nil {
 		e := new(Error)

@@ -63,11 +63,11 @@ var keySettings = []setting{
 	},
 	{
 		name: "bucket", commands: keyed, fallback: "auto", placeholder: "rule", field: func(s *Settings) any { return &s.Bucket },
-		usage: `run once per time slot: auto (the scheduled minute of a CronJob, elsewhere none), none, 15m, 1h, 1d, 7d, or cron:"0 3 * * *" (the tick nearest to the start)`,
+		usage: `run once per time slot: auto (the scheduled minute of a CronJob, elsewhere none), none, 15m, 1h, 1d, 7d, or cron:"0 3 * * *" (the last tick before the start)`,
 	},
 	{
-		name: "timezone", commands: keyed, fallback: "UTC", placeholder: "zone", field: func(s *Settings) any { return &s.Timezone },
-		usage: "IANA time zone in which days begin and schedules tick; ids of buckets are always UTC",
+		name: "timezone", commands: keyed, placeholder: "zone", field: func(s *Settings) any { return &s.Timezone },
+		usage: "IANA time zone in which days begin and schedules tick (default the one that cron counts in: CRON_TZ, TZ or /etc/localtime; in a pod UTC for hours, and needed for days and schedules); ids of buckets are always UTC",
 	},
 	{
 		name: "namespace", commands: keyed, field: func(s *Settings) any { return &s.Namespace },
@@ -177,20 +177,20 @@ var waitSettings = []setting{
 		usage: "look once: end with exit code 77 where somebody holds the lock, instead of waiting. A holder that died is replaced only by a gate that waits",
 	},
 	{
-		name: "if-held", commands: waiter, fallback: Skip, oneOf: []string{Wait, Skip}, field: func(s *Settings) any { return &s.IfHeld },
-		usage: "what a run does whose bucket another Job holds: wait until it is done or the holder fails, or skip the run",
+		name: "if-held", commands: waiter, oneOf: []string{Wait, Skip}, field: func(s *Settings) any { return &s.IfHeld },
+		usage: "when the lock is held elsewhere: wait until it is free or the run is done, or skip the run once the holder was seen to renew (default skip in a Kubernetes Job, which is retried, and with --fail-if-held; elsewhere wait)",
 	},
 	{
 		name: "fail-if-held", commands: waiter, fallback: "false", field: func(s *Settings) any { return &s.FailIfHeld },
-		usage: "end with exit code 77 instead of 0 when the run is skipped or has been done",
+		usage: "end with exit code 77 instead of 0 when the run is skipped or has been done; without a bucket, when the lock is held elsewhere",
 	},
 	{
 		name: "on-failure", commands: waiter, fallback: Release, oneOf: []string{Release, Hold}, field: func(s *Settings) any { return &s.OnFailure },
-		usage: "what a failed run does to its bucket: release it to the others, or hold it so that only the same Job runs it again",
+		usage: "after a failed run with a bucket: release it to the others, or hold it so that only the same Job runs it again",
 	},
 	{
 		name: "no-overlap", commands: waiter, fallback: "false", field: func(s *Settings) any { return &s.NoOverlap },
-		usage: "hold the job's key without bucket as well, so that a run waits for the one before it",
+		usage: "with a bucket: never overlap the previous run, by holding the job's key without bucket as well",
 	},
 	{
 		name: "poll-interval", commands: renewer, field: func(s *Settings) any { return &s.PollInterval },

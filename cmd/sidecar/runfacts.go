@@ -1,0 +1,80 @@
+//go:build linux
+
+package main
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/mongogate/mongogate/internal/bucket"
+	"github.com/mongogate/mongogate/internal/config"
+)
+
+// activeDeadline is what a Job's limit does to runs that wait.
+const activeDeadline = "waiting counts against the Job's activeDeadlineSeconds: where that is shorter than the run before it and ttl + grace, the Job fails while it waits"
+
+// runFacts says which run a start is, and what becomes of it where another has it.
+func runFacts(s *config.Settings, r bucket.Result) []string {
+	var all []string
+	if r.Bucket != "" {
+		from := "the Job's name"
+		if s.JobName == "" {
+			from = fmt.Sprintf("the machine's clock, in the zone %s (%s)", s.Timezone, s.From("timezone"))
+		}
+		all = append(all, fmt.Sprintf("bucket %s, by %s", r.Bucket, from))
+		if r.Period > 0 {
+			all = append(all, fmt.Sprintf("the next bucket begins at %s", r.BucketTime.Add(r.Period).UTC().Format(bucket.ID)))
+		}
+		if s.JobName != "" {
+			all = append(all, unproven(s))
+		}
+	}
+	all = append(all, "held elsewhere: "+ifHeld(s, r.Bucket != ""))
+	if s.JobName != "" && s.IfHeld == config.Wait {
+		all = append(all, activeDeadline)
+	}
+	return all
+}
+
+// unproven says what is known of the Job's origin.
+func unproven(*config.Settings) string {
+	return "nothing proves that a CronJob has made this Job: a name that ends in a minute is believed"
+}
+
+// ifHeld says what becomes of a run whose lock another has, and who does it where that one fails.
+func ifHeld(s *config.Settings, runs bool) string {
+	switch {
+	case s.IfHeld == config.Wait && runs:
+		return "wait until the run is done, and do it if the holder fails"
+	case s.IfHeld == config.Wait, !runs && !s.FailIfHeld && s.From("if-held") == "default":
+		return "wait"
+	case s.JobName != "":
+		return "skip, once the holder was seen to renew: if it fails after that, its own Job's retries do the run, and nobody where it has none left"
+	case s.FailIfHeld:
+		return fmt.Sprintf("skip with exit code %d, once the holder was seen to renew: if it fails after that, the run is done only if whoever started this one tries again", exitHeld)
+	default:
+		return "skip, once the holder was seen to renew: if it fails after that, nobody does the run; --if-held wait stays until it is done"
+	}
+}
+
+// sayRun logs what an operator needs to know of a run before it waits or starts.
+func (ses *session) sayRun() {
+	s := ses.s
+	if s.Lock.Bucket == "" {
+		return
+	}
+	kv := []any{"bucket", s.Lock.Bucket, "ifHeld", s.IfHeld}
+	if s.JobName == "" {
+		kv = append(kv, "zone", s.Timezone.String(), "zoneFrom", s.From("timezone"), "late", s.Lock.Late.Round(time.Second).String())
+	}
+	ses.log.Info("run of a bucket", kv...)
+	switch {
+	case s.JobName == "" && s.IfHeld == config.Skip && !s.FailIfHeld:
+		ses.log.Info("warning: with --if-held skip nobody does the run if its holder fails after it was seen to renew")
+	case s.JobName != "" && s.IfHeld == config.Wait:
+		ses.log.Info(activeDeadline)
+	}
+	if s.JobName != "" {
+		ses.log.Info("the scheduled minute is taken from the Job's name, which nothing proves to be a CronJob's", "job", s.JobName)
+	}
+}

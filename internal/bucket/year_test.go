@@ -1,0 +1,280 @@
+package bucket
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/robfig/cron/v3"
+)
+
+// Zones with every kind of change in the year: none, half an hour, an hour at
+// midnight, two hours, backwards for Ramadan, and offsets of 30 and 45 minutes.
+var yearZones = []string{
+	"UTC", "America/New_York", "Europe/Dublin", "Australia/Lord_Howe", "Pacific/Chatham", "Pacific/Apia", "Asia/Kathmandu",
+	"America/St_Johns", "Africa/Casablanca", "America/Havana", "America/Santiago", "Australia/Adelaide", "Asia/Beirut", "Antarctica/Troll",
+}
+
+// Schedules that cron and Kubernetes both take, and mean by both the same readings of the clock.
+var yearSchedules = []string{
+	"0 * * * *", "*/30 * * * *", "*/20 0-3 * * *", "5 */2 * * *", "0 9-17 * * *", "2-59/7 1 * * 1-5",
+	"30 2 * * *", "15 1 * * *", "0 0 * * *", "30 0 * * *", "45 23 * * *", "0 2 * * 0", "0 0 1 * *", "30 1 1-7 * 1", "59 23 28-31 * *", "30 2,3 * * *",
+}
+
+// Of dense schedules every tick is looked at within two days of a change of the clocks, and some of the others.
+const dense = 1000
+
+var (
+	yearFrom = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	yearTo   = time.Date(2027, 1, 3, 0, 0, 0, 0, time.UTC)
+)
+
+// cronieYear is the main loop of cron.c (cronie 1.7, and Vixie's cron as
+// Debian has it) over a year: for each minute that a daemon wakes up in, which
+// jobs it starts. virtualTime and timeRunning are minutes of the local clock,
+// as there. It takes the fields from Kubernetes' parser, so that it shares nothing with what it judges.
+func cronieYear(loc *time.Location, schedules []string) [][]time.Time {
+	type job struct {
+		*cron.SpecSchedule
+		wild bool
+	}
+	jobs := make([]job, len(schedules))
+	for i, s := range schedules {
+		parsed, err := cron.ParseStandard(s)
+		if err != nil {
+			panic(err)
+		}
+		f := strings.Fields(s)
+		jobs[i] = job{parsed.(*cron.SpecSchedule), f[0][0] == '*' || f[1][0] == '*'}
+	}
+	starts := make([][]time.Time, len(jobs))
+	var now time.Time
+	find := func(virtual int64, doWild, doNonWild bool) {
+		w := time.Unix(virtual*60, 0).UTC()
+		for i, j := range jobs {
+			if j.Minute>>w.Minute()&1 == 0 || j.Hour>>w.Hour()&1 == 0 || j.Month>>int(w.Month())&1 == 0 {
+				continue
+			}
+			dom, dow := j.Dom>>w.Day()&1 == 1, j.Dow>>int(w.Weekday())&1 == 1
+			if star := j.Dom>>63 == 1 || j.Dow>>63 == 1; star && !(dom && dow) || !star && !dom && !dow {
+				continue
+			}
+			if !(j.wild && doWild || !j.wild && doNonWild) {
+				continue
+			}
+			// Two starts in one minute are one run: nothing but the time tells them apart.
+			if n := len(starts[i]); n == 0 || !starts[i][n-1].Equal(now) {
+				starts[i] = append(starts[i], now)
+			}
+		}
+	}
+	virtual, first := int64(0), true
+	for now = yearFrom; now.Before(yearTo); now = now.Add(time.Minute) {
+		_, offset := now.In(loc).Zone()
+		running := (now.Unix() + int64(offset)) / 60
+		if first {
+			virtual, first = running-1, false
+		}
+		switch diff := running - virtual; {
+		case diff == 1:
+			virtual = running
+			find(virtual, true, true)
+		case diff > 3*60 || diff < -3*60:
+			virtual = running
+			find(virtual, true, true)
+		case diff > 5: // medium: the clocks went forward
+			find(running, true, false)
+			for virtual < running {
+				virtual++
+				find(virtual, false, true)
+			}
+		case diff > 0:
+			for virtual < running {
+				virtual++
+				find(virtual, true, true)
+			}
+		default: // they went back: virtual time stands still
+			find(running, true, false)
+		}
+	}
+	return starts
+}
+
+// cronTZYear is cronie under CRON_TZ on a machine whose own zone never changes: each minute by the reading of that zone's clock.
+func cronTZYear(loc *time.Location, schedules []string) [][]time.Time {
+	all := make([][]time.Time, len(schedules))
+	for i, s := range schedules {
+		parsed, err := cron.ParseStandard(s)
+		if err != nil {
+			panic(err)
+		}
+		j := parsed.(*cron.SpecSchedule)
+		for now := yearFrom; now.Before(yearTo); now = now.Add(time.Minute) {
+			if w := now.In(loc); j.Minute>>w.Minute()&1 == 1 && j.Hour>>w.Hour()&1 == 1 && (&cronJob{j}).date(wall(w)) {
+				all[i] = append(all[i], now)
+			}
+		}
+	}
+	return all
+}
+
+// kubernetesYear is what the controller of CronJobs schedules: from one scheduled minute to the next, by the parser that Kubernetes vendors.
+func kubernetesYear(loc *time.Location, schedules []string) [][]time.Time {
+	all := make([][]time.Time, len(schedules))
+	for i, s := range schedules {
+		parsed, err := cron.ParseStandard("TZ=" + loc.String() + " " + s)
+		if err != nil {
+			panic(err)
+		}
+		for t := parsed.Next(yearFrom.AddDate(-1, 0, 0)); t.Before(yearTo); t = parsed.Next(t) {
+			if !t.Before(yearFrom) {
+				all[i] = append(all[i], t.UTC())
+			}
+		}
+	}
+	return all
+}
+
+// years counts what a year of runs came to.
+type years struct {
+	runs, lost, doubled int
+	examples            []string
+}
+
+func (y *years) bad(n *int, format string, args ...any) {
+	*n++
+	if len(y.examples) < 20 {
+		y.examples = append(y.examples, fmt.Sprintf(format, args...))
+	}
+}
+
+// run gives each tick of a year to some machines that start late, up to nine
+// tenths of the way to the next tick, and by clocks that are wrong by up to the
+// skew that is allowed there; each has to find the same bucket, and one that no other tick has.
+func (y *years) run(name string, ticks []time.Time, of func(start, tick time.Time) string, near func(time.Time) bool, machines, oneIn int, rng *rand.Rand) {
+	seen := make(map[string]time.Time, len(ticks))
+	for i := 1; i < len(ticks)-1; i++ {
+		tick, before, period := ticks[i], ticks[i].Sub(ticks[i-1]), ticks[i+1].Sub(ticks[i])
+		if len(ticks) > dense && !near(tick) && rng.IntN(oneIn) != 0 {
+			continue
+		}
+		y.runs++
+		early, late := min(ClockSkew, before/10), period*9/10
+		var first string
+		for machine := range machines {
+			// Before the start of that clock's minute, or behind it; late, but with its error not beyond nine tenths.
+			start := -time.Duration(rng.Int64N(int64(early)))
+			switch rng.IntN(4) {
+			case 0:
+			case 1:
+				start = 0
+			case 2:
+				start = late
+			default:
+				start += time.Duration(rng.Int64N(int64(late)))
+			}
+			id := of(tick.Add(start), tick)
+			switch {
+			case machine == 0:
+				first = id
+				if other, ok := seen[id]; ok {
+					y.bad(&y.lost, "%s: tick %v, start %v after it: bucket %s was that of tick %v", name, tick, start, id, other)
+				}
+				seen[id] = tick
+			case id != first:
+				y.bad(&y.doubled, "%s: tick %v: bucket %s, and %s for a start %v after it", name, tick, first, id, start)
+			}
+		}
+	}
+}
+
+// changes says whether an instant is within two days of a change of the clocks.
+func changes(loc *time.Location) func(time.Time) bool {
+	return func(t time.Time) bool {
+		start, end := t.In(loc).ZoneBounds()
+		return !start.IsZero() && t.Sub(start) < 2*day || !end.IsZero() && end.Sub(t) < 2*day
+	}
+}
+
+// A year of runs in every zone, as cron, cron under CRON_TZ and Kubernetes start
+// them: no bucket is that of two ticks, and no tick has two buckets.
+func TestYearOfRunsInEveryZone(t *testing.T) {
+	seed := uint64(time.Now().UnixNano())
+	t.Logf("seed %d", seed)
+	parsed := func(parse func(string) (Spec, error), s string) Spec {
+		spec, err := parse("cron:" + s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return spec
+	}
+	slot := func(spec Spec, loc *time.Location) func(start, tick time.Time) string {
+		return func(start, _ time.Time) string {
+			s, ok := spec.Of(start, loc)
+			if !ok {
+				return "none"
+			}
+			return s.ID
+		}
+	}
+	cases := []struct {
+		name string
+		// Kubernetes' parser takes ten times as long for a step.
+		machines, oneIn int
+		year            func(*time.Location, []string) [][]time.Time
+		of              func(s string, loc *time.Location) func(start, tick time.Time) string
+	}{
+		{"cron", 3, 6, cronieYear, func(s string, loc *time.Location) func(start, tick time.Time) string {
+			return slot(parsed(ParseSpec, s), loc)
+		}},
+		{"cron under CRON_TZ", 3, 6, cronTZYear, func(s string, loc *time.Location) func(start, tick time.Time) string {
+			return slot(parsed(ParseSpec, s).UnderCronTZ(), loc)
+		}},
+		{"Kubernetes, by the pod's clock", 2, 400, kubernetesYear, func(s string, loc *time.Location) func(start, tick time.Time) string {
+			return slot(parsed(ParseCronJobSpec, s), loc)
+		}},
+		{"Kubernetes, by the Job's name", 1, 200, kubernetesYear, func(s string, loc *time.Location) func(start, tick time.Time) string {
+			spec := parsed(ParseCronJobSpec, s)
+			template, err := ParseTemplate("k")
+			if err != nil {
+				t.Fatal(err)
+			}
+			return func(start, tick time.Time) string {
+				r, err := Key(Input{Template: template, Spec: spec, Zone: loc, Now: start, JobName: fmt.Sprintf("report-%d", tick.Unix()/60)})
+				if err != nil {
+					return err.Error()
+				}
+				if !r.BucketTime.Equal(tick) {
+					return "another than its minute: " + r.Bucket
+				}
+				return r.Bucket
+			}
+		}},
+	}
+	runs := 0
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			y := new(years)
+			for z, zone := range yearZones {
+				loc, err := time.LoadLocation(zone)
+				if err != nil {
+					t.Fatal(err)
+				}
+				rng := rand.New(rand.NewPCG(seed, uint64(z)))
+				for i, ticks := range c.year(loc, yearSchedules) {
+					y.run(zone+" "+yearSchedules[i], ticks, c.of(yearSchedules[i], loc), changes(loc), c.machines, c.oneIn, rng)
+				}
+			}
+			t.Logf("%d runs in %d zones, %d lost, %d doubled (seed %d)", y.runs, len(yearZones), y.lost, y.doubled, seed)
+			if y.lost+y.doubled > 0 {
+				t.Errorf("%d lost, %d doubled:\n%s", y.lost, y.doubled, strings.Join(y.examples, "\n"))
+			}
+			runs += y.runs
+		})
+	}
+	if !t.Failed() && runs < 200_000 {
+		t.Errorf("only %d runs", runs)
+	}
+}
