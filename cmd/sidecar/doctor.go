@@ -6,8 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -26,6 +24,8 @@ type diagnosis struct {
 	Protection []string            `json:"protection"`
 	Store      *mongolock.Store    `json:"store,omitempty"`
 	Findings   []mongolock.Finding `json:"findings,omitempty"`
+	// Unreachable is why the store could not be looked at: then nothing is known of it, safe or not.
+	Unreachable string `json:"unreachable,omitempty"`
 }
 
 // setting is a [config.Source] with the names that it has in JSON and YAML.
@@ -81,7 +81,7 @@ func doctor(ctx context.Context, w world, s *config.Settings, index bool) error 
 	}
 	store, err := l.Check(ctx)
 	if err != nil {
-		d.Findings = append(d.Findings, mongolock.Finding{Fatal: true, Text: err.Error(), Remedy: "check the URI, the network and the user's rights"})
+		d.Unreachable = err.Error()
 	} else {
 		d.Findings = append(d.Findings, store.Findings...)
 		store.Findings = nil
@@ -90,13 +90,16 @@ func doctor(ctx context.Context, w world, s *config.Settings, index bool) error 
 			d.Findings = append(d.Findings, mongolock.Finding{Fatal: true, Text: "this is store " + store.Fingerprint + ", not " + s.ExpectStore, Remedy: "correct the URI or --expect-store"})
 		}
 	}
-	if err := render(w.stdout, s.Output, d, func(t *tabwriter.Writer) { d.table(t) }); err != nil {
+	if err := render(w.stdout, s.Output, d, d.table); err != nil {
 		return err
 	}
 	for _, f := range d.Findings {
 		if f.Fatal {
 			return &exit{exitFailed, errors.New("doctor: " + f.Text)}
 		}
+	}
+	if err != nil {
+		return &exit{exitUnavailable, fmt.Errorf("doctor: the store could not be looked at: %w", err)}
 	}
 	return nil
 }
@@ -116,15 +119,16 @@ func noKey(err error) []mongolock.Finding {
 	return all
 }
 
-func (d diagnosis) table(t io.Writer) {
-	fmt.Fprintln(t, "SETTING\tVALUE\tFROM")
+func (d diagnosis) table(t *table) {
+	t.row("SETTING", "VALUE", "FROM")
 	for _, s := range d.Settings {
-		fmt.Fprintf(t, "%s\t%s\t%s\n", s.Name, dash(s.Value), s.From)
+		t.row(s.Name, dash(s.Value), s.From)
 	}
 	section := func(name string, lines []string) {
-		fmt.Fprintf(t, "\n%s\n", name)
+		t.row()
+		t.row(name)
 		for _, l := range lines {
-			fmt.Fprintln(t, "  "+l)
+			t.row("  " + l)
 		}
 	}
 	section("key", []string{dash(d.Key)})
@@ -137,6 +141,9 @@ func (d diagnosis) table(t io.Writer) {
 		section("store", []string{fmt.Sprintf("%s (%s, %s)", d.Store.Fingerprint, d.Store.Kind, d.Store.Version)})
 	}
 	var lines []string
+	if d.Unreachable != "" {
+		lines = append(lines, "UNREACHABLE: "+d.Unreachable+"; check the URI, the network and the user's rights")
+	}
 	for _, f := range d.Findings {
 		line := "warning: " + f.Text
 		if f.Fatal {

@@ -19,6 +19,7 @@ import (
 	"github.com/mongogate/mongogate/internal/holder"
 	"github.com/mongogate/mongogate/internal/statedir"
 	"github.com/mongogate/mongogate/pkg/mongolock"
+	"github.com/mongogate/mongogate/pkg/printable"
 )
 
 // The exit codes besides 0, config.ExitUsage, and those of a child.
@@ -46,7 +47,7 @@ func (e *exit) Error() string {
 
 func (e *exit) Unwrap() error { return e.err }
 
-// report shows an error, one line for each problem, and gives its exit code.
+// report shows an error, one line for each problem, and gives its exit code. No text of others begins a line.
 func report(err error, stderr io.Writer) int {
 	if err == nil {
 		return 0
@@ -56,10 +57,39 @@ func report(err error, stderr io.Writer) int {
 	if errors.As(err, &e) && e.err == nil {
 		return code
 	}
-	for line := range strings.Lines(err.Error()) {
-		fmt.Fprintln(stderr, "mongogate:", strings.TrimRight(line, "\n"))
+	for _, line := range linesOf(err) {
+		fmt.Fprintln(stderr, "mongogate:", printable.Text(line, printable.Message))
 	}
 	return code
+}
+
+// linesOf are the problems that an error joins, or the error. A line end in the text of one of them was
+// written by somebody else: a server, whoever named an owner.
+func linesOf(err error) []string {
+	if e, ok := err.(*exit); ok && e.err != nil { //nolint:errorlint // this one, not one inside
+		return linesOf(e.err)
+	}
+	var settings *config.Error
+	if errors.As(err, &settings) && settings.Error() == err.Error() {
+		var all []string
+		for _, p := range settings.Problems {
+			all = append(all, p.String())
+		}
+		return all
+	}
+	joined, ok := err.(interface{ Unwrap() []error }) //nolint:errorlint // the parts of this one
+	if !ok {
+		return []string{err.Error()}
+	}
+	var all, parts []string
+	for _, part := range joined.Unwrap() {
+		all = append(all, linesOf(part)...)
+		parts = append(parts, part.Error())
+	}
+	if err.Error() != strings.Join(parts, "\n") { // it says more than its parts
+		return []string{err.Error()}
+	}
+	return all
 }
 
 func codeOf(err error) int {

@@ -5,7 +5,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
@@ -31,7 +30,7 @@ With --now the lock is free at once, and TWO HOLDERS MAY RUN until the old one l
 			if err != nil {
 				return err
 			}
-			return render(w.stdout, s.Output, v, func(t *tabwriter.Writer) { fmt.Fprintln(t, v.Message) })
+			return render(w.stdout, s.Output, v, func(t *table) { t.row(v.Message) })
 		})
 	c.Flags().BoolVar(&now, "now", false, "free the lock at once, although its holder may still run")
 	c.Flags().BoolVar(&yes, "yes", false, "do not ask back about --now")
@@ -59,5 +58,5 @@ func forceRelease(ctx context.Context, w world, l *mongolock.Locker, key string,
 	i, err := l.Revoke(ctx, key)
 	return releaseView{Key: key, Result: "asked", Lock: i, Message: fmt.Sprintf(
 		"%s (%s) has been asked to give %q up: it does so within its heartbeat and kill budget; if it is dead, others take over after %v of silence",
-		i.Owner, dash(i.Where()), key, i.TTL+i.Grace)}, err
+		who(i.Owner), dash(i.Where()), key, i.TTL+i.Grace)}, err
 }

@@ -4,8 +4,7 @@ package main
 
 import (
 	"context"
-	"fmt"
-	"text/tabwriter"
+	"strconv"
 
 	"github.com/spf13/cobra"
 
@@ -20,10 +19,10 @@ func newHistory(w world) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return render(w.stdout, s.Output, h, func(t *tabwriter.Writer) {
-				fmt.Fprintln(t, "AT\tTOKEN\tOWNER\tCLUSTER\tPOD\tHOW")
+			return render(w.stdout, s.Output, h, func(t *table) {
+				t.row("AT", "TOKEN", "OWNER", "CLUSTER", "POD", "HOW")
 				for _, e := range h {
-					fmt.Fprintf(t, "%s\t%d\t%s\t%s\t%s\t%s\n", stamp(e.At), e.Token, e.Owner, dash(e.Cluster), dash(e.Pod), e.How)
+					t.row(stamp(e.At), strconv.FormatInt(e.Token, 10), who(e.Owner), who(e.Cluster), who(e.Pod), who(e.How))
 				}
 			})
 		})

@@ -3,8 +3,7 @@
 package main
 
 import (
-	"fmt"
-	"text/tabwriter"
+	"strconv"
 
 	"github.com/spf13/cobra"
 
@@ -31,11 +30,11 @@ func newList(w world) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return render(w.stdout, s.Output, views, func(t *tabwriter.Writer) {
-				fmt.Fprintln(t, "KEY\tSTATE\tOWNER\tWHERE\tSINCE\tTOKEN")
+			return render(w.stdout, s.Output, views, func(t *table) {
+				t.row("KEY", "STATE", "OWNER", "WHERE", "SINCE", "TOKEN")
 				for _, v := range views {
 					i := v.Info
-					fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%d\n", i.Key, v.State, dash(i.Owner), dash(i.Where()), stamp(i.Created), i.Token)
+					t.row(i.Key, who(v.State), who(i.Owner), dash(i.Where()), stamp(i.Created), strconv.FormatInt(i.Token, 10))
 				}
 			})
 		})

@@ -5,9 +5,7 @@ package main
 import (
 	"context"
 	"fmt"
-	"io"
 	"strconv"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
@@ -22,20 +20,20 @@ func newShow(w world) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return render(w.stdout, s.Output, i, func(t *tabwriter.Writer) { showTable(t, i) })
+			return render(w.stdout, s.Output, i, func(t *table) { showTable(t, i) })
 		})
 }
 
-func showTable(t io.Writer, v lockView) {
+func showTable(t *table, v lockView) {
 	i := v.Info
 	row := func(name, value string) {
 		if value != "" && value != "-" {
-			fmt.Fprintf(t, "%s\t%s\n", name, value)
+			t.row(name, value)
 		}
 	}
 	row("key", i.Key)
-	row("state", v.State+v.meaning())
-	row("owner", i.Owner)
+	row("state", who(v.State)+v.meaning())
+	row("owner", who(i.Owner))
 	row("where", i.Where())
 	row("since", stamp(i.Created))
 	row("last renewal", stamp(i.Touched))
@@ -54,10 +52,10 @@ func showTable(t io.Writer, v lockView) {
 		row("revoked", "yes: the holder has been asked to give it up")
 	}
 	if d := i.Done; d != nil {
-		row("done", d.Outcome+" by "+d.By+" at "+stamp(d.At))
+		row("done", who(d.Outcome)+" by "+who(d.By)+" at "+stamp(d.At))
 	}
 	row("removed after", stamp(i.PurgeAt))
 	for _, h := range i.History {
-		row("history", fmt.Sprintf("%s  token %d  %s  %s", stamp(h.At), h.Token, h.Owner, h.How))
+		row("history", fmt.Sprintf("%s  token %d  %s  %s", stamp(h.At), h.Token, who(h.Owner), who(h.How)))
 	}
 }

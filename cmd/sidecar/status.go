@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
@@ -42,12 +41,13 @@ func newStatus(w world) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return render(w.stdout, s.Output, v, func(t *tabwriter.Writer) {
-				fmt.Fprintf(t, "store\t%s (%s, %s)\n", v.Store.Fingerprint, v.Store.Kind, v.Store.Version)
+			return render(w.stdout, s.Output, v, func(t *table) {
+				t.row("store", fmt.Sprintf("%s (%s, %s)", v.Store.Fingerprint, v.Store.Kind, v.Store.Version))
 				switch {
 				case key == "":
 				case v.Lock == nil:
-					fmt.Fprintf(t, "key\t%s\nstate\tnever held\n", key)
+					t.row("key", key)
+					t.row("state", "never held")
 				default:
 					showTable(t, *v.Lock)
 				}

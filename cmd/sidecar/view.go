@@ -8,14 +8,13 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
-	"go.yaml.in/yaml/v3"
 
 	"github.com/mongogate/mongogate/internal/config"
 	"github.com/mongogate/mongogate/pkg/mongolock"
+	"github.com/mongogate/mongogate/pkg/printable"
 )
 
 // viewer is a Locker for people: it never holds anything. A store other than
@@ -95,29 +94,26 @@ func settle(l *mongolock.Locker) error {
 }
 
 // render writes v as JSON or YAML, or as the table that rows makes.
-func render(w io.Writer, format string, v any, rows func(*tabwriter.Writer)) error {
+func render(w io.Writer, format string, v any, rows func(*table)) error {
+	var b []byte
+	var err error
 	switch format {
 	case "json":
-		e := json.NewEncoder(w)
-		e.SetIndent("", "  ")
-		return e.Encode(v)
+		if b, err = json.MarshalIndent(v, "", "  "); err == nil {
+			b = append(printable.JSON(b), '\n')
+		}
 	case "yaml":
-		// By way of JSON, so that both have the same names.
-		b, err := json.Marshal(v)
-		if err != nil {
-			return err
-		}
-		var plain any
-		if err := yaml.Unmarshal(b, &plain); err != nil {
-			return err
-		}
-		e := yaml.NewEncoder(w)
-		e.SetIndent(2)
-		return e.Encode(plain)
+		b, err = asYAML(v)
+	default:
+		t := newTable()
+		rows(t)
+		b, err = t.bytes()
 	}
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	rows(t)
-	return t.Flush()
+	if err != nil {
+		return err
+	}
+	_, err = w.Write(b)
+	return err
 }
 
 // keyOf is the key named in the arguments, or that of the settings.

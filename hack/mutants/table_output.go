@@ -66,6 +66,26 @@ func outputMutants() []mutant {
 			tests: []string{linesUnit},
 		},
 		{
+			name: "cells-as-they-are", protects: "output: what others have written moves no cursor and begins no line in a table",
+			edits: []edit{{"cmd/sidecar/table.go", "shown[i] = printable.Text(c, maxCell)", "shown[i] = c"}},
+			tests: []string{"./cmd/sidecar -run=TestHostileDocuments"},
+		},
+		{
+			name: "errors-as-they-are", protects: "output: the last error is one line for each problem of ours",
+			edits: []edit{{"cmd/sidecar/exit.go", "fmt.Fprintln(stderr, \"mongogate:\", printable.Text(line, printable.Message))", "fmt.Fprintln(stderr, \"mongogate:\", line+printable.Text(\"\", 0))"}},
+			tests: []string{"./cmd/sidecar -run=TestReportShowsEverything"},
+		},
+		{
+			name: "json-as-it-is", protects: "output: JSON for machines is read by people too",
+			edits: []edit{{"cmd/sidecar/view.go", "append(printable.JSON(b), '\\n')", "append(append(b, printable.JSON(nil)...), '\\n')"}},
+			tests: []string{"./cmd/sidecar -run=TestHostileDocuments"},
+		},
+		{
+			name: "events-as-they-are", protects: "output: an Event's message is bounded and shows everything",
+			edits: []edit{{"internal/kube/events.go", "printable.Text(ev.Message, maxMessage)", "clip(ev.Message, maxMessage)+printable.Text(\"\", 0)"}},
+			tests: []string{"./internal/kube -run=TestAMessageShowsEverything"},
+		},
+		{
 			name: "records-without-bound", protects: "output: a record is of bounded length",
 			edits: []edit{{logGo, "if len(text) <= printable.Message {", "if true {"}},
 			tests: []string{linesUnit},

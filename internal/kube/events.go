@@ -7,6 +7,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/mongogate/mongogate/pkg/printable"
 )
 
 // Event is something that people should see in kubectl describe.
@@ -160,7 +162,7 @@ func event(pod Pod, about reference, ev Event, now time.Time) object {
 		"apiVersion": "v1", "kind": "Event",
 		"metadata":       object{"namespace": pod.Namespace, "name": clipName(about.Name) + "." + strings.ToLower(rand.Text())},
 		"involvedObject": about,
-		"reason":         ev.Reason, "message": clip(ev.Message, maxMessage), "type": kind,
+		"reason":         ev.Reason, "message": printable.Text(ev.Message, maxMessage), "type": kind,
 		"firstTimestamp": at, "lastTimestamp": at, "count": 1,
 		"source":             object{"component": "mongogate", "host": pod.Node},
 		"reportingComponent": "mongogate.dev/gate", "reportingInstance": pod.Name,

@@ -10,6 +10,7 @@ import (
 
 	"github.com/mongogate/mongogate/pkg/gate"
 	"github.com/mongogate/mongogate/pkg/mongolock"
+	"github.com/mongogate/mongogate/pkg/printable"
 )
 
 // Notice is news of a lock for people who look at the pod. Its reason is one of a few words.
@@ -173,7 +174,7 @@ func acquirer(h mongolock.HandOver) string {
 
 // name is a holder for people.
 func name(i mongolock.Info) string {
-	who := i.Owner
+	who := printable.Text(i.Owner, printable.Name)
 	if who == "" {
 		who = "somebody"
 	}

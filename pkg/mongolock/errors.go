@@ -38,9 +38,9 @@ type DoneError struct{ Info Info }
 func (e *DoneError) Error() string {
 	d := e.Info.Done
 	if d == nil {
-		return fmt.Sprintf("%q is done", e.Info.Key)
+		return fmt.Sprintf("%q is done", shownKey(e.Info.Key))
 	}
-	return fmt.Sprintf("%q is done: %s by %s at %s", e.Info.Key, d.Outcome, d.By, d.At.UTC().Format(time.RFC3339))
+	return fmt.Sprintf("%q is done: %s by %s at %s", shownKey(e.Info.Key), shownName(d.Outcome), shownName(d.By), d.At.UTC().Format(time.RFC3339))
 }
 
 // FormatError says that the document under the key is not one that this version may touch.

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/mongogate/mongogate/pkg/printable"
 )
 
 // Info is what the store says of a key, for people. Nothing in it proves that
@@ -44,27 +46,38 @@ func (i Info) MarshalJSON() ([]byte, error) {
 	}{plain(i), text(i.TTL), text(i.Grace)})
 }
 
-// Where names the holder's place, as far as it is known.
+// Where names the holder's place, as far as it is known, fit to be shown: what others have written is escaped and cut.
 func (i Info) Where() string {
 	var parts []string
 	add := func(label, v string) {
 		if v != "" {
-			parts = append(parts, label+v)
+			parts = append(parts, label+printable.Text(v, printable.Name))
 		}
 	}
 	add("cluster ", i.Holder.Cluster)
-	pod := i.Holder.Pod
+	pod := printable.Text(i.Holder.Pod, printable.Name)
 	if pod != "" && i.Holder.Namespace != "" {
-		pod = i.Holder.Namespace + "/" + pod
+		pod = printable.Text(i.Holder.Namespace, printable.Name/3) + "/" + printable.Text(pod, printable.Name/2)
 	}
 	add("pod ", pod)
 	add("node ", i.Holder.Node)
 	return strings.Join(parts, ", ")
 }
 
+// shownName is what somebody has called himself, fit for an error.
+func shownName(name string) string { return printable.Text(name, printable.Name) }
+
+// shownKey is the key of somebody's document, which may be longer than any of ours; %q escapes it.
+func shownKey(key string) string {
+	if len(key) <= maxKey {
+		return key
+	}
+	return printable.Text(key, maxKey)
+}
+
 func (i Info) heldLine() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%q is held by %s", i.Key, i.Owner)
+	fmt.Fprintf(&b, "%q is held by %s", shownKey(i.Key), shownName(i.Owner))
 	if w := i.Where(); w != "" {
 		fmt.Fprintf(&b, " (%s)", w)
 	}

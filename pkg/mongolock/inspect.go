@@ -134,7 +134,7 @@ func (l *Locker) notRevoked(ctx context.Context, key string) (Info, error) {
 	case err != nil:
 		return i, err
 	case i.Locked && i.State == stateHeld:
-		return i, fmt.Errorf("lock %q is held by %s without a nonce (a Python worker): it cannot be asked, only forced now", key, i.Owner)
+		return i, fmt.Errorf("lock %q is held by %s without a nonce (a Python worker): it cannot be asked, only forced now", key, shownName(i.Owner))
 	default:
 		return i, fmt.Errorf("lock %q is not held: %w", key, ErrNoLock)
 	}
