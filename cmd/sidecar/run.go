@@ -92,7 +92,7 @@ func runGated(ctx context.Context, w world, s *config.Settings, args []string) e
 	}
 	g, err := gate.New(gate.Config{
 		Clock: ses.clock, Budget: budget(s), Lock: lock, Workload: workload,
-		Reacquire: s.OnLoss == config.Wait, FinishWithin: finishWithin(timing(s)), Observe: ses.observe(),
+		Reacquire: s.OnLoss == config.Wait, Rest: rest(s), FinishWithin: finishWithin(timing(s)), Observe: ses.observe(),
 	})
 	if err != nil {
 		return err
@@ -233,13 +233,13 @@ func (ses *session) runEnd(r gate.Result, stopped syscall.Signal) error {
 		wait *mongolock.WaitError
 	)
 	switch {
-	case r.Started && r.Lost != "":
+	case r.Started && r.Lost != "" && r.Acquire == nil: // else it has waited again, and that has ended
 		return &exit{exitLost, errors.New(lostLine(ses.s.Lock.Key, r.Lost) + "; the command was stopped")}
 	case r.Started && r.Ended.Err != nil && lacks(r.Ended.Err):
 		return &exit{exitMachine, r.Ended.Err}
-	case r.Started && r.Ended.Err != nil:
+	case r.Started && r.Acquire == nil && r.Ended.Err != nil:
 		return &exit{r.Ended.Code, r.Ended.Err}
-	case r.Started:
+	case r.Started && r.Acquire == nil:
 		if r.Ended.Code == 0 {
 			if stopped != 0 {
 				ses.log.Info("the command was asked to stop: whatever its exit code, its run does not count as done", "signal", stopped.String())

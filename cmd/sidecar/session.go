@@ -230,7 +230,11 @@ func (ses *session) observe() func(gate.Change) {
 				ses.metrics.Stopped(took)
 				ses.log.Info("nothing is left of the workload", append(kv, "took", took)...)
 			}
-		case gate.Wait, gate.Warn, gate.Extend, gate.Exit:
+		case gate.Wait:
+			if c.Rest > 0 {
+				ses.log.Info("resting after the loss, so that others have a turn", "key", ses.s.Lock.Key, "rest", c.Rest.String())
+			}
+		case gate.Warn, gate.Extend, gate.Exit:
 		}
 	}
 }

@@ -51,7 +51,7 @@ func runSidecar(ctx context.Context, w world, s *config.Settings) error {
 
 	g, err := gate.New(gate.Config{
 		Clock: ses.clock, Budget: budget(s), Lock: ses.telling(ses.noted(ses.sidecarLock(fenced.Idled), epochs)), Workload: recorder,
-		Reacquire: s.OnLoss == config.Wait || s.Followed, FinishWithin: finishWithin(timing(s)), Observe: epochs.watch(ses.observe(), ses.warn),
+		Reacquire: s.OnLoss == config.Wait || s.Followed, Rest: rest(s), FinishWithin: finishWithin(timing(s)), Observe: epochs.watch(ses.observe(), ses.warn),
 	})
 	if err != nil {
 		return err

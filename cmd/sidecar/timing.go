@@ -35,6 +35,19 @@ func budget(s *config.Settings) gate.Budget {
 }
 
 // checkTiming gives one [config.Problem] for each sum that does not add up, with a remedy that mends it.
+// rest is how long a gate rests after a loss before it tries to get the lock
+// again: whoever waits has looked for it by then. A follower takes nobody's turn.
+func rest(s *config.Settings) time.Duration {
+	if s.Follow {
+		return time.Second
+	}
+	poll := s.PollInterval
+	if poll == 0 {
+		poll = min(timing(s).TTL/6, 5*time.Second)
+	}
+	return 2*poll + timing(s).Operation
+}
+
 func checkTiming(s *config.Settings) error {
 	var errs []error
 	for _, err := range each(timing(s).Validate()) {

@@ -11,7 +11,7 @@ func frozenMutants() []mutant {
 	return []mutant{
 		{
 			name: "frozen-guard-sleeps-on", protects: "guard: kernel timers wake, or kill, one that was stopped",
-			edits: []edit{{guardAwakeGo, "return w.last.Set(w.armed, w.armed+last)", "return nil"}},
+			edits: []edit{{guardAwakeGo, "return w.last.Set(w.stop.deadline, w.stop.deadline+last)", "return nil"}},
 			tests: []string{frozenTimers},
 		},
 		{
@@ -48,6 +48,11 @@ func frozenMutants() []mutant {
 			name: "stop-is-four-signals", protects: "run: a request to stop is a request, whatever its number",
 			edits: []edit{{"cmd/sidecar/stopsignals.go", "set |= guard.AnyStop()", "_ = guard.AnyStop()"}},
 			tests: []string{"./cmd/sidecar -run=TestScripts/stopsignal"},
+		},
+		{
+			name: "gate-never-rests", protects: "gate: after a loss others have a turn",
+			edits: []edit{{"pkg/gate/gate.go", "	take(asked, pause)\n", ""}},
+			tests: []string{"./pkg/gate -run=TestRest"},
 		},
 		{
 			name: "state-lease-of-another-time", protects: "state directory: a lease of another time namespace is lost",

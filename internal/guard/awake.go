@@ -11,6 +11,12 @@ const starved = 5 * time.Second
 // rearm is how often the timers are moved on after a loss: not at each pass of a loop that kills.
 const rearm = 200 * time.Millisecond
 
+// awake is what the guard's timers were set for.
+type awake struct {
+	lost, alone bool
+	deadline    time.Duration
+}
+
 // keepAwake sets the guard's kernel timers, so that one that was stopped goes
 // on at the deadline and does its work, and one that cannot is killed: the
 // command's main process has that death as its own (PDEATHSIG), and the gate
@@ -22,19 +28,18 @@ const rearm = 200 * time.Millisecond
 func (w *watch) keepAwake(now time.Duration) error {
 	kill := time.Duration(w.spec.Kill)
 	last := w.stop.killAfter + (kill-w.stop.killAfter)/4 // after the deadline; the rest is for the kernel and the gate
-	lost := w.stop.lost || w.gateGone
-	if lost && now < w.rearmed+rearm {
+	state := awake{w.stop.lost, w.gateGone, w.stop.deadline}
+	if state == w.awake && (!w.stop.lost || now < w.rearmed+rearm) {
 		return nil
 	}
-	w.rearmed = now
+	w.awake, w.rearmed = state, now
 	switch {
 	case w.gateGone:
 		return w.last.Wake(now+longestSleep, now+longestSleep+kill)
 	case w.stop.lost:
 		return w.last.Set(now+longestSleep, max(w.stop.deadline+last, now+longestSleep+max(kill, starved)))
-	case w.stop.deadline > 0 && w.stop.deadline != w.armed:
-		w.armed = w.stop.deadline
-		return w.last.Set(w.armed, w.armed+last)
+	case w.stop.deadline > 0:
+		return w.last.Set(w.stop.deadline, w.stop.deadline+last)
 	}
 	return nil
 }

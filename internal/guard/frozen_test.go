@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"os/exec"
 	"strings"
 	"syscall"
 	"testing"
@@ -170,12 +171,16 @@ func TestLoneGuardIsNotKilled(t *testing.T) {
 	g := r.guard()
 	r.signalGate(syscall.SIGKILL)
 	until(t, patience, "the guard knows", func() bool { return strings.Contains(r.read("stdout"), "the gate has died") })
-	until(t, patience, "its timer would have killed it", func() bool {
-		if err := g.Signal(syscall.SIGSTOP); err != nil && !errors.Is(err, proctree.ErrGone) {
-			t.Fatal(err)
-		}
-		return now() > deadline+6*time.Second || len(r.tree()) == 0
-	})
+	// As fast as can be: between two stops it must not get to its work.
+	stopper := exec.Command("/bin/sh", "-c", "while kill -STOP $0; do :; done", itoa(g.PID))
+	if err := stopper.Start(); err != nil {
+		t.Fatal(err)
+	}
+	until(t, patience, "its timer would have killed it", func() bool { return now() > deadline+6*time.Second })
+	if err := stopper.Process.Kill(); err != nil {
+		t.Errorf("it was killed, and %d processes of the tree live: %v", len(r.tree()), err)
+	}
+	_ = stopper.Wait()
 	if err := g.Signal(syscall.SIGCONT); err != nil && !errors.Is(err, proctree.ErrGone) {
 		t.Fatal(err)
 	}

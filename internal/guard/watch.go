@@ -33,7 +33,8 @@ type watch struct {
 	clock             gate.Clock
 	stop              *stop
 	last              *lasttimer.Timer // nil where there is none
-	armed, rearmed    time.Duration    // the deadline that it knows; when it was moved on
+	awake             awake            // what it was set for
+	rearmed           time.Duration    // when
 
 	gateGone   bool
 	starting   bool    // the command has been started, or could not be
@@ -95,6 +96,9 @@ func (w *watch) listen(now time.Duration) {
 	if err != nil { // the end of the file, or a pipe that can no longer be read: nobody guides us
 		w.gateGone = true
 		w.stop.gateGone(now)
+		if err := w.keepAwake(now); err != nil { // before anybody learns of it
+			w.report(reasonGateGone, err.Error())
+		}
 		reason := "the gate has died"
 		if !errors.Is(err, io.EOF) {
 			reason = err.Error()

@@ -15,6 +15,9 @@ type Config struct {
 	Workload Workload
 	// Reacquire waits for the lock again after a loss, once the workload is gone; otherwise the gate ends.
 	Reacquire bool
+	// Rest is how long the gate waits after a loss before it tries again, so that
+	// others have a turn; it grows while losses follow each other. Zero: not at all.
+	Rest time.Duration
 	// FinishWithin is how long the store is asked to end a lease.
 	FinishWithin time.Duration
 	// Observe is told of every change, in order; it must not block.
@@ -29,6 +32,8 @@ type Change struct {
 	Grant  Grant
 	Reason string
 	Err    error
+	// Rest, of Wait, is how long the gate rests after a loss before it tries to get the lock.
+	Rest time.Duration
 }
 
 // Result is how a gate ended.
@@ -39,7 +44,7 @@ type Result struct {
 	Ended Ended
 	// Lost says why the last lease was lost, "" where it was not.
 	Lost string
-	// Acquire is why waiting ended without the lock.
+	// Acquire is why waiting ended without the lock, where it did: after a loss too, if the gate waited again.
 	Acquire error
 	// Finish is why the store did not acknowledge the end of the last lease.
 	Finish error
@@ -54,6 +59,8 @@ type Gate struct {
 	lease   Lease
 
 	result Result
+	rest   rest
+	waited bool // for the lock, once at least
 	events chan message
 	// tasks are the goroutines of the gate: waiting, listening to a lease, finishing.
 	tasks sync.WaitGroup
@@ -64,13 +71,16 @@ func New(cfg Config) (*Gate, error) {
 	if err := cfg.Budget.Validate(); err != nil {
 		return nil, err
 	}
+	if cfg.Rest < 0 {
+		return nil, fmt.Errorf("rest %v: must not be negative", cfg.Rest)
+	}
 	if cfg.FinishWithin <= 0 {
 		return nil, fmt.Errorf("finish within %v: must be positive", cfg.FinishWithin)
 	}
 	if cfg.Observe == nil {
 		cfg.Observe = func(Change) {}
 	}
-	return &Gate{cfg: cfg, machine: NewMachine(cfg.Budget, cfg.Reacquire), events: make(chan message)}, nil
+	return &Gate{cfg: cfg, machine: NewMachine(cfg.Budget, cfg.Reacquire), rest: rest{first: cfg.Rest}, events: make(chan message)}, nil
 }
 
 // Open is true while the workload may run, computed at the moment of asking.
@@ -112,7 +122,7 @@ func (g *Gate) Run(ctx context.Context) Result {
 	defer g.tasks.Wait()
 	defer cancel()
 
-	acquire := func() { g.acquire(ctx, work) }
+	acquire := func(pause time.Duration) { g.acquire(ctx, work, pause) }
 	g.do(work, acquire, []Action{{Kind: Wait}})
 	for {
 		g.mu.Lock()
@@ -161,12 +171,14 @@ func (g *Gate) Run(ctx context.Context) Result {
 }
 
 // do carries out actions in their order, and says whether the gate has ended.
-func (g *Gate) do(ctx context.Context, acquire func(), actions []Action) (end bool) {
+func (g *Gate) do(ctx context.Context, acquire func(rest time.Duration), actions []Action) (end bool) {
 	w := g.cfg.Workload
 	for _, a := range actions {
 		state, grant := g.State()
+		rest := time.Duration(0)
 		if a.Kind == Open {
-			g.result.Started, g.result.Lost = true, ""
+			g.result.Started, g.result.Lost, g.result.Acquire = true, "", nil
+			g.rest.open(g.cfg.Clock.Now())
 		}
 		if a.Kind == Shut && state == Lost {
 			g.result.Lost = a.Reason
@@ -186,13 +198,18 @@ func (g *Gate) do(ctx context.Context, acquire func(), actions []Action) (end bo
 		case Finish:
 			g.finish(ctx, a.Outcome)
 		case Wait:
-			g.tasks.Go(acquire)
+			pause := time.Duration(0)
+			if g.waited {
+				pause = g.rest.after(g.cfg.Clock.Now())
+			}
+			g.waited, rest = true, pause
+			g.tasks.Go(func() { acquire(pause) })
 		case Exit:
 			end = true
 		}
 		// Readiness is the machine's state and needs no telling. Observers hear of
 		// what has been done: one whose log hangs does not hold up a signal.
-		g.cfg.Observe(Change{State: state, Action: a.Kind, Grant: grant, Reason: a.Reason})
+		g.cfg.Observe(Change{State: state, Action: a.Kind, Grant: grant, Reason: a.Reason, Rest: rest})
 	}
 	return end
 }
@@ -226,7 +243,8 @@ func (g *Gate) note(ctx context.Context, m message) {
 }
 
 // acquire waits for the lock until asked ends, and says how that ended.
-func (g *Gate) acquire(asked, ctx context.Context) {
+func (g *Gate) acquire(asked, ctx context.Context, pause time.Duration) {
+	take(asked, pause)
 	lease, err := g.cfg.Lock.Acquire(asked)
 	if err != nil {
 		g.post(ctx, message{Event: Event{Kind: Refused}, err: err})
