@@ -78,16 +78,12 @@ func leaseMutants() []mutant {
 		},
 		{
 			name: "renewal-of-what-has-expired", protects: "P5: a renewal does not ask whether the lease has expired",
-			edits: []edit{{leaseGo, `{Key: "nonce", Value: s.nonce}, {Key: "state", Value: stateHeld}}
-	d, err := s.locker.modify(`, `{Key: "nonce", Value: s.nonce}, {Key: "state", Value: stateHeld}, {Key: "expire", Value: bson.D{{Key: "$gt", Value: time.Now()}}}}
-	d, err := s.locker.modify(`}},
+			edits: []edit{{encodeGo, `{Key: "nonce", Value: nonce}, {Key: "state", Value: stateHeld}}`, `{Key: "nonce", Value: nonce}, {Key: "state", Value: stateHeld}, {Key: "$expr", Value: op("$gt", "$expire", "$$NOW")}}`}},
 			tests: []string{suite},
 		},
 		{
 			name: "renewal-of-another", protects: "P5: only the nonce renews",
-			edits: []edit{{leaseGo, `filter := bson.D{{Key: "_id", Value: s.key}, {Key: "nonce", Value: s.nonce}, {Key: "state", Value: stateHeld}}
-	d, err`, `filter := bson.D{{Key: "_id", Value: s.key}, {Key: "state", Value: stateHeld}}
-	d, err`}},
+			edits: []edit{{encodeGo, `{Key: "nonce", Value: nonce}, {Key: "state", Value: stateHeld}}`, `{Key: "state", Value: stateHeld}}`}},
 			tests: []string{suite},
 		},
 		{

@@ -1,6 +1,8 @@
 package main
 
 const (
+	encodeGo  = "pkg/mongolock/encode.go"
+	stencilGo = "pkg/mongolock/stencil.go"
 	finishGo  = "pkg/mongolock/finish.go"
 	outliveGo = "pkg/mongolock/outlive.go"
 	lineGo    = "pkg/mongolock/line.go"
@@ -85,6 +87,16 @@ func libraryMutants() []mutant {
 			name: "ttl-with-anothers-calls", protects: "P12: a lease of another ttl lives by its own arithmetic",
 			edits: []edit{{acquireGo, "l.modify(call, r.timing.Operation,", "l.modify(call, l.opts.Timing.Operation,"}, {leaseGo, "s.locker.modify(ctx, s.timing.Operation,", "s.locker.modify(ctx, s.locker.opts.Timing.Operation,"}},
 			tests: []string{unit("TestTimingOfOneLease")},
+		},
+		{
+			name: "stencil-is-not-tried", protects: "P2: what is sent is what was written: a stencil that gives something else is not used",
+			edits: []edit{{stencilGo, "if bytes.Equal(c.fill(v).data, e.data) {", "if c.fill(v).kind == e.kind {"}, {stencilGo, "if err != nil || marked.kind != e.kind || len(marked.data) != len(e.data) {", "if err != nil {"}},
+			tests: []string{unit("TestStencilThatDoesNotFitIsNotUsed")},
+		},
+		{
+			name: "stencil-forgets-what-is-kept", protects: "P9: a release without a time to keep is no release with one",
+			edits: []edit{{encodeGo, `shape{what: "release", keep: e.purge}`, `shape{what: "release"}`}},
+			tests: []string{unit("TestStencilsGiveWhatEncodingGives")},
 		},
 		{
 			name: "ended-client-is-polled", protects: "a client that was disconnected is an error, not something to wait for",

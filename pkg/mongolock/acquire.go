@@ -7,7 +7,6 @@ import (
 	"math/rand/v2"
 	"time"
 
-	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
 )
 
@@ -242,7 +241,7 @@ func (l *Locker) attempt(ctx context.Context, r *request) (*Lease, *document, er
 	if err != nil {
 		return nil, nil, err
 	}
-	return l.outlive(ctx, r, func(call context.Context) (*Lease, *document, error) { return l.send(ctx, call, r, a) })
+	return l.outlive(ctx, r, a)
 }
 
 // prepare asks the caller for what an acquisition is sent with, and gives it the nonce.
@@ -260,12 +259,15 @@ func (l *Locker) prepare(r *request) (*attempt, error) {
 // send asks under one nonce until the answer is known, asked ends, or a lease that counted from the first try would be
 // over. The calls themselves end with call, which outlives asked.
 func (l *Locker) send(asked, call context.Context, r *request, a *attempt) (*Lease, *document, error) {
-	filter, pipeline := bson.D{{Key: "_id", Value: r.key}}, a.pipeline()
+	filter, pipeline, err := l.encodeAcquisition(a)
+	if err != nil {
+		return nil, nil, fmt.Errorf("acquiring lock %q: %w", r.key, err)
+	}
 	clock := l.opts.Clock
 	first, unknown := clock.Now(), false
 	for tries := 0; ; tries++ {
 		sent := clock.Now()
-		d, err := l.modify(call, r.timing.Operation, filter, pipeline, true)
+		d, err := l.modify(call, r.timing.Operation, filter, pipeline, upserting)
 		switch {
 		case err != nil && repeatable(err) && tries < raceTries:
 			// The loser of a race of first inserts: nothing was done, and the document exists by now.

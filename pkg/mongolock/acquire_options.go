@@ -71,11 +71,13 @@ func (t Timing) at(ttl time.Duration) Timing {
 // answers for it that no work of that acquisition is going on without it.
 func Adopt(nonces ...string) AcquireOption {
 	return func(r *request) {
-		if len(nonces) == 0 || slices.Contains(nonces, "") {
+		if slices.Contains(nonces, "") {
 			r.refuse("Adopt(%q): want nonces that are not empty", nonces)
 			return
 		}
-		AdoptFrom(func() []string { return nonces })(r)
+		if len(nonces) > 0 { // there may be none to adopt
+			AdoptFrom(func() []string { return nonces })(r)
+		}
 	}
 }
 
@@ -158,6 +160,9 @@ func (l *Locker) request(key string, opts []AcquireOption) (*request, error) {
 		}
 		o(r)
 	}
+	if r.timing == l.opts.Timing && len(r.wrong) == 0 && l.life.Err() == nil { // which was looked at when the Locker was made
+		return r, CheckKey(key)
+	}
 	errs := append([]error{CheckKey(key)}, r.wrong...)
 	if err := r.timing.Validate(); err != nil {
 		errs = append(errs, fmt.Errorf("%w: %w", ErrConfig, err))
@@ -171,11 +176,10 @@ func (l *Locker) request(key string, opts []AcquireOption) (*request, error) {
 // requestOnce is what a call that never waits was asked for.
 func (l *Locker) requestOnce(key string, opts []AcquireOption) (*request, error) {
 	r, err := l.request(key, opts)
-	r.wrong = nil
-	if r.limit > 0 {
-		r.refuse("Within: Try never waits; use Acquire or With")
+	if r.limit <= 0 {
+		return r, err
 	}
-	return r, errors.Join(append([]error{err}, r.wrong...)...)
+	return r, errors.Join(err, fmt.Errorf("%w: Within(%v): Try never waits; use Acquire or With", ErrConfig, r.limit))
 }
 
 // waiting is ctx for as long as r may wait.

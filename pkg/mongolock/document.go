@@ -106,7 +106,7 @@ func decode(raw bson.Raw) *document {
 	d.nonce, d.lastNonce, d.revoked = p.str("nonce"), p.str("lastNonce"), p.str("revoked")
 	d.Revoked = d.revoked != "" && d.revoked == d.nonce
 	d.beat, d.hasBeat = p.integer("beat", 0)
-	p.into("holder", &d.Holder)
+	p.holder(&d.Holder)
 	d.ttl, d.grace = p.millis("ttlMs"), p.millis("graceMs")
 	d.TTL, d.Grace = max(d.ttl, 0), max(d.grace, 0)
 	switch d.State = p.str("state"); d.State {

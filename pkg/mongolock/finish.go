@@ -82,17 +82,25 @@ func endless(err error) bool {
 	return refused(err) && !Denied(err)
 }
 
-// finish is one request that ends a lease. false: the document shows no trace
-// of the nonce, or somebody else has ended it otherwise than e does.
-func (l *Locker) finish(ctx context.Context, within time.Duration, key string, e *ending) (bool, error) {
-	filter := bson.D{
+// filter selects the document that the nonce holds, or the one that it has finished.
+func (e *ending) filter(key string) bson.D {
+	return bson.D{
 		{Key: "_id", Value: key},
 		{Key: "$or", Value: bson.A{
 			bson.D{{Key: "nonce", Value: e.nonce}, {Key: "state", Value: stateHeld}},
 			bson.D{{Key: "lastNonce", Value: e.nonce}},
 		}},
 	}
-	d, err := l.modify(ctx, within, filter, e.pipeline(), false)
+}
+
+// finish is one request that ends a lease. false: the document shows no trace
+// of the nonce, or somebody else has ended it otherwise than e does.
+func (l *Locker) finish(ctx context.Context, within time.Duration, key string, e *ending) (bool, error) {
+	filter, pipeline, err := l.encodeEnding(key, e)
+	if err != nil {
+		return false, fmt.Errorf("finishing lock %q: %w", key, err)
+	}
+	d, err := l.modify(ctx, within, filter, pipeline, updating)
 	if err != nil {
 		return false, fmt.Errorf("finishing lock %q: %w", key, err)
 	}

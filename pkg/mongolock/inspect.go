@@ -99,7 +99,7 @@ func (l *Locker) Revoke(ctx context.Context, key string) (Info, error) {
 		return Info{}, err
 	}
 	filter := bson.D{{Key: "_id", Value: key}, {Key: "state", Value: stateHeld}, {Key: "nonce", Value: bson.D{{Key: "$type", Value: "string"}}}, known()}
-	d, err := l.modify(ctx, l.opts.Timing.Operation, filter, bson.A{op("$set", bson.D{{Key: "revoked", Value: "$nonce"}})}, false)
+	d, err := l.modify(ctx, l.opts.Timing.Operation, filter, bson.A{op("$set", bson.D{{Key: "revoked", Value: "$nonce"}})}, updating)
 	if err != nil {
 		return Info{}, fmt.Errorf("revoking lock %q: %w", key, err)
 	}
@@ -156,7 +156,7 @@ func (l *Locker) ForceReleaseNow(ctx context.Context, key string) (Info, error) 
 		{Key: "lastNonce", Value: op("$ifNull", "$nonce", op("$ifNull", "$lastNonce", "$$REMOVE"))},
 		{Key: "touched", Value: "$$NOW"},
 	})
-	d, err := l.modify(ctx, l.opts.Timing.Operation, bson.D{{Key: "_id", Value: key}, known()}, bson.A{free, op("$unset", bson.A{"nonce", "revoked", "holder", "done", "purgeAt"})}, false)
+	d, err := l.modify(ctx, l.opts.Timing.Operation, bson.D{{Key: "_id", Value: key}, known()}, bson.A{free, op("$unset", bson.A{"nonce", "revoked", "holder", "done", "purgeAt"})}, updating)
 	if err != nil {
 		return Info{}, fmt.Errorf("freeing lock %q: %w", key, err)
 	}

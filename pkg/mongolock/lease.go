@@ -7,8 +7,6 @@ import (
 	"sync"
 	"time"
 
-	"go.mongodb.org/mongo-driver/v2/bson"
-
 	"github.com/mongogate/mongogate/pkg/gate"
 )
 
@@ -41,7 +39,8 @@ type Lease struct {
 	extend  chan struct{}   // tells the watchdog of a later deadline
 	done    context.Context //nolint:containedctx // the lease's own life, handed to those who hold it
 	end     context.CancelCauseFunc
-	renewal context.CancelFunc // ends the renewal loop and what it asks after a loss
+	renewal context.CancelFunc // ends the renewal loop
+	asking  context.CancelFunc // ends its question for the successor; guarded by mu
 	loops   sync.WaitGroup
 }
 
@@ -139,12 +138,12 @@ func (s *Lease) acknowledged(sent time.Duration) bool {
 // start begins the two loops of a lease: one talks to the store, the other never waits for it.
 // The caller is one whom Close waits for, and so Close waits for the loops, which end with the Locker's life.
 func (s *Lease) start() {
-	asks, cancel := context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancel(s.done)
 	s.renewal = cancel
 	s.locker.wait.Add(1)
 	s.loops.Go(func() {
 		defer s.locker.wait.Done()
-		s.keep(asks)
+		s.keep(ctx)
 	})
 	s.loops.Go(s.watchdog)
 }
@@ -179,12 +178,8 @@ func (s *Lease) lose(why *LostError) {
 	s.locker.tell(Event{Kind: EventLost, Key: s.key, Token: s.token, Err: why})
 }
 
-// keep renews at every heartbeat, and sooner after a call that was not
-// acknowledged, until the lease ends; asks ends what it asks after that.
-func (s *Lease) keep(asks context.Context) {
-	ctx, cancel := context.WithCancel(asks)
-	defer cancel()
-	defer context.AfterFunc(s.done, cancel)()
+// keep renews at every heartbeat, and sooner after a call that was not acknowledged.
+func (s *Lease) keep(ctx context.Context) {
 	clock := s.locker.opts.Clock
 	next := s.Deadline() - s.timing.Deadline(0) + s.timing.Heartbeat
 	for tries := 0; ; {
@@ -197,7 +192,7 @@ func (s *Lease) keep(asks context.Context) {
 		case err == nil:
 			tries, next = 0, sent+s.timing.Heartbeat
 		case errors.Is(err, ErrLost):
-			s.successor(asks)
+			s.successor()
 			return
 		default:
 			next = clock.Now() + backoff(tries, s.timing)
@@ -239,8 +234,11 @@ func (s *Lease) beatOnce(ctx context.Context) error {
 	s.mu.Unlock()
 	clock := s.locker.opts.Clock
 	sent := clock.Now()
-	filter := bson.D{{Key: "_id", Value: s.key}, {Key: "nonce", Value: s.nonce}, {Key: "state", Value: stateHeld}}
-	d, err := s.locker.modify(ctx, s.timing.Operation, filter, renewal(s.timing, beat), false)
+	filter, pipeline, err := s.locker.encodeRenewal(s.key, s.nonce, s.timing, beat)
+	if err != nil {
+		return fmt.Errorf("renewing lock %q: %w", s.key, err)
+	}
+	d, err := s.locker.modify(ctx, s.timing.Operation, filter, pipeline, renewing)
 	took := clock.Now() - sent
 	switch {
 	case err != nil:
@@ -279,7 +277,17 @@ func (s *Lease) confirm(asked, call context.Context, until time.Duration) error 
 }
 
 // successor tells the observer who has the key after a definite loss.
-func (s *Lease) successor(ctx context.Context) {
+func (s *Lease) successor() {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	defer context.AfterFunc(s.locker.life, cancel)()
+	s.mu.Lock()
+	s.asking = cancel
+	finished := s.finished
+	s.mu.Unlock()
+	if finished { // who ends the lease does not wait for it
+		return
+	}
 	d, err := s.locker.read(ctx, s.key)
 	if err != nil {
 		return // for people only, and the loss has been told

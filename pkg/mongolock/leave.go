@@ -6,7 +6,11 @@ package mongolock
 func (s *Lease) Leave() {
 	s.mu.Lock()
 	s.finished = true
+	asking := s.asking
 	s.mu.Unlock()
+	if asking != nil {
+		asking()
+	}
 	s.end(ErrFinished)
 	if s.renewal != nil {
 		s.renewal()

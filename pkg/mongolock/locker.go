@@ -32,6 +32,7 @@ type Locker struct {
 	hint    *hints
 	lines   lines
 	told    telling
+	sent    stencils
 	pending pending
 
 	// entering is held by who begins what Close waits for, and by Close when it ends that.
@@ -102,15 +103,23 @@ func distinct(key, job string) error {
 var hideHistory = bson.D{{Key: "history", Value: 0}} //nolint:gochecknoglobals // a constant
 
 // modify is one findAndModify that returns the document as it then is, or nil where none matched. It takes no longer than within.
-func (l *Locker) modify(ctx context.Context, within time.Duration, filter bson.D, pipeline bson.A, upsert bool) (*document, error) {
-	o := options.FindOneAndUpdate().SetReturnDocument(options.After).SetUpsert(upsert).SetProjection(hideHistory)
+func (l *Locker) modify(ctx context.Context, within time.Duration, filter, pipeline any, how *options.FindOneAndUpdateOptionsBuilder) (*document, error) {
 	var raw bson.Raw
 	err := l.callWithin(ctx, within, func(ctx context.Context, k *connection) (err error) {
-		raw, err = k.coll.FindOneAndUpdate(ctx, filter, pipeline, o).Raw()
+		raw, err = k.coll.FindOneAndUpdate(ctx, filter, pipeline, how).Raw()
 		return err
 	})
 	return answer(raw, err)
 }
+
+// The ways to ask. Who renews knows who holds the key.
+//
+//nolint:gochecknoglobals // constants
+var (
+	updating  = options.FindOneAndUpdate().SetReturnDocument(options.After).SetProjection(hideHistory)
+	renewing  = options.FindOneAndUpdate().SetReturnDocument(options.After).SetProjection(bson.D{{Key: "history", Value: 0}, {Key: "holder", Value: 0}})
+	upserting = options.FindOneAndUpdate().SetReturnDocument(options.After).SetProjection(hideHistory).SetUpsert(true)
+)
 
 // read is one read of what a majority has, or nil where there is no document.
 func (l *Locker) read(ctx context.Context, key string) (*document, error) {

@@ -70,7 +70,6 @@ func TestEveryOptionOfEveryCall(t *testing.T) {
 		"Only(nil)":        {run: refused(Only(nil))},
 		"OnNonce(nil)":     {run: refused(OnNonce(nil))},
 		"AdoptFrom(nil)":   {run: refused(AdoptFrom(nil))},
-		"Adopt()":          {run: refused(Adopt())},
 		"Adopt of nothing": {run: refused(Adopt(""))},
 		"Within(-1)":       {run: refused(Within(-1))},
 		"Within of Try":    {run: refused(Within(time.Second)), only: "Try"},

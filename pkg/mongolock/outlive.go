@@ -32,22 +32,22 @@ type answered struct {
 }
 
 // outlive runs an acquisition whose calls do not end with ctx. A lease that comes when ctx has ended is given back.
-func (l *Locker) outlive(ctx context.Context, r *request, acquire func(call context.Context) (*Lease, *document, error)) (*Lease, *document, error) {
+func (l *Locker) outlive(ctx context.Context, r *request, a *attempt) (*Lease, *document, error) {
 	if !l.enter() {
 		return nil, nil, fmt.Errorf("acquiring lock %q: %w", r.key, ErrClosed)
 	}
 	defer l.wait.Done()
-	call, cut := context.WithCancel(context.WithoutCancel(ctx))
-	defer cut()
 	if ctx.Done() == nil {
-		lease, doc, err := acquire(call)
+		lease, doc, err := l.send(ctx, ctx, r, a)
 		return l.inTime(ctx, r, answered{lease, doc, err})
 	}
+	call, cut := context.WithCancel(context.WithoutCancel(ctx))
+	defer cut()
 	answer, gone := make(chan answered), make(chan struct{})
 	l.pending.add()
 	l.wait.Go(func() {
 		defer l.pending.done()
-		lease, doc, err := acquire(call)
+		lease, doc, err := l.send(ctx, call, r, a)
 		select {
 		case answer <- answered{lease, doc, err}:
 		case <-gone:

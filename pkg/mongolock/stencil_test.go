@@ -1,0 +1,150 @@
+package mongolock
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"testing"
+	"time"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+)
+
+// TestStencilsGiveWhatEncodingGives: byte for byte, for every call, for keys and values of any kind; and each is cut, not encoded anew each time.
+func TestStencilsGiveWhatEncodingGives(t *testing.T) {
+	same := func(what string, got any, want any) {
+		t.Helper()
+		w, err := inFull(want)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var data []byte
+		switch g := got.(type) {
+		case bson.Raw:
+			data = g
+		case encoded:
+			data = g.data
+			if g.kind != w.kind {
+				t.Errorf("%s: a %v", what, g.kind)
+			}
+		default:
+			t.Fatalf("%s is a %T: encoded anew", what, got)
+		}
+		if !bytes.Equal(data, w.data) {
+			t.Errorf("%s: %v, want %v", what, bson.Raw(data), bson.Raw(w.data))
+		}
+	}
+	for _, l := range []*Locker{
+		{opts: Options{Owner: "o"}},
+		{opts: Options{Owner: strings.Repeat("ö", 100), Keep: time.Hour, FailedHold: true, Holder: Holder{Cluster: "c", Pod: "p", JobUID: "u"}}},
+	} {
+		timings := []Timing{Timing{}.WithDefaults(), Timing{TTL: time.Minute}.WithDefaults()}
+		for i := range 200 {
+			key := strings.Repeat(string(rune('a'+i%26)), 1+i%9)
+			nonce, tm, n := newNonce(), timings[i%2], rand.Int64N(1<<61)
+			a := &attempt{key: key, nonce: nonce, owner: l.opts.Owner, holder: l.opts.Holder, timing: tm, seen: n}
+			filter, pipeline, err := l.encodeAcquisition(a)
+			if err != nil {
+				t.Fatal(err)
+			}
+			same("acquisition's filter", filter, byID(key))
+			same("acquisition", pipeline, a.pipeline())
+			if filter, pipeline, err = l.encodeRenewal(key, nonce, tm, n); err != nil {
+				t.Fatal(err)
+			}
+			same("renewal's filter", filter, held(key, nonce))
+			same("renewal", pipeline, renewal(tm, n))
+			for _, e := range []*ending{
+				{nonce: nonce, try: n}, {nonce: nonce, try: n, purge: l.opts.Keep},
+				{nonce: nonce, try: n, purge: l.opts.Keep, done: &Done{By: l.opts.Owner, JobUID: l.opts.Holder.JobUID, Outcome: outcomeSucceeded}},
+				{nonce: nonce, try: n, purge: l.opts.Keep, done: &Done{By: l.opts.Owner, JobUID: l.opts.Holder.JobUID, Outcome: outcomeFailed}},
+			} {
+				if filter, pipeline, err = l.encodeEnding(key, e); err != nil {
+					t.Fatal(err)
+				}
+				same("ending's filter", filter, e.filter(key))
+				same("ending", pipeline, e.pipeline())
+			}
+		}
+		for of, s := range l.sent.made {
+			if s.never && of.lengths[0] > 2 { // a text of a byte or two may stand elsewhere too
+				t.Errorf("%+v is encoded anew each time", of)
+			}
+		}
+	}
+}
+
+// TestStencilsAreNotWithoutEnd: a process with keys of every length keeps no more than some.
+func TestStencilsAreNotWithoutEnd(t *testing.T) {
+	var s stencils
+	for i := range 3 * maxStencils {
+		key := strings.Repeat("k", i+1)
+		e, err := s.encode(shape{what: "key"}, values{texts: [maxTexts]string{key}}, func(v values) any { return byID(v.texts[0]) })
+		if err != nil || bson.Raw(e.data).Lookup("_id").StringValue() != key {
+			t.Fatal(err, e)
+		}
+	}
+	if len(s.made) != maxStencils {
+		t.Errorf("%d stencils", len(s.made))
+	}
+}
+
+// TestStencilThatDoesNotFitIsNotUsed: whatever somebody writes, what is sent is what was written.
+func TestStencilThatDoesNotFitIsNotUsed(t *testing.T) {
+	var s stencils
+	for n := range int64(5) {
+		// The number decides how the document looks.
+		build := func(v values) any {
+			d := bson.D{{Key: "a", Value: v.ints[0] % 2}}
+			if v.ints[0] > 1 {
+				d = append(d, bson.E{Key: "b", Value: fmt.Sprint(v.ints[0])})
+			}
+			return d
+		}
+		v := values{ints: [maxInts]int64{n}, n: 1}
+		got, err := s.encode(shape{what: "odd"}, v, build)
+		want, _ := inFull(build(v))
+		if err != nil || !bytes.Equal(got.data, want.data) {
+			t.Errorf("%d: %v, want %v", n, bson.Raw(got.data), bson.Raw(want.data))
+		}
+	}
+}
+
+// TestAllocationsOfACall holds what a call allocates beside a bare findAndModify of the same driver: at most 1.3 times as much.
+func TestAllocationsOfACall(t *testing.T) {
+	s := sharedServer(t, 0)
+	w := newWire(t, s)
+	l := w.connect(t, s.URI, func(o *Options) { o.Timing, o.Observe = Timing{TTL: time.Hour}, nil })
+	ctx := context.Background()
+	var lease *Lease
+	call := func(do func() error) {
+		t.Helper()
+		if err := do(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	acquire := func() error { s, err := l.Try(ctx, "key"); lease = s; return err }
+	release := func() error { return lease.Release(ctx) }
+	for range 12 { // a full history, warm connections and stencils
+		call(acquire)
+		call(func() error { return lease.Renew(ctx) })
+		call(release)
+	}
+	k := l.conn.current()
+	bare := testing.AllocsPerRun(200, func() {
+		set := bson.D{{Key: "$set", Value: bson.D{{Key: "locked", Value: true}, {Key: "owner", Value: "o"}}}}
+		if _, err := k.coll.FindOneAndUpdate(ctx, byID("bare"), set, upserting).Raw(); err != nil {
+			t.Fatal(err)
+		}
+	})
+	pair := testing.AllocsPerRun(200, func() { call(acquire); call(release) })
+	call(acquire)
+	renew := testing.AllocsPerRun(200, func() { call(func() error { return lease.Renew(ctx) }) })
+	call(release)
+	t.Logf("bare %v, acquire and release %v, renew %v", bare, pair, renew)
+	if renew > 1.3*bare || pair > 2*1.3*bare {
+		t.Errorf("bare %v allocations; renew %v, acquire and release together %v", bare, renew, pair)
+	}
+}
