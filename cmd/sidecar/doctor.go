@@ -175,7 +175,7 @@ func protection(s *config.Settings) []string {
 	return []string{
 		"run: the promise. Not covered: work handed to other daemons, a machine frozen as a whole, writes past the protocol",
 		"run, against the command itself, on this machine: " + layers(s),
-		"sidecar: by --fence (here " + fmt.Sprint(s.Fence) + "); only run --follow beside it gives the promise",
+		"sidecar: by --fence (here " + fmt.Sprint(s.Fence) + "); only run --follow beside it gives the promise. Its twin acts for a gate that is killed, stopped or hangs; not covered: both killed or frozen together",
 		"init alone: nothing after ttl + grace",
 	}
 }

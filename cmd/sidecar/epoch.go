@@ -9,11 +9,13 @@ import (
 	"os/signal"
 	"slices"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/mongogate/mongogate/internal/config"
+	"github.com/mongogate/mongogate/internal/fence"
 	"github.com/mongogate/mongogate/internal/observe"
 	"github.com/mongogate/mongogate/internal/statedir"
 	"github.com/mongogate/mongogate/pkg/gate"
@@ -38,7 +40,7 @@ asked for. It needs no database.`,
 }
 
 // ignored is what a gate says that knows that its loss action has failed.
-const ignored = "the restart rule was ignored: this gate held the lock, ended, and was started again alone, so the other containers run on and would run on after every loss; " +
+const ignored = "the restart rule was ignored: a gate that had held the lock asked for it by its exit code, and was started again alone, so the other containers run on and would run on after every loss; " +
 	"it does not acquire the lock. Switch on the feature gates ContainerRestartRules and RestartAllContainersOnContainerExits in the API server and the kubelet (Kubernetes 1.36 or newer), " +
 	"or choose another protection, and delete the pod"
 
@@ -53,13 +55,19 @@ type epochs struct {
 	mu sync.Mutex
 	// held: there is a note of this epoch, of this process or of one before it.
 	held bool
-	// refused: it was left by one whose end should have restarted everything.
+	// refused: it was left by one that asked for a restart of everything by its exit code, in vain.
 	refused bool
+	// asks: it was left by one that did not end by itself. The rule does not count where the kubelet ends
+	// a container, for its liveness probe say: it has not been asked yet.
+	asks bool
 	// judged: the note of those before has been read.
 	judged bool
 	// leaves: a held lock was lost, so that this process ends and asks for a restart.
 	leaves bool
 }
+
+// dying is how long a gate whose twin was killed may still be there.
+const dying = 2 * time.Second
 
 // epochs is nil where the loss action is another one.
 func (ses *session) epochs() (*epochs, error) {
@@ -71,7 +79,12 @@ func (ses *session) epochs() (*epochs, error) {
 		return nil, &exit{config.ExitUsage, fmt.Errorf("fence: restart: %w; add the init container mongogate-epoch, which runs mongogate epoch: the first of the pod, without a restartPolicy, with this state volume", err)}
 	}
 	e := &epochs{dir: ses.dir, now: now}
-	switch err := ses.dir.TryLock(); {
+	// The one before may be dying with its twin.
+	err = ses.dir.TryLock()
+	for end := time.Now().Add(dying); errors.Is(err, statedir.ErrBusy) && time.Now().Before(end); err = ses.dir.TryLock() {
+		time.Sleep(10 * time.Millisecond)
+	}
+	switch {
 	case errors.Is(err, statedir.ErrBusy): // another gate lives: what it notes says nothing of how it will end
 		return e, nil
 	case err != nil:
@@ -96,7 +109,10 @@ func (e *epochs) judge() error {
 		return nil
 	}
 	e.held = true
-	if e.refused = !h.Asked; e.refused {
+	if e.refused = h.Tried && !h.Asked; e.refused {
+		return nil
+	}
+	if e.asks = !h.Asked; e.asks {
 		return nil
 	}
 	// It was told to end, by a probe that failed or for a new image. How this process ends counts again.
@@ -123,6 +139,29 @@ func (e *epochs) Refused() string {
 	return ""
 }
 
+// mustAsk is true where the kubelet has still to be asked.
+func (e *epochs) mustAsk() bool {
+	if e == nil {
+		return false
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.asks
+}
+
+// tries notes that this process ends with the exit code that asks for a restart of all containers.
+func (e *epochs) tries() error {
+	if e == nil {
+		return nil
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if !e.held || e.refused {
+		return nil
+	}
+	return e.dir.NoteHold(statedir.Hold{Epoch: e.now, Tried: true})
+}
+
 // opens notes the hold, before the gate can open.
 func (e *epochs) opens() error {
 	if err := e.judge(); err != nil {
@@ -132,6 +171,9 @@ func (e *epochs) opens() error {
 	defer e.mu.Unlock()
 	if e.refused {
 		return errors.New(ignored)
+	}
+	if e.asks {
+		return errUnasked
 	}
 	e.held, e.leaves = true, false
 	return e.dir.NoteHold(statedir.Hold{Epoch: e.now})
@@ -230,6 +272,28 @@ func (ses *session) noted(l gate.Lock, e *epochs) gate.Lock {
 		return l
 	}
 	return &notedLock{Lock: l, epochs: e, pause: timing(ses.s).Heartbeat, warn: ses.warn}
+}
+
+// errUnasked says that the lock is not for a gate beside which another one's workload may run.
+var errUnasked = errors.New("a gate of this epoch has held the lock, and the restart of all containers has still to be asked for")
+
+// ask ends the gate with the exit code that asks for a restart of all containers, and fences what may run beside it
+// by what there is: whether the rule counts is not known before.
+func (ses *session) ask(e *epochs) error {
+	if err := e.tries(); err != nil {
+		return &exit{exitFailed, fmt.Errorf("noting that a restart is asked for: %w", err)} // any end but 0 asks as well
+	}
+	s := ses.s
+	hand, err := fence.NewHand(ses.sentinelFile(), slices.Contains(s.Fence, config.Kill), s.Spare)
+	if err == nil {
+		err = hand.Warn("the gate was started anew, beside a workload that had its lock")
+		l, read := ses.dir.ReadLease()
+		if read != nil || l.Live(ses.dir.BootID(), ses.clock.Now()) != nil { // nothing may run any more
+			err = errors.Join(err, hand.Signal(syscall.SIGKILL))
+		}
+	}
+	ses.warn(err)
+	return &exit{exitLost, errors.New("a gate that held the lock was ended by others, such as the kubelet for its liveness probe, and started again alone: this one ends with exit code 88, so that the restart rule applies")}
 }
 
 // before is the lease beside which this gate begins, or nil where nothing can run.

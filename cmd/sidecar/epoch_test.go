@@ -162,6 +162,7 @@ func TestRestartThatIsIgnored(t *testing.T) {
 		r := newOpened(t)
 		r.crash()
 		r.leaseOver() // or the sentinel would wait for the deadline
+		r.asksFirst()
 		r.begin()
 		r.refuses()
 		// Nothing but a new epoch changes that: neither an ordinary end of the refusing gate nor its crash.
@@ -176,6 +177,16 @@ func TestRestartThatIsIgnored(t *testing.T) {
 		r.newEpoch()
 		r.begin()
 		r.opens()
+	})
+	t.Run("killed by the kubelet", func(t *testing.T) {
+		r := newOpened(t)
+		for range 2 { // for its liveness probe: the rule counts, and is obeyed once it is asked for
+			r.crash()
+			r.asksFirst()
+			r.newEpoch()
+			r.begin()
+			r.opens()
+		}
 	})
 	t.Run("lost", func(t *testing.T) {
 		r := newOpened(t, "MONGOGATE_ON_LOSS=wait")
@@ -217,6 +228,7 @@ func TestRestartThatIsIgnored(t *testing.T) {
 		}
 		r.crash() // this time nobody asked
 		r.leaseOver()
+		r.asksFirst()
 		r.begin()
 		r.refuses()
 	})
@@ -243,6 +255,7 @@ func TestRestartThatIsIgnored(t *testing.T) {
 		r.last.await(t, "waiting for the lock")
 		r.crash() // beside what may run on
 		r.leaseOver()
+		r.asksFirst()
 		r.begin()
 		r.refuses()
 	})
@@ -277,9 +290,23 @@ func TestRestartThatIsIgnored(t *testing.T) {
 		r.opens()
 		r.crash()
 		r.leaseOver()
-		r.begin() // and now it was not
+		r.asksFirst() // and now it was not
+		r.begin()
 		r.refuses()
 	})
+}
+
+// asksFirst: a gate that did not end by itself is no proof that the rule is ignored. The next one asks for it, once.
+func (r *restarted) asksFirst() {
+	r.Helper()
+	r.begin()
+	r.last.endsWith(r.T, 88)
+	if said := r.last.said(r.T); !strings.Contains(said, "started again alone") || strings.Contains(said, "was ignored") || strings.Contains(said, "lock acquired") {
+		r.Errorf("it said:\n%s", said)
+	}
+	if _, err := os.Stat(filepath.Join(r.dir, "k", "lost")); err != nil {
+		r.Error("no sentinel beside what may run on")
+	}
 }
 
 // other is a gate elsewhere that holds the lock.

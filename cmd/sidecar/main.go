@@ -15,16 +15,33 @@ import (
 	_ "time/tzdata" // images without a zone database
 
 	"github.com/mongogate/mongogate/internal/config"
+	"github.com/mongogate/mongogate/internal/fence"
 	"github.com/mongogate/mongogate/internal/guard"
 	"github.com/mongogate/mongogate/internal/observe"
+	"github.com/mongogate/mongogate/internal/twin"
 )
 
 func main() {
 	if len(os.Args) > 1 && os.Args[1] == guard.Name {
 		os.Exit(guard.Main(os.Args[2:]))
 	}
-	os.Exit(run(context.Background(), os.Args[1:], world{Outside: config.System(), stdout: os.Stdout, stderr: os.Stderr, exit: os.Exit}))
+	w := world{Outside: config.System(), stdout: os.Stdout, stderr: os.Stderr, exit: os.Exit}
+	args := os.Args[1:]
+	switch {
+	case len(args) > 0 && args[0] == "sidecar":
+		os.Exit(twin.Main(args, hand))
+	case len(args) > 0 && args[0] == twin.Name:
+		link, err := twin.Attach()
+		if err != nil {
+			os.Exit(report(&exit{config.ExitUsage, err}, w.stderr))
+		}
+		w.twin, args = link, args[1:]
+	}
+	os.Exit(run(context.Background(), args, w))
 }
+
+// hand is what a sidecar's twin stops the workload with.
+func hand(p twin.Plan) (twin.Hand, error) { return fence.NewHand(p.Sentinel, p.Kill, p.Spare) }
 
 // world is what a command knows of its surroundings.
 type world struct {
@@ -35,6 +52,8 @@ type world struct {
 	lines  *observe.Lines
 	// exit ends the process at once, where nothing else can.
 	exit func(int)
+	// twin is the process that has started this one as a sidecar's gate; nil for all others.
+	twin *twin.Link
 }
 
 // run is main without its process: arguments in, exit code out.

@@ -17,6 +17,7 @@ import (
 	"github.com/mongogate/mongogate/internal/fence"
 	"github.com/mongogate/mongogate/internal/holder"
 	"github.com/mongogate/mongogate/internal/serve"
+	"github.com/mongogate/mongogate/internal/twin"
 	"github.com/mongogate/mongogate/pkg/gate"
 	"github.com/mongogate/mongogate/pkg/mongolock"
 )
@@ -40,8 +41,11 @@ func runSidecar(ctx context.Context, w world, s *config.Settings) error {
 	if err != nil {
 		return err
 	}
+	if epochs.mustAsk() {
+		return ses.ask(epochs)
+	}
 	leave := make(chan struct{})
-	fenced, err := ses.fence(epochs, sync.OnceFunc(func() { close(leave) }))
+	fenced, err := ses.fence(epochs, w.twin, sync.OnceFunc(func() { close(leave) }))
 	if err != nil {
 		return &exit{config.ExitUsage, err}
 	}
@@ -59,7 +63,7 @@ func runSidecar(ctx context.Context, w world, s *config.Settings) error {
 	if err := ses.serve(g, sidecarProbes(g, fenced, epochs)); err != nil {
 		return err
 	}
-	ses.tellProtection(fenced)
+	ses.tellProtection(fenced, w.twin.Guarded())
 	ses.tellIgnored(epochs)
 
 	// Told to end: what waits ends at once; what holds renews until there is
@@ -73,38 +77,56 @@ func runSidecar(ctx context.Context, w world, s *config.Settings) error {
 	ses.tasks.Go(func() { ended <- g.Run(asked) })
 	select {
 	case <-leave:
-		ses.warn(epochs.lost()) // for this exit, too, asks for a restart
+		ses.warn(errors.Join(epochs.lost(), epochs.tries())) // for this exit, too, asks for a restart
 		// Nothing is released: there is no evidence, for which the gate would wait for ever. The process ends
 		// with the lease file shut and the lease running out.
 		err := &exit{exitLost, errors.New("lock lost: the gate leaves, so that the container begins anew")}
 		w.exit(report(err, w.lines))
 		return err
 	case r := <-ended:
-		return ses.sidecarEnd(r, asked.Err() != nil)
+		err := ses.sidecarEnd(r, asked.Err() != nil)
+		if codeOf(err) == exitLost {
+			ses.warn(epochs.tries())
+		}
+		return err
 	}
 }
 
 // fence is what this sidecar does to its workload.
-func (ses *session) fence(e *epochs, leave func()) (*fence.Workload, error) {
+func (ses *session) fence(e *epochs, link *twin.Link, leave func()) (*fence.Workload, error) {
 	s := ses.s
 	cfg := fence.Config{
 		Kill: slices.Contains(s.Fence, config.Kill), Leave: leave,
 		// Where the rule is ignored another exit would change nothing.
 		LeaveAtOnce: slices.Contains(s.Fence, config.Exit) || slices.Contains(s.Fence, config.Restart) && e.Refused() == "",
-		Spare:       s.Spare, Scan: s.ScanInterval, Clock: ses.clock, Log: ses.log,
+		Spare:       s.Spare, Scan: s.ScanInterval, Budget: budget(s), Clock: ses.clock, Log: ses.log,
 	}
-	if slices.Contains(s.Fence, config.Sentinel) {
-		if cfg.Sentinel = s.Sentinel; cfg.Sentinel == "" {
-			cfg.Sentinel = filepath.Join(ses.dir.Path(), "lost")
-		}
-	}
+	cfg.Sentinel = ses.sentinelFile()
 	if s.Followed {
 		cfg.Dir, cfg.Idle = ses.dir, ses.idle()
 	}
 	if ses.kube.status != nil {
 		cfg.Status = ses.kube.status
 	}
+	if link != nil {
+		cfg.Twin = link
+		p := twin.Plan{Sentinel: cfg.Sentinel, Kill: cfg.Kill, Spare: cfg.Spare, Leave: cfg.LeaveAtOnce, Scan: cfg.Scan, KillAfter: cfg.Budget.KillAfter, Budget: cfg.Budget.Kill}
+		if err := link.Arm(p, timing(s).Heartbeat); err != nil {
+			return nil, err
+		}
+	}
 	return fence.New(cfg, ses.before(e))
+}
+
+// sentinelFile is "" where none is written.
+func (ses *session) sentinelFile() string {
+	switch s := ses.s; {
+	case !slices.Contains(s.Fence, config.Sentinel):
+		return ""
+	case s.Sentinel != "":
+		return s.Sentinel
+	}
+	return filepath.Join(ses.dir.Path(), "lost")
 }
 
 func (ses *session) idle() time.Duration {
@@ -136,12 +158,17 @@ func sidecarProbes(g *gate.Gate, f *fence.Workload, e *epochs) serve.Probes {
 }
 
 // tellProtection is the first line of the log: what is protected, and what is not.
-func (ses *session) tellProtection(f *fence.Workload) {
+func (ses *session) tellProtection(f *fence.Workload, twinned bool) {
+	// What is said of a frozen gate is its twin's to do.
+	frozen := "gate and twin frozen or killed together"
+	if !twinned {
+		frozen = "a gate that is frozen or dead, for it has no twin"
+	}
 	line := map[string]string{
-		config.Sentinel: "the workload has to obey a file; not covered: a workload that does not, a gate that is frozen or dead",
-		config.Kill:     "every process of the workload is killed at each scan; not covered: what a restarted container does before the next scan, a gate that is frozen or dead",
-		config.Exit:     "the gate ends; not covered: anything that does not restart with it",
-		config.Restart:  "the kubelet is asked to restart all containers; not covered: a gate that is frozen, a kubelet that ignores the rule",
+		config.Sentinel: "the workload has to obey a file; not covered: a workload that does not, " + frozen,
+		config.Kill:     "every process of the shared process namespace that is not spared is killed, at each scan; not covered: what a restarted container does before the next scan, " + frozen,
+		config.Exit:     "the gate ends; not covered: anything that does not restart with it, " + frozen,
+		config.Restart:  "the kubelet is asked to restart all containers; not covered: a kubelet that ignores the rule, " + frozen,
 	}
 	if ses.s.Followed {
 		line[config.Sentinel] = "a file tells of the loss, for who wants to know"

@@ -29,10 +29,14 @@ type Role struct {
 var (
 	// Gate holds the lock: mongogate run or sidecar.
 	Gate = Role{"gate", func(comm string, args []string) bool {
-		return comm == "mongogate" && len(args) > 1 && slices.Contains([]string{"run", "sidecar", "init"}, args[1])
+		return comm == "mongogate" && len(args) > 1 && slices.Contains([]string{"run", "__gate", "init"}, args[1])
 	}}
-	// Sidecar is a gate that stands beside its workload, not the wrapper that follows it.
+	// Sidecar is a gate that stands beside its workload, not the wrapper that follows it. It is the child of its twin.
 	Sidecar = Role{"sidecar", func(comm string, args []string) bool {
+		return comm == "mongogate" && len(args) > 1 && args[1] == "__gate"
+	}}
+	// Twin is the first process of a sidecar's container.
+	Twin = Role{"twin", func(comm string, args []string) bool {
 		return comm == "mongogate" && len(args) > 1 && args[1] == "sidecar"
 	}}
 	// Follower is a wrapper that runs its command by the lease of a sidecar.

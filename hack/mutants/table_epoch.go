@@ -13,7 +13,7 @@ func epochMutants() []mutant {
 	return []mutant{
 		{
 			name: "epoch-is-not-judged", protects: "restart: a gate that comes back alone does not acquire",
-			edits: []edit{{epochGo, "if e.refused = !h.Asked; e.refused {", "if false {"}},
+			edits: []edit{{epochGo, "if e.refused = h.Tried && !h.Asked; e.refused {", "if false {"}},
 			tests: []string{ignoredCase("killed")},
 		},
 		{
@@ -23,7 +23,7 @@ func epochMutants() []mutant {
 		},
 		{
 			name: "epoch-asked-counts-as-ignored", protects: "restart: who was told to end comes back to its lease",
-			edits: []edit{{epochGo, "if e.refused = !h.Asked; e.refused {", "if e.refused = true; e.refused {"}},
+			edits: []edit{{epochGo, "if e.refused = h.Tried && !h.Asked; e.refused {", "if e.refused = true; e.refused {"}},
 			tests: []string{ignoredCase("asked_to_end")},
 		},
 		{

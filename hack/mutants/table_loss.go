@@ -1,6 +1,12 @@
 package main
 
-const placeGo = "internal/fence/place.go"
+const (
+	placeGo = "internal/fence/place.go"
+	twinGo  = "internal/twin/twin.go"
+	linkGo  = "internal/twin/link.go"
+
+	twinIn = "-timeout=170s ./internal/fence -run=^TestTwin$"
+)
 
 // lossMutants are of what a sidecar does to a workload that it did not start.
 func lossMutants() []mutant {
@@ -29,6 +35,36 @@ func lossMutants() []mutant {
 			name: "kill-moved-is-own", protects: "kill: who is in our cgroup in one hierarchy alone is not ours",
 			edits: []edit{{placeGo, "\t\tif !ok || !known || !below(ours, theirs) {\n\t\t\treturn false\n\t\t}\n\t}\n\treturn len(hierarchies) > 0", "\t\tif ok && known && below(ours, theirs) {\n\t\t\treturn true\n\t\t}\n\t}\n\treturn false"}},
 			tests: []string{"./internal/fence -run=TestContainers"},
+		},
+		{
+			name: "twin-trusts-the-gate", protects: "twin: a gate that is dead, frozen or hangs at the deadline is replaced",
+			edits: []edit{{twinGo, "if now >= t.at+t.slack() {\n\t\t\treturn", "if false {\n\t\t\treturn"}},
+			tests: []string{twinIn},
+		},
+		{
+			name: "twin-trusts-a-shut-gate", protects: "twin: while the lock is not held a frozen gate is replaced too",
+			edits: []edit{{twinGo, "} else if silent {", "} else if false {"}},
+			tests: []string{twinIn},
+		},
+		{
+			name: "twin-lets-a-crash-be", protects: "twin: a gate that was killed while it held is started again",
+			edits: []edit{{twinGo, "if !crashed || t.plan == nil || t.plan.Leave || t.asked {", "if true {"}},
+			tests: []string{twinIn},
+		},
+		{
+			name: "twin-silence-is-nothing", protects: "twin: a gate whose twin does not answer does not go on alone",
+			edits: []edit{{linkGo, "if time.Duration(l.unheard)*beat > max(l.within, 3*beat) {", "if false {"}},
+			tests: []string{twinIn},
+		},
+		{
+			name: "epoch-asks-nobody", protects: "restart: the rule is asked for before it is said to be ignored",
+			edits: []edit{{epochGo, "if e.refused = h.Tried && !h.Asked; e.refused {", "if e.refused = !h.Asked; e.refused {"}},
+			tests: []string{ignoredCase("killed_by_the_kubelet")},
+		},
+		{
+			name: "epoch-asks-for-ever", protects: "restart: it is asked for once",
+			edits: []edit{{epochGo, "return e.dir.NoteHold(statedir.Hold{Epoch: e.now, Tried: true})", "return nil"}},
+			tests: []string{ignoredCase("killed")},
 		},
 	}
 }

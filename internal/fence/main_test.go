@@ -57,7 +57,7 @@ func first() int {
 	if uid := os.Getenv(envUID); uid != "" {
 		gate = append(gate, "setpriv", "--reuid", uid, "--regid", uid, "--clear-groups")
 	}
-	gate = append(gate, os.Args[0], "-test.run=^"+os.Getenv(envTest)+"$", "-test.v", "-test.count=1", "-test.timeout=60s")
+	gate = append(gate, os.Args[0], "-test.run=^"+os.Getenv(envTest)+"$", "-test.v", "-test.count=1", "-test.timeout=170s")
 	sh, err := exec.LookPath("sh")
 	if err != nil {
 		return fail(err)

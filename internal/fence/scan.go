@@ -16,12 +16,31 @@ func (w *Workload) run(ctx context.Context) {
 	defer t.Stop()
 	for {
 		w.look()
+		w.beat()
 		select {
 		case <-ctx.Done():
 			return
 		case <-t.C:
 		case <-w.wake:
 		}
+	}
+}
+
+// beat says that the gate lives. A twin that does not answer is a protection that has failed.
+func (w *Workload) beat() {
+	err := w.cfg.Twin.Beat()
+	if err == nil {
+		return
+	}
+	w.complain("should this process be dead or frozen nobody stops the workload", err)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.phase != open {
+		return
+	}
+	select {
+	case w.broken <- err:
+	default: // it has been told
 	}
 }
 
@@ -38,6 +57,7 @@ func (w *Workload) look() {
 	case leaving:
 		if now >= killAt {
 			over := w.change(leaving, shut)
+			w.cfg.Twin.Shut()
 			if over && w.cfg.LeaveAtOnce {
 				w.signal(syscall.SIGKILL, shut)
 				w.cfg.Leave()
@@ -82,6 +102,7 @@ func (w *Workload) fenceBeside() {
 	if !w.change(beside, leaving) {
 		return // the lock was won
 	}
+	w.cfg.Twin.Stopping(w.killAt)
 	w.cfg.Log.Info("the lease of the gate before this one is over: the workload is fenced")
 	w.complain("the sentinel could not be written", write())
 	if w.cfg.LeaveAtOnce && !w.cfg.Kill {
@@ -117,6 +138,7 @@ func (w *Workload) evidence(in phase) {
 		return
 	}
 	w.phase, w.told = shut, true
+	w.cfg.Twin.Shut()
 	select {
 	case w.gone <- gate.Ended{}:
 	default: // the gate did not ask for the evidence of the lease before

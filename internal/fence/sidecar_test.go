@@ -288,7 +288,9 @@ func ignoredRestart(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.begin("--fence", "restart,kill")
+	s.endsWith(88) // it asks for the restart, and fences by what there is
 	until(t, "what ran on is killed", func() bool { return !alive(c.Process.Pid) })
+	s.begin("--fence", "restart,kill")
 	again := container(t, "work", stubborn)
 	until(t, "what the kubelet starts again is killed", func() bool { return !alive(again.Process.Pid) })
 	if out, code := s.do("probe", "ready"); code != 1 || !strings.Contains(out, "restart rule was ignored") {

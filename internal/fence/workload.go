@@ -33,6 +33,10 @@ type Config struct {
 	Spare []string
 	// Scan is the time between looks at the processes.
 	Scan time.Duration
+	// Twin does the same should this process be dead or frozen; nil: nobody does.
+	Twin Twin
+	// Budget says when the workload is killed, for the twin.
+	Budget gate.Budget
 	// Dir is asked for the word of a follower, where there is one.
 	Dir *statedir.Dir
 	// Idle is how long the lease is kept while a follower that has run once, or
@@ -98,6 +102,9 @@ var ErrIdle = errors.New("the workload has not run for as long as the lock may s
 // of a gate before this one, if anything: a workload that runs beside it may do so until that deadline, and without it
 // is fenced at once, unless the lock is won before.
 func New(cfg Config, lease *statedir.Lease) (*Workload, error) {
+	if cfg.Twin == nil {
+		cfg.Twin = alone{}
+	}
 	w := &Workload{cfg: cfg, broken: make(chan error, 1), gone: make(chan gate.Ended, 1), wake: make(chan struct{}, 1)}
 	t, err := newTargets(cfg.Spare...)
 	switch {
@@ -110,6 +117,7 @@ func New(cfg Config, lease *statedir.Lease) (*Workload, error) {
 	var first func()
 	if lease != nil && lease.Open {
 		w.phase, w.fenceAt, w.killAt = beside, lease.Deadline, lease.Deadline+lease.KillBudget/2
+		cfg.Twin.Held(lease.Deadline)
 	} else {
 		write := w.sentinel.writer("the gate was started anew and does not hold the lock")
 		first = func() { w.complain("the sentinel could not be written", write()) }
@@ -167,7 +175,16 @@ func (w *Workload) Start(g gate.Grant) {
 	default:
 	}
 	w.phase, w.told, w.token, w.idle = open, false, g.Token, w.cfg.Clock.Now()
+	w.cfg.Twin.Held(g.Deadline)
 	w.mu.Unlock()
+	if err := w.cfg.Twin.Await(max(w.cfg.Budget.Kill/4, time.Second)); err != nil {
+		w.complain("the workload is not let run", err)
+		select {
+		case w.broken <- err:
+		default: // of this lease, and heard as a loss
+		}
+		return
+	}
 	// After the phase: a fence that was about to write finds that it is late.
 	w.complain("the sentinel of an earlier loss could not be removed", w.sentinel.remove())
 	w.opened.Store(true)
@@ -178,12 +195,13 @@ func (w *Workload) Start(g gate.Grant) {
 // of an earlier loss removed, until the loss.
 func (w *Workload) Opened() bool { return w.opened.Load() }
 
-// Extend has nobody to tell: followers read the lease file.
-func (w *Workload) Extend(time.Duration) {}
+// Extend tells the twin. Followers read the lease file.
+func (w *Workload) Extend(deadline time.Duration) { w.cfg.Twin.Held(deadline) }
 
 // Warn writes the sentinel.
 func (w *Workload) Warn(reason string) <-chan struct{} {
 	w.opened.Store(false)
+	w.cfg.Twin.Stopping(w.cfg.Clock.Now() + w.patience())
 	write := w.sentinel.writer(reason)
 	w.set(warned)
 	if w.cfg.Sentinel == "" {
@@ -195,6 +213,14 @@ func (w *Workload) Warn(reason string) <-chan struct{} {
 		w.complain("the sentinel could not be written", write())
 	})
 	return done
+}
+
+// patience is how long after a loss the workload has been killed, or the gate has left.
+func (w *Workload) patience() time.Duration {
+	if w.cfg.LeaveAtOnce && !w.cfg.Kill {
+		return w.cfg.Budget.KillAfter / 4
+	}
+	return w.cfg.Budget.KillAfter
 }
 
 // Terminate sends SIGTERM once, or ends the gate where that is the fence.
@@ -281,23 +307,8 @@ func (w *Workload) signal(sig syscall.Signal, in phase) {
 	w.mu.Lock()
 	var err error
 	if w.phase == in {
-		err = w.signalAll(sig)
+		err = w.targets.signal(sig)
 	}
 	w.mu.Unlock()
 	w.complain("a process of the workload could not be signalled; it needs the gate's user id", err)
-}
-
-func (w *Workload) signalAll(sig syscall.Signal) error {
-	list, err := w.targets.find()
-	errs := []error{err}
-	for _, p := range list {
-		err := p.Signal(sig)
-		if err == nil && sig == syscall.SIGTERM {
-			err = p.Signal(syscall.SIGCONT) // what is stopped does not hear SIGTERM
-		}
-		if err != nil && !gone(err) {
-			errs = append(errs, fmt.Errorf("%v to process %d: %w", sig, p.PID, err))
-		}
-	}
-	return errors.Join(errs...)
 }

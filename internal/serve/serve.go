@@ -76,6 +76,9 @@ func Metrics(h http.Handler) http.Handler {
 	return mux
 }
 
+// dying is how long a process that answers may go on doing so.
+const dying = 2 * time.Second
+
 // Listen opens host:port or unix:/path. A socket file that nobody answers is replaced.
 func Listen(ctx context.Context, address string) (net.Listener, error) {
 	path, unix := strings.CutPrefix(address, "unix:")
@@ -86,9 +89,16 @@ func Listen(ctx context.Context, address string) (net.Listener, error) {
 		}
 		return l, nil
 	}
-	if c, err := new(net.Dialer).DialContext(ctx, "unix", path); err == nil {
+	// One that was killed together with its parent may still be there for a moment.
+	for end := time.Now().Add(dying); ; time.Sleep(20 * time.Millisecond) {
+		c, err := new(net.Dialer).DialContext(ctx, "unix", path)
+		if err != nil {
+			break
+		}
 		_ = c.Close()
-		return nil, fmt.Errorf("listening on %s: another process answers there", address)
+		if time.Now().After(end) {
+			return nil, fmt.Errorf("listening on %s: another process answers there", address)
+		}
 	}
 	if err := removeSocket(path); err != nil {
 		return nil, fmt.Errorf("listening on %s: %w", address, err)

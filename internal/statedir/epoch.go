@@ -27,6 +27,8 @@ type Hold struct {
 	Epoch string `json:"epoch"`
 	// Asked is true once the gate was told to end: what ends it then is no sign of a loss action that failed.
 	Asked bool `json:"asked,omitempty"`
+	// Tried is true once a gate has ended by itself, with the exit code that asks for a restart of all containers.
+	Tried bool `json:"tried,omitempty"`
 }
 
 // BeginEpoch begins an epoch in a base directory, for the gates of all keys, and names it.

@@ -1,0 +1,105 @@
+//go:build linux
+
+package twin
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Plan is what the twin is to do to the workload, as the gate would.
+type Plan struct {
+	// Sentinel is the file that is written; "" for none.
+	Sentinel string `json:"sentinel,omitempty"`
+	// Kill kills the workload in a shared process namespace, as Spare says what is not.
+	Kill  bool     `json:"kill,omitempty"`
+	Spare []string `json:"spare,omitempty"`
+	// Leave says that the end of the container is the protection.
+	Leave bool `json:"leave,omitempty"`
+	// Scan is the time between looks, KillAfter and Budget are counted from the deadline.
+	Scan      time.Duration `json:"scan"`
+	KillAfter time.Duration `json:"killAfter"`
+	Budget    time.Duration `json:"budget"`
+}
+
+// stage is where the gate is with its workload.
+type stage string
+
+const (
+	held     stage = "held"     // it may run until At
+	stopping stage = "stopping" // the gate is stopping it, and will have killed it at At
+	shut     stage = "shut"     // nothing of it may run
+)
+
+// news is the whole of what the gate knows, one line of JSON each.
+type news struct {
+	Seq   uint64        `json:"seq"`
+	Plan  *Plan         `json:"plan,omitempty"` // with the first
+	Stage stage         `json:"stage"`
+	At    time.Duration `json:"at,omitempty"` // of CLOCK_BOOTTIME
+}
+
+// confirmation answers the newest news.
+type confirmation struct {
+	Seq uint64 `json:"seq"`
+}
+
+// pipeBuffer is how much a pipe takes in one piece (PIPE_BUF, pipe(7)).
+const pipeBuffer = 4096
+
+// send writes a line to a non-blocking pipe. A full one takes nothing: whoever does not read will be found out.
+func send(fd int, v any) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	if b = append(b, '\n'); len(b) > pipeBuffer {
+		return fmt.Errorf("what the twin is to be told has %d bytes, more than %d", len(b), pipeBuffer)
+	}
+	for {
+		if _, err = unix.Write(fd, b); !errors.Is(err, unix.EINTR) {
+			return err
+		}
+	}
+}
+
+// lines reads whole lines from a non-blocking pipe.
+type lines struct {
+	fd   int
+	rest []byte
+}
+
+// drain gives all lines that are there. The error is [io.EOF] once nobody can write any more.
+func (l *lines) drain() ([][]byte, error) {
+	var (
+		all [][]byte
+		buf [pipeBuffer]byte
+	)
+	for {
+		n, err := unix.Read(l.fd, buf[:])
+		switch {
+		case errors.Is(err, unix.EINTR):
+			continue
+		case errors.Is(err, unix.EAGAIN):
+			return all, nil
+		case err != nil:
+			return all, err
+		case n == 0:
+			return all, io.EOF
+		}
+		l.rest = append(l.rest, buf[:n]...)
+		for {
+			line, rest, found := bytes.Cut(l.rest, []byte{'\n'})
+			if !found {
+				break
+			}
+			all, l.rest = append(all, bytes.Clone(line)), bytes.Clone(rest)
+		}
+	}
+}
