@@ -144,7 +144,7 @@ func command(w world, use, short, long string, args cobra.PositionalArgs, f func
 	groupFlags(c)
 	c.RunE = func(c *cobra.Command, args []string) error {
 		out := w.Outside
-		out.CheckURI, out.CheckTiming = checkURI, checkTiming
+		out.CheckURI, out.AboutURI, out.CheckTiming = checkURI, aboutURI, checkTiming
 		s, err := config.Load(c.Name(), c.Flags(), out)
 		if err != nil {
 			return err
@@ -158,7 +158,7 @@ func command(w world, use, short, long string, args cobra.PositionalArgs, f func
 			return nil
 		}
 		out := w.Outside
-		out.CheckURI, out.CheckTiming = checkURI, checkTiming
+		out.CheckURI, out.AboutURI, out.CheckTiming = checkURI, aboutURI, checkTiming
 		if _, more := config.Load(c.Name(), c.Flags(), out); more != nil {
 			return merge(err, more)
 		}

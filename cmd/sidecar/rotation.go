@@ -77,8 +77,14 @@ func (ses *session) answered(e mongolock.Event) {
 func (ses *session) throughRotation(l gate.Lock, within time.Duration) gate.Lock {
 	return &patient{
 		Lock: l, key: ses.s.Lock.Key, within: within, pause: timing(ses.s).Heartbeat,
-		again: func(err error) bool { return ses.rotation != nil && mongolock.Denied(err) && ses.reached.Load() },
+		again: func(err error) bool {
+			return ses.rotation != nil && mongolock.Denied(err) && ses.reached.Load() || unreached(err) && !ses.s.Try
+		},
 		told: func(err error) {
+			if unreached(err) {
+				ses.log.Error(err, "the store cannot be reached yet; trying again")
+				return
+			}
 			ses.log.Error(err, "the credentials are refused that were good before; waiting for new ones")
 		},
 	}

@@ -139,13 +139,19 @@ func (ses *session) runLock() (gate.Lock, func() *os.File, error) {
 		f := &statedir.Follower{Dir: ses.dir, Clock: ses.clock, Budget: budget(ses.s)}
 		return f, f.LockFile, nil
 	}
-	if err := ses.reach(ses.ctx); err != nil {
-		return nil, nil, err
+	var lock gate.Lock
+	if ses.s.ExpectStore != "" || strings.HasPrefix(ses.s.URI.Reveal(), "mongodb+srv://") {
+		// Before the lock can be asked for, a name has to be looked up, or the store has to say which it is: that is waited for like the lock.
+		lock = &lateLock{ses: ses}
+	} else {
+		if err := ses.reach(ses.ctx); err != nil {
+			return nil, nil, err
+		}
+		own := ses.lock()
+		own.Within = 0 // it is the time of all tries together
+		lock = own
 	}
-	lock := ses.lock()
-	within := lock.Within
-	lock.Within = 0 // it is the time of all tries together
-	return ses.telling(ses.throughRotation(lock, within)), func() *os.File {
+	return ses.telling(ses.throughRotation(lock, ses.s.Timeout)), func() *os.File {
 		if ses.dir == nil {
 			return nil
 		}

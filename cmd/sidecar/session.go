@@ -35,7 +35,9 @@ type session struct {
 	metrics *observe.Metrics
 	dir     *statedir.Dir // nil where there is none
 	locker  *mongolock.Locker
-	kube    kubeFeatures
+	// connecting is the answer to a Connect that is under way; nil where none is.
+	connecting chan connected
+	kube       kubeFeatures
 
 	ctx   context.Context //nolint:containedctx // the session's own life
 	end   context.CancelFunc
@@ -90,7 +92,7 @@ func logger(w world, s *config.Settings) (logr.Logger, error) {
 // reach makes the Locker of a gate, once, and says which store it talks to.
 func (ses *session) reach(ctx context.Context) error {
 	if ses.locker == nil {
-		if err := ses.connect(); err != nil {
+		if err := ses.connect(ctx); err != nil {
 			return err
 		}
 		ses.rotate() // from here on: it may be the credentials that keep the store from answering
@@ -98,8 +100,9 @@ func (ses *session) reach(ctx context.Context) error {
 	return ses.identify(ctx)
 }
 
-// connect makes the Locker of a gate.
-func (ses *session) connect() error {
+// connect makes the Locker of a gate. Looking up the hosts of an SRV name knows no deadline: who waits for it goes when ctx ends,
+// and the next one finds its answer.
+func (ses *session) connect(ctx context.Context) error {
 	s := ses.s
 	h := mongolock.Holder{Cluster: s.Cluster, Namespace: s.Namespace, Pod: s.Pod, PodUID: s.PodUID, Node: s.Node, Job: s.Lock.Job, JobUID: s.JobUID}
 	if h.JobUID == "" {
@@ -122,11 +125,42 @@ func (ses *session) connect() error {
 		o.Keep = s.Retention
 	}
 	ses.rotation = ses.rotated() // before the files are read for the first time
-	l, err := mongolock.Connect(s.URI.Reveal(), o)
-	if err == nil {
-		ses.locker = l
+	if ses.connecting == nil {
+		answer := make(chan connected, 1)
+		ses.connecting = answer
+		go func() {
+			l, err := mongolock.Connect(s.URI.Reveal(), o)
+			answer <- connected{l, err}
+		}()
 	}
-	return err
+	select {
+	case c := <-ses.connecting:
+		ses.connecting = nil
+		if c.err == nil {
+			ses.locker = c.locker
+		}
+		return c.err
+	case <-ctx.Done():
+		return fmt.Errorf("%w: looking up the hosts of the MongoDB URI: %w", mongolock.ErrUnavailable, context.Cause(ctx))
+	}
+}
+
+// connected is what came of a Connect.
+type connected struct {
+	locker *mongolock.Locker
+	err    error
+}
+
+// stopConnecting leaves a look-up some time to end. The end of a process does not wait for the resolver.
+func (ses *session) stopConnecting() {
+	if ses.connecting == nil {
+		return
+	}
+	select {
+	case c := <-ses.connecting:
+		ses.locker = c.locker
+	case <-time.After(time.Second):
+	}
 }
 
 // identify logs which store this is, and refuses another one than was expected.
@@ -267,6 +301,7 @@ func (ses *session) closeAll() {
 	ses.end()
 	ses.tasks.Wait()
 	ses.stopRotating()
+	ses.stopConnecting()
 	ses.kube.close()
 	if ses.locker != nil {
 		if err := closeLocker(ses.locker); err != nil && !errors.Is(err, context.DeadlineExceeded) {

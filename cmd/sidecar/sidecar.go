@@ -217,7 +217,7 @@ func (l *lateLock) Acquire(ctx context.Context) (gate.Lease, error) {
 			err = &mongolock.WaitError{Key: l.ses.s.Lock.Key, Store: err, Cause: context.Cause(ctx)}
 		}
 		if err != nil {
-			return nil, err
+			return nil, &reachError{err}
 		}
 		l.lock = l.ses.lock()
 		l.lock.Within = 0 // it is the time of all tries together
@@ -226,6 +226,21 @@ func (l *lateLock) Acquire(ctx context.Context) (gate.Lease, error) {
 		}
 	}
 	return l.lock.Acquire(ctx)
+}
+
+// reachError is why the store could not be found.
+type reachError struct{ error }
+
+func (e *reachError) Unwrap() error { return e.error }
+
+// unreached says that the store was not found, and may be later: the resolver or the server is away. It is no refusal.
+func unreached(err error) bool {
+	var (
+		reach *reachError
+		ends  *exit
+		wait  *mongolock.WaitError
+	)
+	return errors.As(err, &reach) && errors.Is(err, mongolock.ErrUnavailable) && !errors.As(err, &ends) && !errors.As(err, &wait) && !mongolock.Denied(err)
 }
 
 func (l *lateLock) standBack() time.Duration {

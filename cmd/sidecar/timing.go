@@ -139,3 +139,12 @@ func checkURI(uri string) error {
 	}
 	return errors.Join(errs...)
 }
+
+// aboutURI asks the lock's parser.
+func aboutURI(uri string) *config.URI {
+	about, err := mongolock.AboutURI(uri)
+	if err != nil {
+		return nil
+	}
+	return &config.URI{Secret: about.Secret, Unencrypted: about.Unencrypted, Ignored: about.Ignored}
+}

@@ -30,5 +30,25 @@ func networkMutants() []mutant {
 			edits: []edit{{socketGo, "Control:         userTimeout(max(operation, time.Second)),", ""}},
 			tests: []string{unit("TestKernelFindsDeadPeers")},
 		},
+		{
+			name: "srv-name-is-not-waited-for", protects: "run: a store that cannot be found yet is waited for",
+			edits: []edit{{"cmd/sidecar/rotation.go", "ses.reached.Load() || unreached(err) && !ses.s.Try", "ses.reached.Load()"}},
+			tests: []string{"-timeout=100s ./cmd/sidecar -run=^TestRunWaitsForTheStore$"},
+		},
+		{
+			name: "srv-options-refused", protects: "settings: the parser judges an SRV string as it is",
+			edits: []edit{{"pkg/mongolock/uri.go", `lower == "srvmaxhosts" || lower == "srvservicename"`, "false"}},
+			tests: []string{unit("TestURIOfSRVIsParsedAsItIs")},
+		},
+		{
+			name: "values-keep-line-breaks", protects: "settings: what is left around a value is no part of it",
+			edits: []edit{{"internal/config/load.go", "text = trim(text)", "_ = trim"}},
+			tests: []string{"./internal/config -run=^TestWhatIsLeftAroundAValue$"},
+		},
+		{
+			name: "foreign-options-refused", protects: "settings: a connection string may be shared with other drivers",
+			edits: []edit{{"pkg/mongolock/uri.go", "if foreignOptions[name] {", "if false {"}},
+			tests: []string{unit("TestURIOptionsOfOtherDrivers")},
+		},
 	}
 }

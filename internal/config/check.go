@@ -82,7 +82,7 @@ func (l *loader) checkURI(s *Settings) {
 	case uri == "" && l.values["uri-file"].text != "": // reported already
 	case uri == "":
 		l.problem("uri", "not set", "give MONGOGATE_URI or --uri-file, such as mongodb://user:password@host1,host2/?replicaSet=rs0&tls=true")
-	case l.values["uri"].rank == rankFlag && l.values["uri-file"].rank < rankFlag && carriesSecret(uri):
+	case l.values["uri"].rank == rankFlag && l.values["uri-file"].rank < rankFlag && l.about(uri).Secret:
 		l.problem("uri", "a password in a flag can be read by every user of the machine", "give it as MONGOGATE_URI, with --uri-file or in the YAML file")
 	case l.CheckURI != nil:
 		for _, err := range flatten(l.CheckURI(uri)) {
@@ -93,9 +93,26 @@ func (l *loader) checkURI(s *Settings) {
 			l.problem("uri", message, "write mongodb://HOST[:PORT][,HOST…]/?OPTIONS, with % : / ? # [ ] @ in name and password as %25 %3A %2F %3F %23 %5B %5D %40")
 		}
 	}
-	if uri != "" && unencrypted(uri) {
+	if uri == "" {
+		return
+	}
+	about := l.about(uri)
+	if about.Unencrypted {
 		s.Warnings = append(s.Warnings, "the connection to MongoDB is not encrypted: add tls=true to the connection string")
 	}
+	for _, name := range about.Ignored {
+		s.Warnings = append(s.Warnings, "the option "+name+" of the connection string is for other drivers, and has no effect here")
+	}
+}
+
+// about is what a connection string says of itself, by its parser where it can be parsed.
+func (l *loader) about(uri string) URI {
+	if l.AboutURI != nil {
+		if about := l.AboutURI(uri); about != nil {
+			return *about
+		}
+	}
+	return URI{Secret: carriesSecret(uri), Unencrypted: unencrypted(uri)}
 }
 
 func (l *loader) checkTiming(s *Settings, bad map[string]bool) {

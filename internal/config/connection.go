@@ -35,7 +35,7 @@ func (s *Settings) FromFiles() bool { return s.uriFromFile || len(filesOf(s.URI.
 // uriIn is the connection string in a file.
 func (l *loader) uriIn(file string) (string, *fault) {
 	data, f := l.read(file)
-	text := strings.TrimSpace(string(data))
+	text := trim(string(data))
 	switch {
 	case f != nil:
 		return "", f
@@ -68,8 +68,9 @@ func optionsOf(uri string) map[string]string {
 	all := map[string]string{}
 	for option := range strings.SplitSeq(query, "&") {
 		name, value, _ := strings.Cut(option, "=")
-		if plain, err := url.QueryUnescape(value); err == nil {
-			all[strings.ToLower(name)] = plain
+		plainName, err := url.QueryUnescape(name)
+		if plain, errValue := url.QueryUnescape(value); err == nil && errValue == nil {
+			all[strings.ToLower(plainName)] = plain
 		}
 	}
 	return all

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/spf13/pflag"
 )
@@ -27,8 +28,20 @@ type Outside struct {
 	Now time.Time
 	// CheckURI refuses connection strings that the lock cannot use; nil allows all.
 	CheckURI func(uri string) error
+	// AboutURI says what a connection string says of itself; nil, and what it returns for one that is wrong, leave that to a look at its letters.
+	AboutURI func(uri string) *URI
 	// CheckTiming refuses timings that do not add up, one [Problem] for each sum; nil allows all.
 	CheckTiming func(*Settings) error
+}
+
+// URI is what a connection string says of itself.
+type URI struct {
+	// Secret: it has a password in it, or an option that holds one.
+	Secret bool
+	// Unencrypted: the connection would cross a network without TLS.
+	Unencrypted bool
+	// Ignored are options that other drivers know and this one does not.
+	Ignored []string
 }
 
 // System is the world that the process lives in.
@@ -101,9 +114,18 @@ func Load(cmd string, flags *pflag.FlagSet, out Outside) (*Settings, error) {
 
 // put gives a setting a value, unless it has one from a stronger source.
 func (l *loader) put(name, text, from string, rank int) {
+	if rank < rankFlag {
+		text = trim(text)
+	}
 	if text != "" && rank >= l.values[name].rank || rank == rankDefault {
 		l.values[name] = value{text: text, from: from, rank: rank}
 	}
+}
+
+// trim takes off what editors, echo and Secrets leave around a value: blanks, line breaks, a byte order mark. No
+// setting has a use for them. A flag is as it was typed.
+func trim(text string) string {
+	return strings.TrimFunc(text, func(r rune) bool { return unicode.IsSpace(r) || r == '\uFEFF' })
 }
 
 // problem adds a problem with the value that a setting has.

@@ -5,7 +5,10 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"slices"
+	"strconv"
 	"strings"
+	"unicode"
 
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 	"go.mongodb.org/mongo-driver/v2/x/mongo/driver/connstring"
@@ -29,6 +32,9 @@ func checkURI(uri string) error {
 	if uri == "" {
 		return bad("empty; want mongodb://HOST[:PORT][,HOST…]/?replicaSet=NAME or mongodb+srv://HOST/")
 	}
+	if strings.ContainsFunc(uri, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }) {
+		return bad("there is a blank or a line break in it; take it out, or write a blank as %%20")
+	}
 	if err := syntax(uri); err != nil {
 		// The driver quotes what it does not understand, which may be a secret: let it complain of a string without any.
 		if err = syntax(harmless(uri)); err == nil {
@@ -36,7 +42,7 @@ func checkURI(uri string) error {
 		}
 		return bad("%v", err)
 	}
-	cs, err := connstring.Parse(plain(uri))
+	cs, err := parse(uri)
 	if err != nil {
 		return bad("cannot be parsed") // syntax has found nothing wrong with it
 	}
@@ -47,7 +53,13 @@ func checkURI(uri string) error {
 	if cs.WString != "" && cs.WString != "majority" {
 		errs = append(errs, bad("w=%s: a lock needs w=majority; leave w out", cs.WString))
 	}
-	for name := range cs.UnknownOptions {
+	for name, values := range cs.UnknownOptions {
+		if (name == "j" || name == "safe") && slices.Contains(values, "false") { // other drivers' words for journal=false and w=0
+			errs = append(errs, bad("%s=false: a lock needs what it waives; leave it out", name))
+		}
+		if foreignOptions[name] {
+			continue
+		}
 		errs = append(errs, bad("there is no option %.40q; correct its name, or leave it out", name))
 	}
 	if cs.JSet && !cs.J {
@@ -68,7 +80,7 @@ func plain(uri string) string {
 
 // syntax is the driver's opinion of a string, before any look-up.
 func syntax(uri string) error {
-	cs, err := connstring.ParseAndValidate(plain(uri))
+	cs, err := parse(uri)
 	if err != nil {
 		return err
 	}
@@ -78,7 +90,59 @@ func syntax(uri string) error {
 			return errors.New("mongodb+srv wants one host name without a port")
 		}
 	}
-	return options.Client().ApplyURI(plain(uri)).Validate()
+	if err := cs.Validate(); err != nil {
+		return fmt.Errorf("error validating uri: %w", err)
+	}
+	bare, _ := withoutSRV(uri)
+	return options.Client().ApplyURI(plain(bare)).Validate()
+}
+
+// parse is the driver's parser, on the string without the look-up of its hosts.
+// What it has to know of an SRV string is put back, so that it judges the original.
+func parse(uri string) (*connstring.ConnString, error) {
+	bare, of := withoutSRV(uri)
+	cs, err := connstring.Parse(plain(bare))
+	if err != nil || !strings.HasPrefix(uri, srv) {
+		return cs, err //nolint:wrapcheck // the driver's own words
+	}
+	cs.Original, cs.Scheme = uri, connstring.SchemeMongoDBSRV
+	if !cs.SSLSet {
+		cs.SSL, cs.SSLSet = true, true // the default of such a string
+	}
+	if text, ok := of["srvmaxhosts"]; ok {
+		if cs.SRVMaxHosts, err = strconv.Atoi(text); err != nil || cs.SRVMaxHosts < 0 {
+			return nil, fmt.Errorf("srvMaxHosts is %q, want a number that is not negative", text)
+		}
+	}
+	if text, ok := of["srvservicename"]; ok {
+		if cs.SRVServiceName = text; len(text) < 1 || len(text) > 62 {
+			return nil, errors.New("srvServiceName value must be between 1 and 62 characters")
+		}
+	}
+	return cs, nil
+}
+
+// withoutSRV takes the options out of an SRV string that no other string may have: the parser refuses them where it looks nothing up.
+func withoutSRV(uri string) (bare string, of map[string]string) {
+	head, query, ok := strings.Cut(uri, "?")
+	if !ok || !strings.HasPrefix(uri, srv) {
+		return uri, nil
+	}
+	if at := strings.LastIndex(query, "@"); at >= 0 && !strings.Contains(head, "@") {
+		return uri, nil // the question mark is in a password that is not written as a URI wants it, which the parser tells
+	}
+	of = map[string]string{}
+	var kept []string
+	for option := range strings.SplitSeq(query, "&") {
+		name, value, _ := strings.Cut(option, "=")
+		name, err := url.QueryUnescape(name)
+		if lower := strings.ToLower(name); err == nil && (lower == "srvmaxhosts" || lower == "srvservicename") {
+			of[lower], _ = url.QueryUnescape(value)
+			continue
+		}
+		kept = append(kept, option)
+	}
+	return strings.TrimSuffix(head+"?"+strings.Join(kept, "&"), "?"), of
 }
 
 // clientOptions are the driver's, for a string that has passed CheckURI. An SRV name is looked up here.
@@ -86,7 +150,7 @@ func clientOptions(uri string) (*options.ClientOptions, error) {
 	c := options.Client().ApplyURI(uri)
 	err := c.Validate()
 	if dns := (*net.DNSError)(nil); errors.As(err, &dns) {
-		return nil, fmt.Errorf("%w: looking up the hosts of the MongoDB URI: %w", ErrUnknown, dns)
+		return nil, fmt.Errorf("%w: looking up the hosts of the MongoDB URI: %w", ErrUnavailable, dns)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%w: MongoDB URI: %s", ErrConfig, withhold(err, uri))
@@ -97,7 +161,7 @@ func clientOptions(uri string) (*options.ClientOptions, error) {
 // secretOptions are those whose values are, or may contain, secrets, in lower case.
 var secretOptions = map[string]bool{ //nolint:gochecknoglobals // a constant table
 	"authmechanismproperties": true, "tlscertificatekeyfilepassword": true, "sslclientcertificatekeypassword": true,
-	"proxyusername": true, "proxypassword": true,
+	"proxyusername": true, "proxypassword": true, "sslpass": true, "ssl_pem_passphrase": true, "sslpemkeypassword": true,
 }
 
 // harmless is the string with everything replaced that may be a secret.
