@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
 )
 
 // Fence is a fencing token at work in the caller's own collection: a write
@@ -45,14 +46,19 @@ func (f Fence) Update(update bson.D) bson.D {
 }
 
 // IsHeld proves by a write that the store still has this lease. With a context
-// of the caller's own transaction on the same cluster, the transaction then
+// of the caller's own session or transaction, of whatever client on the same cluster, it belongs to that: the transaction then
 // commits only if nobody took the lease meanwhile. It returns a [*LostError] where the lease is gone.
 func (s *Lease) IsHeld(ctx context.Context) error {
 	filter := bson.D{{Key: "_id", Value: s.key}, {Key: "nonce", Value: s.nonce}, {Key: "state", Value: stateHeld}}
 	var matched int64
 	// In a transaction the driver leaves the collection's write concern to the transaction.
 	err := s.locker.call(ctx, func(ctx context.Context, k *connection) error {
-		r, err := k.coll.UpdateOne(ctx, filter, bson.D{{Key: "$inc", Value: bson.D{{Key: "checked", Value: int64(1)}}}})
+		coll := k.coll
+		if session := mongo.SessionFromContext(ctx); session != nil {
+			// A session works with its own client only, which need not be ours.
+			coll = decisive(session.Client().Database(coll.Database().Name()).Collection(coll.Name()))
+		}
+		r, err := coll.UpdateOne(ctx, filter, bson.D{{Key: "$inc", Value: bson.D{{Key: "checked", Value: int64(1)}}}})
 		if r != nil {
 			matched = r.MatchedCount
 		}
