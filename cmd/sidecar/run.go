@@ -136,7 +136,9 @@ func (ses *session) skipped() error {
 // runLock is the lock of a run: its own, or a sidecar's. flock gives what the guard inherits.
 func (ses *session) runLock() (gate.Lock, func() *os.File, error) {
 	if ses.s.Follow {
-		f := &statedir.Follower{Dir: ses.dir, Clock: ses.clock, Budget: budget(ses.s)}
+		f := &statedir.Follower{Dir: ses.dir, Clock: ses.clock, Budget: budget(ses.s), Tell: func(what error) {
+			ses.log.Info("waiting for the lease of a sidecar", "dir", ses.dir.Path(), "now", what.Error())
+		}}
 		return f, f.LockFile, nil
 	}
 	var lock gate.Lock

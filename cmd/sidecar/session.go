@@ -72,8 +72,9 @@ func newSession(w world, s *config.Settings, needDir bool) (*session, error) {
 	}
 	ses.dir, err = statedir.Open(s.StateDir, s.Lock.Key)
 	if err != nil {
-		if needDir {
-			return nil, &exit{config.ExitUsage, fmt.Errorf("state-dir: %w; name a directory that can be written with --state-dir", err)}
+		// What is promised of a directory that somebody has named is not given up in silence.
+		if needDir || s.From("state-dir") != "default" {
+			return nil, &exit{exitMachine, fmt.Errorf("state-dir: %w; name a directory that this user can write in with --state-dir", err)}
 		}
 		observe.Warn(log, "no state directory: a restarted gate will wait for its own lease to run out, and the command gets no lease file", "error", err.Error())
 	}
@@ -202,6 +203,7 @@ func (ses *session) lock() *holder.Lock {
 		Locker: ses.locker, Key: s.Lock.Key, Dir: ses.dir, Within: s.Timeout,
 		Runs: s.Lock.Bucket != "", Once: s.Try,
 		Warn: ses.warn,
+		Tell: func(err error) { ses.log.Info("waiting for another process of this machine", "key", s.Lock.Key, "now", err.Error()) },
 	}
 	if s.NoOverlap && s.Lock.BaseKey != s.Lock.Key {
 		l.Job = s.Lock.BaseKey

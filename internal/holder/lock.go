@@ -14,6 +14,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
+	"sync"
 	"time"
 
 	"github.com/mongogate/mongogate/internal/statedir"
@@ -44,6 +46,27 @@ type Lock struct {
 	Within time.Duration
 	// Warn is told of what goes wrong beside the lock.
 	Warn func(err error)
+	// Tell, if set, is told what is waited for on this machine, when that changes: a [BusyError].
+	Tell func(err error)
+
+	mu sync.Mutex
+	// busy is why the lock is not tried on this machine now, nil where it is; said is the last thing that Warn was told of that.
+	busy error
+	said string
+}
+
+// BusyError is why a lock that may be free is not tried: another process of this machine works under it.
+type BusyError struct {
+	// Dir is the state directory, Process who has taken its flock, as far as that is known.
+	Dir, Process string
+}
+
+func (e *BusyError) Error() string {
+	who := e.Process
+	if who == "" {
+		who = "another process"
+	}
+	return fmt.Sprintf("on this machine %s holds %s: it works under this lock, or ends what it has started", who, filepath.Join(e.Dir, "gate.lock"))
 }
 
 // ErrTimeout is the cause of waiting that took as long as it was allowed to.
@@ -64,6 +87,9 @@ func (l *Lock) Acquire(ctx context.Context) (gate.Lease, error) {
 		}
 	}
 	held, err := l.acquire(ctx)
+	if busy := l.isBusy(); err != nil && ctx.Err() != nil && busy != nil {
+		err = fmt.Errorf("%w; %w", err, busy)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -123,7 +149,7 @@ func (l *Lock) options() []mongolock.AcquireOption {
 		opts = append(opts,
 			mongolock.Only(l.mayTry),
 			mongolock.AdoptFrom(l.adoptable),
-			mongolock.OnNonce(l.Dir.AddNonce))
+			mongolock.OnNonce(l.keep))
 	}
 	return opts
 }
@@ -131,18 +157,56 @@ func (l *Lock) options() []mongolock.AcquireOption {
 // mayTry takes the flock if it can be had: without it no lease and no second tree of processes.
 func (l *Lock) mayTry() bool {
 	err := l.Dir.TryLock()
-	if err != nil && !errors.Is(err, statedir.ErrBusy) {
-		l.Warn(err)
+	if errors.Is(err, statedir.ErrBusy) {
+		err = &BusyError{Dir: l.Dir.Path(), Process: l.Dir.Holder()}
 	}
+	l.mu.Lock()
+	l.busy = err
+	l.mu.Unlock()
+	l.tell(err)
 	return err == nil
+}
+
+func (l *Lock) isBusy() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.busy
+}
+
+// tell says once what goes wrong again at each look.
+func (l *Lock) tell(err error) {
+	if err == nil {
+		return
+	}
+	l.mu.Lock()
+	again := l.said == err.Error()
+	l.said = err.Error()
+	l.mu.Unlock()
+	var busy *BusyError
+	switch {
+	case again:
+	case !errors.As(err, &busy):
+		l.Warn(err)
+	case l.Tell != nil:
+		l.Tell(err)
+	}
 }
 
 func (l *Lock) adoptable() []string {
 	n, err := l.Dir.Nonces()
-	if err != nil {
-		l.Warn(err)
-	}
+	l.tell(err)
 	return n
+}
+
+// keep keeps a nonce before it is sent. One that cannot be kept, on a disk
+// that is full by now, costs an adoption after a crash, and nothing else.
+func (l *Lock) keep(nonce string) error {
+	err := l.Dir.AddNonce(nonce)
+	if err == nil || errors.Is(err, statedir.ErrBusy) {
+		return err
+	}
+	l.tell(fmt.Errorf("a gate that is started again will wait for its own lease to run out: %w", err))
+	return nil
 }
 
 func nonces(held mongolock.Held) []string {

@@ -63,6 +63,9 @@ func Open(base, key string) (*Dir, error) {
 	if err := local(d.dir); err != nil {
 		return nil, err
 	}
+	if err := d.try(); err != nil {
+		return nil, err
+	}
 	return d, nil
 }
 
@@ -72,7 +75,7 @@ const groups = 0o770
 
 // make makes the directory. Its mode does not depend on the umask.
 func (d *Dir) make() error {
-	if err := os.MkdirAll(filepath.Dir(d.dir), groups); err != nil {
+	if err := makeBase(filepath.Dir(d.dir)); err != nil {
 		return err
 	}
 	err := os.Mkdir(d.dir, groups)
@@ -174,8 +177,8 @@ func (d *Dir) Close() error {
 	return f.Close()
 }
 
-// flock opens a file that is never renamed or removed and locks it without waiting.
-func flock(path string) (*os.File, error) {
+// openLock opens a file that is never renamed or removed.
+func openLock(path string) (*os.File, error) {
 	const mode = 0o660
 	f, err := os.OpenFile(path, os.O_RDONLY, 0) //nolint:gosec // our own directory
 	if errors.Is(err, os.ErrNotExist) {
@@ -185,6 +188,15 @@ func flock(path string) (*os.File, error) {
 	}
 	if err != nil {
 		return nil, fmt.Errorf("state directory: %w", err)
+	}
+	return f, nil
+}
+
+// flock locks such a file without waiting.
+func flock(path string) (*os.File, error) {
+	f, err := openLock(path)
+	if err != nil {
+		return nil, err
 	}
 	err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
 	if err == nil {

@@ -30,6 +30,7 @@ const (
 	followerLock = "follower.lock"
 	stoppedFile  = "stopped"
 	holdFile     = "hold"
+	tryFile      = "try"
 )
 
 func (d *Dir) path(name string) string { return filepath.Join(d.dir, name) }

@@ -33,7 +33,7 @@ type Hold struct {
 
 // BeginEpoch begins an epoch in a base directory, for the gates of all keys, and names it.
 func BeginEpoch(base string) (string, error) {
-	if err := os.MkdirAll(base, groups); err != nil {
+	if err := makeBase(base); err != nil {
 		return "", fmt.Errorf("state directory: %w", err)
 	}
 	if err := local(base); err != nil {

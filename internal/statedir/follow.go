@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"sync"
 	"time"
 
@@ -23,9 +24,13 @@ type Follower struct {
 	Clock gate.Clock
 	// Budget is the follower's own: a SIGKILL later than the holder's kill budget allows is refused.
 	Budget gate.Budget
+	// Tell, if set, is told what is waited for, when that changes.
+	Tell func(what error)
 
 	mu   sync.Mutex
 	lock *os.File
+	why  error // the last try brought no lease
+	told string
 }
 
 // ErrBudget says that the follower takes longer to kill than the gate that it follows has kept back for it.
@@ -45,9 +50,10 @@ func (f *Follower) Acquire(ctx context.Context) (gate.Lease, error) {
 		if err != nil || l != nil {
 			return l, err
 		}
+		f.tell()
 		select {
 		case <-ctx.Done():
-			return nil, fmt.Errorf("following %s: %w", f.Dir.Path(), context.Cause(ctx))
+			return nil, fmt.Errorf("following %s: %w (%w)", f.Dir.Path(), context.Cause(ctx), f.why)
 		case <-time.After(lookEvery):
 		}
 	}
@@ -57,7 +63,11 @@ func (f *Follower) Acquire(ctx context.Context) (gate.Lease, error) {
 func (f *Follower) try() (gate.Lease, error) {
 	lock, err := flock(f.Dir.path(followerLock))
 	if errors.Is(err, ErrBusy) {
-		return nil, nil //nolint:nilnil // another follower, or the gate giving the lease back
+		f.why = errFollowed
+		if by := takenBy(f.Dir.path(followerLock)); by != "" {
+			f.why = fmt.Errorf("%w: %s", errFollowed, by)
+		}
+		return nil, nil //nolint:nilnil // not yet
 	}
 	if err != nil {
 		return nil, err
@@ -71,7 +81,7 @@ func (f *Follower) try() (gate.Lease, error) {
 	}
 	if err != nil {
 		_ = lock.Close()
-		if errors.Is(err, ErrShut) || errors.Is(err, ErrNoLease) {
+		if f.why = err; errors.Is(err, ErrShut) || errors.Is(err, ErrNoLease) {
 			return nil, nil //nolint:nilnil // not yet
 		}
 		return nil, err
@@ -80,6 +90,21 @@ func (f *Follower) try() (gate.Lease, error) {
 	f.lock = lock
 	f.mu.Unlock()
 	return follow(f, l), nil
+}
+
+// errFollowed is what a follower waits for whose place is taken.
+var errFollowed = errors.New("another follower or its guard is at work here, or the gate gives the lease back")
+
+// tell says what is waited for. How long ago something was is no news.
+func (f *Follower) tell() {
+	if f.Tell == nil || f.why == nil {
+		return
+	}
+	what, _, _ := strings.Cut(f.why.Error(), " passed ")
+	if what != f.told {
+		f.told = what
+		f.Tell(f.why)
+	}
 }
 
 // read gives the lease that the file shows, if it is open.
