@@ -104,7 +104,11 @@ func runGated(ctx context.Context, w world, s *config.Settings, args []string) e
 	asked, stop := context.WithCancel(ctx)
 	defer stop()
 	stopped := ses.forward(signals, stops, protected, stop)
-	ses.log.Info("protection: run: the command runs only while the lock is held; not covered: what it hands to other daemons, and a machine that is frozen as a whole. Against the command itself: "+layers,
+	beside := ""
+	if _, inPod := os.LookupEnv("KUBERNETES_SERVICE_HOST"); inPod && os.Getpid() != 1 { // the first process of a container ends that too
+		beside = ", what others start beside it (kubectl exec)"
+	}
+	ses.log.Info("protection: run: the command runs only while the lock is held; not covered: what it hands to other daemons"+beside+", and a machine that is frozen as a whole. Against the command itself: "+layers,
 		"key", s.Lock.Key, "ttl", timing(s).TTL.String(), "killBudget", budget(s).Kill.String())
 	return ses.runEnd(g.Run(asked), stopped())
 }

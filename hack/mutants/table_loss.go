@@ -66,5 +66,15 @@ func lossMutants() []mutant {
 			edits: []edit{{epochGo, "return e.dir.NoteHold(statedir.Hold{Epoch: e.now, Tried: true})", "return nil"}},
 			tests: []string{ignoredCase("killed")},
 		},
+		{
+			name: "pid1-leaves-strangers", protects: "run: what was started in the container beside the command ends with it, before the lock is given back",
+			edits: []edit{{"internal/guard/evidence.go", "if os.Getpid() == 1 {\n\t\tr.endStrangers()", "if false {\n\t\tr.endStrangers()"}},
+			tests: []string{"./internal/guard -run=TestStrangersOfPID1"},
+		},
+		{
+			name: "pid1-sees-its-own-alone", protects: "run: a process whose parent is not seen is below the first one of the namespace",
+			edits: []edit{{"internal/proctree/tree.go", "\tif root == 1 {\n", "\tif false {\n"}},
+			tests: []string{"./internal/guard -run=TestStrangersOfPID1"},
+		},
 	}
 }

@@ -26,6 +26,9 @@ func (r *run) reap() {
 		return
 	}
 	<-r.statusEnd // only the guard could write to it
+	if os.Getpid() == 1 {
+		r.endStrangers()
+	}
 	close(r.evidence)
 	r.closeControl()
 	r.status.Close()
@@ -36,6 +39,25 @@ func (r *run) reap() {
 	r.w.finished(r.ended())
 	if back != nil {
 		r.w.command.Log.V(1).Info("terminal not restored", "cause", back.Error())
+	}
+}
+
+// endStrangers ends what others have started in the container of which the gate is the first process (kubectl exec,
+// docker exec, nsenter): it is beside the command, under the same lock, and would end with us, after that is given back.
+func (r *run) endStrangers() {
+	budget := r.w.command.Budget
+	var backoff proctree.Backoff
+	for stuck := time.After(budget.Kill); ; {
+		if alive, err := proctree.KillPass(1); err == nil && alive == 0 {
+			return
+		}
+		select {
+		case <-stuck:
+			if hook := r.w.command.StuckPID1; hook != nil {
+				hook()
+			}
+		case <-time.After(backoff.Next()):
+		}
 	}
 }
 

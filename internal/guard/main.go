@@ -43,6 +43,7 @@ type spec struct {
 	// Isolation is the command's.
 	Isolation Isolation `json:"isolation,omitempty"`
 	WaitTree  bool      `json:"waitTree,omitempty"`
+	First     bool      `json:"first,omitempty"`    // the gate is the first process of its namespace, all of which is stopped on a loss
 	Terminal  bool      `json:"terminal,omitempty"` // standard input is a terminal that the command is to have
 }
 

@@ -106,3 +106,40 @@ func TestProcOfAnotherNamespaceIsRefused(t *testing.T) {
 		t.Errorf("exit code %d, want a refusal", code)
 	}
 }
+
+// What others start in the container of which the gate is the first process, as kubectl exec does, ends with the
+// command: when the gate is told to kill, when its deadline passes beside a frozen gate, and when the command ends.
+func TestStrangersOfPID1(t *testing.T) {
+	needNamespaces(t)
+	for name, end := range map[string]func(*rig){
+		"killed": func(r *rig) { r.order("kill") },
+		"ends":   func(r *rig) { _ = os.WriteFile(r.path("end"), nil, 0o600) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := shell(`echo up >"$DIR/up"; while [ ! -e "$DIR/end" ]; do sleep 0.02; done; rm "$DIR/end"`)
+			s.MountProc, s.Starts = true, 2 // the gate lives on, or the kernel would end everything with it
+			r := start(t, s, ownNamespace)
+			r.next("start")
+			r.untilFile("up")
+			enter := exec.Command("nsenter", "--target", itoa(r.gate.Process.Pid), "--pid", "--mount", "sh", "-c", `trap "" TERM; echo up >"`+r.path("in")+`"; while :; do sleep 0.02; done`)
+			if err := enter.Start(); err != nil {
+				t.Skipf("not shown here: a namespace cannot be entered: %v", err)
+			}
+			ended := make(chan struct{})
+			go func() { _ = enter.Wait(); close(ended) }()
+			r.untilFile("in")
+			end(r)
+			r.next("gone")
+			r.next("start")
+			select {
+			case <-ended:
+			case <-time.After(5 * time.Second):
+				_ = enter.Process.Kill()
+				t.Error("evidence, but what was started beside the command lives")
+			}
+			r.order("kill")
+			r.next("gone")
+			r.next("closed")
+		})
+	}
+}

@@ -94,7 +94,7 @@ func startRun(w *Workload, g gate.Grant) (*run, error) {
 
 func (r *run) startGuard(g gate.Grant, control, status int) error {
 	c := r.w.command
-	told, err := json.Marshal(spec{KillAfter: int64(c.Budget.KillAfter), Kill: int64(c.Budget.Kill), Timer: r.w.last != nil, Isolation: c.Isolation, Stops: c.stops(), WaitTree: c.WaitTree, Terminal: r.term != nil})
+	told, err := json.Marshal(spec{First: os.Getpid() == 1, KillAfter: int64(c.Budget.KillAfter), Kill: int64(c.Budget.Kill), Timer: r.w.last != nil, Isolation: c.Isolation, Stops: c.stops(), WaitTree: c.WaitTree, Terminal: r.term != nil})
 	if err != nil {
 		return err
 	}

@@ -178,11 +178,18 @@ func (w *watch) act(now time.Duration) (killing bool) {
 		w.reportLoss()
 		if !w.terminated {
 			w.terminated = true
-			_ = proctree.Terminate(os.Getpid()) // whoever could not be reached gets SIGKILL
+			root := os.Getpid()
+			if w.spec.First {
+				root = 1
+			}
+			_ = proctree.Terminate(root, os.Getpid()) // whoever could not be reached gets SIGKILL
 		}
 		return false
 	default:
 		_, _ = proctree.KillPass(os.Getpid()) // repeated until reap says that none is left
+		if w.spec.First {
+			_, _ = proctree.KillPass(1, os.Getpid()) // what others have started here, such as kubectl exec
+		}
 		w.reportLoss()
 		return true
 	}

@@ -14,6 +14,9 @@ import (
 // group they have made for themselves. Orphans are found as long as root is a
 // subreaper, see [BecomeSubreaper]. The processes of spare are left out, but
 // not what is below them. As with [Scan], there may be a list and an error.
+//
+// Below the first process of a namespace is all of it: also what was started in it from outside (kubectl exec,
+// docker exec, nsenter), whose parent is not seen.
 func Descendants(root int, spare ...int) ([]Process, error) {
 	all, err := Scan()
 	return below(all, root, spare), err
@@ -26,7 +29,11 @@ func below(all []Process, root int, spare []int) []Process {
 	}
 	var found []Process
 	seen := map[int]bool{root: true} // a scan is no snapshot: ids used again could make a circle
-	for next := []int{root}; len(next) > 0; {
+	next := []int{root}
+	if root == 1 {
+		next = append(next, 0)
+	}
+	for len(next) > 0 {
 		parent := next[0]
 		next = next[1:]
 		for _, p := range children[parent] {
