@@ -19,6 +19,7 @@ import (
 	"github.com/mongogate/mongogate/internal/config"
 	"github.com/mongogate/mongogate/internal/guard"
 	"github.com/mongogate/mongogate/internal/holder"
+	"github.com/mongogate/mongogate/internal/observe"
 	"github.com/mongogate/mongogate/internal/proctree"
 	"github.com/mongogate/mongogate/internal/serve"
 	"github.com/mongogate/mongogate/internal/statedir"
@@ -72,6 +73,9 @@ func runGated(ctx context.Context, w world, s *config.Settings, args []string) e
 	lock, flock, err := ses.runLock()
 	if err != nil {
 		return err
+	}
+	if guard.Sockets(w.Environ) {
+		observe.Warn(ses.log, "the sockets that systemd has opened for this unit (LISTEN_FDS) do not reach the command: it has to open its own")
 	}
 	protected, err := guard.New(guard.Command{
 		Path: args[0], Args: args[1:], Env: childEnv(w.Environ, ses), Strip: config.Variables(),

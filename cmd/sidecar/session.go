@@ -203,7 +203,9 @@ func (ses *session) lock() *holder.Lock {
 		Locker: ses.locker, Key: s.Lock.Key, Dir: ses.dir, Within: s.Timeout,
 		Runs: s.Lock.Bucket != "", Once: s.Try,
 		Warn: ses.warn,
-		Tell: func(err error) { ses.log.Info("waiting for another process of this machine", "key", s.Lock.Key, "now", err.Error()) },
+		Tell: func(err error) {
+			ses.log.Info("waiting for another process of this machine", "key", s.Lock.Key, "now", err.Error())
+		},
 	}
 	if s.NoOverlap && s.Lock.BaseKey != s.Lock.Key {
 		l.Job = s.Lock.BaseKey

@@ -94,10 +94,26 @@ func (c Command) environment(g gate.Grant) []string {
 		EnvToken + "=" + strconv.FormatInt(g.Token, 10),
 		EnvDeadline + "=" + strconv.FormatFloat(g.Deadline.Seconds(), 'f', 3, 64),
 	}
+	sockets := Sockets(c.Env)
 	env := slices.DeleteFunc(slices.Clone(c.Env), func(entry string) bool {
-		name, _, _ := strings.Cut(entry, "=")
+		name, value, _ := strings.Cut(entry, "=")
 		return strings.HasPrefix(name, secretPrefix) || slices.Contains(c.Strip, name) ||
-			name == EnvKey || name == EnvToken || name == EnvDeadline
+			name == EnvKey || name == EnvToken || name == EnvDeadline || ours(name, value) || sockets && slices.Contains(listen, name)
 	})
 	return append(env, own...)
+}
+
+// listen are systemd's words about the sockets that it has opened for a
+// service (sd_listen_fds(3)). The descriptors are the gate's and are not passed on.
+var listen = []string{"LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES", "LISTEN_PIDFDID"} //nolint:gochecknoglobals // a constant table
+
+// ours says of a variable that it is for the gate's process alone. Without
+// WATCHDOG_PID the service's watchdog (sd_watchdog_enabled(3)) is whoever reads the rest.
+func ours(name, value string) bool {
+	return (name == "WATCHDOG_PID" || name == "LISTEN_PID") && value == strconv.Itoa(os.Getpid())
+}
+
+// Sockets says whether systemd has opened sockets for this process, which the command does not get.
+func Sockets(environ []string) bool {
+	return slices.Contains(environ, "LISTEN_PID="+strconv.Itoa(os.Getpid()))
 }

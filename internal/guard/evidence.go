@@ -195,12 +195,24 @@ func (r *run) killUntilGone() {
 		case <-r.evidence:
 			return
 		case <-stuck:
+			r.nameStuck()
+			stuck = time.After(time.Minute)
 			if hook := r.w.command.StuckPID1; hook != nil && os.Getpid() == 1 {
 				hook()
 			}
 		case <-time.After(backoff.Next()):
 		}
 	}
+}
+
+// nameStuck tells people which processes were killed and have not gone: the
+// kernel cannot end them, mostly because they wait for a disk or a server of files.
+func (r *run) nameStuck() {
+	left, err := proctree.Descendants(os.Getpid(), r.process.PID)
+	if err != nil || len(left) == 0 {
+		return
+	}
+	r.w.command.Log.Error(nil, "processes were killed and are still there: the lock is not given back before they have gone", "processes", proctree.Describe(left))
 }
 
 // deaf: a guard that no longer confirms does nothing for us either.

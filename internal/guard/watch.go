@@ -44,6 +44,7 @@ type watch struct {
 	reported   bool // kindStopping was sent
 	left       bool // the session of gate and command
 	pausedSaid bool // kindStopped was sent
+	namedStuck time.Duration
 	backoff    proctree.Backoff
 }
 
@@ -191,8 +192,23 @@ func (w *watch) act(now time.Duration) (killing bool) {
 			_, _ = proctree.KillPass(1, os.Getpid()) // what others have started here, such as kubectl exec
 		}
 		w.reportLoss()
+		w.nameStuck(now)
 		return true
 	}
+}
+
+// nameStuck is for a guard whose gate has died: it says what the gate would say.
+func (w *watch) nameStuck(now time.Duration) {
+	due := w.stop.kill + time.Duration(w.spec.Kill) - w.stop.killAfter
+	if !w.gateGone || now < max(due, w.namedStuck+time.Minute) {
+		return
+	}
+	left, err := proctree.Descendants(os.Getpid())
+	if err != nil || len(left) == 0 {
+		return
+	}
+	w.namedStuck = now
+	go fmt.Fprintf(os.Stderr, "mongogate guard %d: processes were killed and are still there: %s\n", os.Getpid(), proctree.Describe(left))
 }
 
 func (w *watch) reap() (empty bool, err error) {

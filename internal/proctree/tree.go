@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -83,6 +84,27 @@ func Continue(root int) error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// states are those of which people should hear, see proc_pid_stat(5).
+var states = map[byte]string{'D': "in uninterruptible sleep", 'T': "stopped", 't': "held by a debugger", 'R': "running", 'S': "sleeping", 'Z': "ended, with threads that live"} //nolint:gochecknoglobals // a constant table
+
+// Describe names processes for people, some of them where there are many.
+func Describe(all []Process) string {
+	const most = 8
+	var names []string
+	for i, p := range all {
+		if i == most {
+			names = append(names, fmt.Sprintf("and %d more", len(all)-most))
+			break
+		}
+		state, ok := states[p.State]
+		if !ok {
+			state = "state " + string(p.State)
+		}
+		names = append(names, fmt.Sprintf("%d (%q, %s)", p.PID, p.Comm, state))
+	}
+	return strings.Join(names, ", ")
 }
 
 // KillPass sends SIGKILL to every process below root that one scan shows, and
