@@ -21,6 +21,11 @@ COPY . .
 RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache/go-build \
     CGO_ENABLED=0 GOOS=$TARGETOS GOARCH=$TARGETARCH \
     go build -trimpath -buildvcs=false -ldflags "-s -w -X main.release=$VERSION" -o /rootfs/mongogate ./cmd/sidecar
+# Root's, and not to be read by who runs it: so nobody else of that user can read its environment, from the moment it
+# is executed. What mongogate install copies is beside it.
+RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache/go-build \
+    go run -C hack/image ./pack < /rootfs/mongogate > /rootfs/mongogate.gz && \
+    chmod 0444 /rootfs/mongogate.gz && chmod 0711 /rootfs/mongogate
 # Mozilla's certificate authorities, from a Go module: the version is in go.mod.
 RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache/go-build \
     mkdir -p /rootfs/etc/ssl/certs && \

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"compress/gzip"
 	"errors"
 	"fmt"
 	"io"
@@ -16,7 +17,8 @@ func newInstall(w world) *cobra.Command {
 	return &cobra.Command{
 		Use: "install DIRECTORY", Short: "Copy this program into a directory",
 		Long: `Copy this program into a directory, such as a volume that is shared with a container of any image:
-the container's command becomes DIRECTORY/mongogate run -- COMMAND.`,
+the container's command becomes DIRECTORY/mongogate run -- COMMAND. The copy can be executed by everybody
+and read by root only, so that no other process of its user can read its environment.`,
 		Args: exactly(1),
 		RunE: func(_ *cobra.Command, args []string) error {
 			to := filepath.Join(args[0], "mongogate")
@@ -29,19 +31,44 @@ the container's command becomes DIRECTORY/mongogate run -- COMMAND.`,
 	}
 }
 
+// unreadable is the mode of the copy: to be executed by all, and read by nobody but root, not even by who has made
+// it. The kernel closes environment and memory of a process whose program it may not read to others of its user, from execve on.
+const unreadable = 0o111
+
+// self is this program, from itself or, where who runs it may not read it, from the compressed copy beside it.
+func self() (io.Reader, func() error, error) {
+	exe, err := os.Open("/proc/self/exe")
+	if err == nil {
+		return exe, exe.Close, nil
+	}
+	path, linkErr := os.Readlink("/proc/self/exe")
+	if !errors.Is(err, os.ErrPermission) || linkErr != nil {
+		return nil, nil, errors.Join(err, linkErr)
+	}
+	f, err := os.Open(path + ".gz") //nolint:gosec // our own name
+	if err != nil {
+		return nil, nil, fmt.Errorf("%s may not be read by who runs it, and there is no copy to install from: %w; run the image's program, or root's", path, err)
+	}
+	z, err := gzip.NewReader(f)
+	if err != nil {
+		return nil, nil, errors.Join(fmt.Errorf("%s: %w", f.Name(), err), f.Close())
+	}
+	return z, f.Close, nil
+}
+
 // install writes beside the target and renames, so that a copy that runs is never half written.
 func install(to string) error {
-	self, err := os.Open("/proc/self/exe")
+	program, done, err := self()
 	if err != nil {
 		return err
 	}
-	defer self.Close()
+	defer done() //nolint:errcheck // it was read to its end, or there is an error
 	tmp, err := os.CreateTemp(filepath.Dir(to), ".mongogate-*")
 	if err != nil {
 		return err
 	}
-	_, err = io.Copy(tmp, self)
-	err = errors.Join(err, tmp.Chmod(0o755), tmp.Close())
+	_, err = io.Copy(tmp, program) //nolint:gosec // our own program
+	err = errors.Join(err, tmp.Chmod(unreadable), tmp.Close())
 	if err == nil {
 		err = os.Rename(tmp.Name(), to)
 	}

@@ -18,6 +18,7 @@ import (
 	"github.com/mongogate/mongogate/internal/fence"
 	"github.com/mongogate/mongogate/internal/guard"
 	"github.com/mongogate/mongogate/internal/observe"
+	"github.com/mongogate/mongogate/internal/proctree"
 	"github.com/mongogate/mongogate/internal/twin"
 )
 
@@ -25,6 +26,9 @@ func main() {
 	if len(os.Args) > 1 && os.Args[1] == guard.Name {
 		os.Exit(guard.Main(os.Args[2:]))
 	}
+	// The URI may be in our environment, whatever the command: nobody else of our user reads it from here on. A kernel that
+	// refuses that is an error where a lock is held.
+	_ = proctree.HideMemory()
 	w := world{Outside: config.System(), stdout: os.Stdout, stderr: os.Stderr, exit: os.Exit}
 	args := os.Args[1:]
 	switch {

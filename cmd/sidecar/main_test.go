@@ -34,6 +34,9 @@ var rig struct {
 const atOnce = "8"
 
 func TestMain(m *testing.M) {
+	if file := os.Getenv(asWatcher); file != "" {
+		os.Exit(watch(file))
+	}
 	flag.Parse()
 	if flag.Lookup("test.parallel").Value.String() == strconv.Itoa(runtime.GOMAXPROCS(0)) {
 		_ = flag.Set("test.parallel", atOnce)

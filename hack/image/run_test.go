@@ -8,6 +8,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/sha256"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
@@ -73,6 +74,38 @@ func TestRuns(t *testing.T) {
 	code, stdout, stderr := inside(t, unpack(t), nil, "/mongogate", "version")
 	if code != 0 || !strings.HasPrefix(stdout, "mongogate "+version+" go") {
 		t.Errorf("mongogate version in the image: exit code %d\n%s%s", code, stdout, stderr)
+	}
+}
+
+// TestInstalls: the image's user may not read the program and installs it all the same, as a copy that nobody but root reads.
+func TestInstalls(t *testing.T) {
+	root := unpack(t)
+	code, stdout, stderr := inside(t, root, nil, "/mongogate", "install", "/tmp")
+	if code != 0 || stdout != "/tmp/mongogate\n" {
+		t.Fatalf("exit code %d\n%s%s", code, stdout, stderr)
+	}
+	info, err := os.Stat(filepath.Join(root, "tmp", "mongogate"))
+	if err != nil || info.Mode().Perm() != 0o111 {
+		t.Errorf("%v, %v", info.Mode(), err)
+	}
+	if code, stdout, stderr := inside(t, root, nil, "/tmp/mongogate", "version"); code != 0 || !strings.HasPrefix(stdout, "mongogate "+version+" go") {
+		t.Errorf("the copy: exit code %d\n%s%s", code, stdout, stderr)
+	}
+	if os.Geteuid() != 0 {
+		return // who owns what was unpacked may read it
+	}
+	if code, _, stderr = inside(t, root, nil, "/tmp/mongogate", "install", "/tmp"); code == 0 || !strings.Contains(stderr, "no copy to install from") {
+		t.Errorf("installing from a copy: exit code %d\n%s", code, stderr)
+	}
+	same := func(path string) [32]byte {
+		b, err := os.ReadFile(filepath.Join(root, path))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return sha256.Sum256(b)
+	}
+	if same("mongogate") != same("tmp/mongogate") {
+		t.Error("the copy is another program")
 	}
 }
 

@@ -86,6 +86,11 @@ func outputMutants() []mutant {
 			tests: []string{"./internal/kube -run=TestAMessageShowsEverything"},
 		},
 		{
+			name: "installed-copy-is-readable", protects: "secrets: no process of the same user reads the environment of a probe or a starting gate",
+			edits: []edit{{"cmd/sidecar/install.go", "const unreadable = 0o111", "const unreadable = 0o755"}},
+			tests: []string{"./cmd/sidecar -run=TestAWatcherReadsNothing"},
+		},
+		{
 			name: "records-without-bound", protects: "output: a record is of bounded length",
 			edits: []edit{{logGo, "if len(text) <= printable.Message {", "if true {"}},
 			tests: []string{linesUnit},

@@ -3,6 +3,7 @@
 package product
 
 import (
+	"bytes"
 	"compress/gzip"
 	"context"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/mongogate/mongogate/hack/image/internal/oci"
+	"github.com/mongogate/mongogate/hack/image/internal/pack"
 	"github.com/mongogate/mongogate/hack/image/internal/roots"
 )
 
@@ -46,14 +48,32 @@ func Image(ctx context.Context, source, work string, r Release, platforms []stri
 		if err := compile(ctx, source, binary, *p, r.Version); err != nil {
 			return oci.Image{}, fmt.Errorf("compile for %s: %w", name, err)
 		}
+		packed, err := packed(binary)
+		if err != nil {
+			return oci.Image{}, fmt.Errorf("compress for %s: %w", name, err)
+		}
 		image.Platforms = append(image.Platforms, oci.Platform{Platform: *p, Files: []oci.File{
-			{Path: "/mongogate", Mode: 0o755, From: binary},
+			// Root's, and not to be read by who runs it: the kernel closes the memory and environment of such a process to
+			// others of its user from execve on. What mongogate install copies is beside it.
+			{Path: "/mongogate", Mode: 0o711, From: binary},
+			{Path: pack.File, Mode: 0o444, Data: packed},
 			{Path: roots.File, Mode: 0o644, Data: ca},
 			// The state directory of one who is no pod and not root is below it.
 			{Path: "/tmp", Mode: 0o1777},
 		}})
 	}
 	return image, nil
+}
+
+func packed(binary string) ([]byte, error) {
+	f, err := os.Open(binary)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	var b bytes.Buffer
+	err = pack.Pack(&b, f)
+	return b.Bytes(), err
 }
 
 func config(r Release) v1.Config {
