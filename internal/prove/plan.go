@@ -21,13 +21,15 @@ type Plan struct {
 	Skips int
 	// Attacks are commands that stop or kill gate and guard, all kinds in turn. They need root.
 	Attacks int
+	// Elections are of a replica set, under the library.
+	Elections int
 	// Parallel is how many trials run at once; they mostly wait.
 	Parallel int
 }
 
 // Whole is what a release is to pass, Short what every change is.
 var (
-	Whole = Plan{Losses: 200, HandOvers: 100, Fresh: 20, Skips: 20, Attacks: 220, Parallel: 8}
+	Whole = Plan{Losses: 200, HandOvers: 100, Fresh: 20, Skips: 20, Attacks: 220, Elections: 54, Parallel: 8}
 	Short = Plan{Losses: 30, HandOvers: 20, Fresh: 4, Skips: 4, Attacks: 11, Parallel: 6}
 )
 

@@ -86,7 +86,7 @@ func Summary(results []Result) string {
 }
 
 // Document is the page docs/proof.md.
-func (r *Rig) Document(w io.Writer, results []Result, now time.Time) error {
+func (r *Rig) Document(w io.Writer, results []Result, elections string, now time.Time) error {
 	_, err := fmt.Fprintf(w, `# What was proved, and how
 
 Written by `+"`make prove`"+` on %s: %s/%s, %d cores, %s.
@@ -118,12 +118,16 @@ the first line of the next workload. The bound is ttl + grace + one poll + one o
 **Scheduled runs** (`+"`--bucket`"+`): the winner is killed, two contenders in two clusters start; one takes over and runs, the other skips on the proof that it does, a
 third one skips on the record that it did. Nobody skips a run that nobody does.
 
-Timing: ttl %v, heartbeat %v, operation %v, kill budget %v, SIGKILL after %v, grace %v, poll %v (the default ttl is 30s). The share of the bound depends
+**Elections**: the real driver goes through elections of every kind, with the server's own times (10 s and more to elect) and the default ttl of 30 s; a proxy (internal/electproxy)
+shows three members over the one server. Three contenders for each key, scheduled runs with three contenders each, before and amid each election, and a release in the middle of it.
+
+%s
+Timing of all but the elections: ttl %v, heartbeat %v, operation %v, kill budget %v, SIGKILL after %v, grace %v, poll %v (the default ttl is 30s). The share of the bound depends
 on the kill budget more than on the machine: a workload that obeys SIGTERM is gone soon after (ttl − kill budget − drift) / ttl = %.0f %% of the ttl.
 `,
 		now.UTC().Format("2006-01-02"), runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), runtime.Version(),
 		r.Server.Banner(), Table(Counts(results)), Summary(results), handOver,
-		ttl, heartbeat, operation, budget, killAfter, grace, poll, 100*float64(timing().Deadline(0))/float64(ttl))
+		elections, ttl, heartbeat, operation, budget, killAfter, grace, poll, 100*float64(timing().Deadline(0))/float64(ttl))
 	if err != nil {
 		return fmt.Errorf("writing the document: %w", err)
 	}

@@ -1,0 +1,87 @@
+package electproxy
+
+import (
+	"context"
+	"math/rand/v2"
+	"time"
+)
+
+// Fault is one way in which a set comes to another primary.
+type Fault struct {
+	Name string
+	// Run lets it happen to the primary of the set; election is how long the members take to elect another one.
+	Run func(ctx context.Context, s *Set, election time.Duration)
+}
+
+// Faults are all kinds. The times are shares of an election's, so that a short one shows the same as a real one of 10 s.
+func Faults() []Fault {
+	return []Fault{
+		{"step-down", func(ctx context.Context, s *Set, e time.Duration) {
+			next := other(s)
+			s.Elect(Nobody)
+			pause(ctx, e/10)
+			s.Elect(next)
+		}},
+		{"kill of the primary", func(ctx context.Context, s *Set, e time.Duration) {
+			old, next := s.Primary(), other(s)
+			s.Kill(old)
+			pause(ctx, e+rand.N(e/5))
+			s.Elect(next)
+			pause(ctx, e/2)
+			s.Start(old)
+		}},
+		{"primary frozen", func(ctx context.Context, s *Set, e time.Duration) {
+			old, next := s.Primary(), other(s)
+			s.Freeze(old)
+			pause(ctx, e+rand.N(e/5))
+			s.Elect(next)
+			pause(ctx, e/5)
+			s.Thaw(old)
+		}},
+		{"primary frozen, and the majority waits for it", func(ctx context.Context, s *Set, e time.Duration) {
+			old, next := s.Primary(), other(s)
+			s.Freeze(old)
+			pause(ctx, e+rand.N(e/5))
+			s.Stall(true)
+			s.Elect(next)
+			pause(ctx, e*6/10)
+			s.Stall(false)
+			pause(ctx, e)
+			s.Thaw(old)
+		}},
+		{"restart of all", func(ctx context.Context, s *Set, e time.Duration) {
+			next := rand.IntN(Members)
+			for i := range Members {
+				s.Kill(i)
+			}
+			pause(ctx, e/4)
+			for i := range Members {
+				s.Start(i)
+			}
+			pause(ctx, e+rand.N(e/5))
+			s.Elect(next)
+		}},
+		{"no majority for four elections", func(ctx context.Context, s *Set, e time.Duration) {
+			next := other(s)
+			s.Elect(Nobody)
+			pause(ctx, 4*e)
+			s.Elect(next)
+		}},
+	}
+}
+
+// other is a member that is not the primary.
+func other(s *Set) int {
+	primary := s.Primary()
+	if primary == Nobody {
+		return rand.IntN(Members)
+	}
+	return (primary + 1 + rand.IntN(Members-1)) % Members
+}
+
+func pause(ctx context.Context, d time.Duration) {
+	select {
+	case <-time.After(d):
+	case <-ctx.Done():
+	}
+}
