@@ -170,7 +170,7 @@ var libraryRefusals = []struct{ why, values, want string }{
 func TestChartRefuses(t *testing.T) {
 	said := ""
 	least := values(t, leastApp)
-	cases := slices.Concat(refusals, attacks, nameRefusals, jobRefusals)
+	cases := slices.Concat(refusals, attacks, nameRefusals, jobRefusals, probeRefusals, podRefusals)
 	for _, c := range cases {
 		t.Run(strings.ReplaceAll(c.why, " ", "-"), func(t *testing.T) {
 			kube := c.kube

@@ -94,7 +94,7 @@ func (g gated) standbyUnready() bool {
 	}
 	return slices.ContainsFunc(g.gates, func(x Gate) bool {
 		p := x.ReadinessProbe
-		return p != nil && (x.Settings == nil || x.Readiness != config.Candidate || p.Exec == nil)
+		return p != nil && (x.Settings == nil || x.Readiness != config.Candidate || !asksGate(x, p))
 	})
 }
 
@@ -342,7 +342,7 @@ func wrapped(g gated) []string {
 			problems = append(problems, x.Container.Name+": postStart runs while the command waits")
 		}
 		for name, p := range map[string]*corev1.Probe{"liveness": x.LivenessProbe, "startup": x.StartupProbe} {
-			if p != nil && (p.Exec == nil || !strings.HasSuffix(p.Exec.Command[0], "/mongogate")) {
+			if p != nil && !asksGate(x, p) {
 				problems = append(problems, x.Container.Name+": its "+name+" probe fails while the command waits: ask through mongogate probe … --")
 			}
 		}
@@ -351,6 +351,20 @@ func wrapped(g gated) []string {
 		}
 	}
 	return problems
+}
+
+// asksGate says whether a probe is answered by the gate: asked by its binary, or by http at its address.
+func asksGate(x Gate, p *corev1.Probe) bool {
+	switch {
+	case p.Exec != nil:
+		return strings.HasSuffix(p.Exec.Command[0], "/mongogate")
+	case p.HTTPGet != nil && x.Settings != nil:
+		host, port, _ := strings.Cut(x.ProbeAddress, ":")
+		where, _, _ := strings.Cut(p.HTTPGet.Path, "?")
+		return p.HTTPGet.Port.String() == port && p.HTTPGet.Host == host && slices.Contains([]string{"/startupz", "/readyz", "/livez"}, where) &&
+			(p.HTTPGet.Scheme == "" || p.HTTPGet.Scheme == corev1.URISchemeHTTP)
+	}
+	return false
 }
 
 func cronJob(g gated) []string {
@@ -394,6 +408,11 @@ func addresses(g gated) []string {
 	for _, x := range g.gates {
 		if x.Settings == nil || !slices.Contains([]string{"run", "sidecar"}, x.Command) {
 			continue
+		}
+		for _, p := range probes(x.Container) {
+			if x.Command == "sidecar" && !asksGate(x, p) {
+				problems = append(problems, x.Container.Name+": a probe asks where the gate does not answer, which is "+x.ProbeAddress)
+			}
 		}
 		for _, at := range []string{x.ProbeAddress, x.MetricsAddress} {
 			if at == "" || at == config.None {

@@ -16,7 +16,7 @@ import (
 
 // What a gate costs while it holds, and while it waits: memory and processor
 // time of the sidecar's container, its probes included, within what the chart asks
-// for. With the API: Events, the holder's label and the pod's own status.
+// for, and no more than 5 millicores. With the API: Events, the holder's label and the pod's own status.
 func TestHygieneCostOfTheGate(t *testing.T) {
 	t.Parallel() // or the next scenario waits for the last of these
 	t.Run("plain", func(t *testing.T) { costs(t, gated("sentinel")) })
@@ -26,7 +26,10 @@ func TestHygieneCostOfTheGate(t *testing.T) {
 }
 
 func costs(t *testing.T, values kube.Values) {
-	const memoryLimit = 64 << 20 // the chart's
+	const (
+		memoryLimit = 64 << 20 // the chart's
+		cpuRequest  = 5        // millicores, the chart's
+	)
 	p := inTwo(t, scenario.Opts{Background: true, TTL: 30 * time.Second}, values)
 	what := strings.ReplaceAll(t.Name()[strings.Index(t.Name(), "/")+1:], "_", "-")
 	p.a.WaitReady(slow)
@@ -39,6 +42,9 @@ func costs(t *testing.T, values kube.Values) {
 		memory, version := pod.MemoryOf(kube.Sidecar)
 		figure := "gate-" + what + "-that-" + role
 		p.Figure(figure+"-cpu-cgroup-"+version, fmt.Sprintf("%.1f millicores", 1000*used.Seconds()/took.Seconds()))
+		if millicores := 1000 * used.Seconds() / took.Seconds(); millicores > cpuRequest {
+			t.Errorf("the gate that %s takes %.1f millicores, and asks for %d", role, millicores, cpuRequest)
+		}
 		p.Figure(figure+"-memory-cgroup-"+version, fmt.Sprintf("%.1f MiB", float64(memory)/(1<<20)))
 		p.Figure(figure+"-resident", fmt.Sprintf("%.1f MiB", float64(pod.ResidentOf(kube.Sidecar))/(1<<20)))
 		if memory > memoryLimit/2 {

@@ -1,6 +1,8 @@
 package main
 
 const (
+	libEnv    = "charts/mongogate-lib/templates/_env.tpl"
+	libCheck  = "charts/mongogate-lib/templates/_check.tpl"
 	libJob    = "charts/mongogate-lib/templates/_job.tpl"
 	libNames  = "charts/mongogate-lib/templates/_names.tpl"
 	libLock   = "charts/mongogate-lib/templates/_lock.tpl"
@@ -56,6 +58,16 @@ func chartMutants() []mutant {
 			name: "chart-deadline-counts-waiting", protects: "a Job's deadline leaves time to outlast a dead holder",
 			edits: []edit{{libJob, "{{- if le $ms $silence -}}", "{{- if false -}}"}},
 			tests: []string{chartTest + "TestChartRefuses/a-Job-without-time-to-wait"},
+		},
+		{
+			name: "chart-stop-signal-untold", protects: "a request to stop is one whatever its signal: the chart tells the gate which it is",
+			edits: []edit{{libEnv, `{{ $_ := set $set "STOP_SIGNAL" . }}`, ""}},
+			tests: []string{chartTest + "TestChartPodFields"},
+		},
+		{
+			name: "chart-stop-signal-uncatchable", protects: "a request to stop is one whatever its signal: one that the gate cannot take is refused",
+			edits: []edit{{libCheck, `{{- if has . (list "SIGKILL"`, `{{- if has . (list "none"`}},
+			tests: []string{chartTest + "TestChartRefuses/a-signal-that-nobody-can-catch"},
 		},
 		{
 			name: "chart-generic-template", protects: "the key is this chart's: no template with a name that an umbrella has",

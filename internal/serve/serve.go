@@ -43,13 +43,18 @@ const (
 	MetricsPath = "/metrics"
 )
 
-// Handler answers GET and HEAD of the probes' paths.
+// Handler answers GET and HEAD of the probes' paths. The path of startup with ?wait=5m is answered when there is a yes, at the latest after that time.
 func (p Probes) Handler() http.Handler {
 	mux := http.NewServeMux()
+	places := make(chan struct{}, maxWaiters)
 	for path, ask := range map[string]func() bool{StartupPath: p.Startup, ReadyPath: p.Ready, LivePath: p.Live, WaitingPath: p.Waiting} {
-		mux.HandleFunc("GET "+path, func(w http.ResponseWriter, _ *http.Request) {
+		mux.HandleFunc("GET "+path, func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("X-Content-Type-Options", "nosniff")
-			if !ask() {
+			yes := ask()
+			if !yes && path == StartupPath {
+				yes = p.wait(w, r, ask, places)
+			}
+			if !yes {
 				http.Error(w, p.no(path), http.StatusServiceUnavailable)
 				return
 			}
@@ -134,7 +139,8 @@ func Serve(ctx context.Context, l net.Listener, h http.Handler) error {
 		WriteTimeout:      10 * time.Second,
 		IdleTimeout:       30 * time.Second,
 		MaxHeaderBytes:    4 << 10,
-		ErrorLog:          log.New(io.Discard, "", 0), // what strangers send is not for our log
+		ErrorLog:          log.New(io.Discard, "", 0),                        // what strangers send is not for our log
+		BaseContext:       func(net.Listener) context.Context { return ctx }, // so that who waits for an answer holds up no end
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- s.Serve(&limited{Listener: l, most: maxConnections}) }()

@@ -80,6 +80,15 @@
 {{- if and $v.spare (or $f.wrapper (not $f.shared)) -}}
 {{- $p = append $p (printf "spare: %s with protection: %s: without a shared process namespace, and beside a wrapper, no process is looked at: leave spare empty, or set protection: kill, or shareProcessNamespace: true with restart or sentinel" (join ", " $v.spare) $v.protection) -}}
 {{- end -}}
+{{- if ne (dig "name" "linux" (.pod.os | default dict) | toString) "linux" -}}
+{{- $p = append $p (printf "os.name: %s: the gate runs on Linux: leave os out" .pod.os.name) -}}
+{{- end -}}
+{{- if hasKey (dig "limits" dict (.pod.resources | default dict) | default dict) "cpu" -}}
+{{- $p = append $p "resources.limits.cpu of the pod: it throttles the gate with the workload, and a pause loses the lease: set limits of the workload's containers" -}}
+{{- end -}}
+{{- if and $f.shared (eq (toString .pod.shareProcessNamespace) "false") -}}
+{{- $p = append $p "shareProcessNamespace: false in the pod: the gate has to see the workload's processes: leave it out" -}}
+{{- end -}}
 {{- if and $f.shared .pod.hostPID -}}
 {{- $p = append $p "hostPID: the gate would take every process of the node for the workload: set hostPID: false" -}}
 {{- end -}}
@@ -162,10 +171,18 @@
 {{- range $stay }}{{ if not (has .name $v.ungated) }}{{ $gated = add1 $gated }}{{ end }}{{ end -}}
 {{- if not $gated }}{{ $p = append $p (printf "ungated: %s: no container is left for the gate: take out what does the work" (join ", " $v.ungated)) }}{{ end -}}
 {{- end -}}
-{{- if $v.metrics.enabled -}}
-{{- range $container := .pod.containers -}}
+{{- $listens := dict -}}
+{{- if $v.metrics.enabled }}{{ $_ := set $listens "metrics.port" $v.metrics.port }}{{ end -}}
+{{- if and $f.http $f.sidecar }}{{ $_ := set $listens "probes.port" $f.probePort }}{{ end -}}
+{{- if include "mongogate.wrapperByHttp" . }}{{ $_ := set $listens (ternary "probes.port + 1" "probes.port" $f.sidecar) $f.wrapperPort }}{{ end -}}
+{{- $own := dict -}}
+{{- range $name, $port := $listens -}}
+{{- $number := include "mongogate.text" $port -}}
+{{- if hasKey $own $number }}{{ $p = append $p (printf "%s and %s are both %s: set another probes.port" (get $own $number) $name $number) }}{{ end -}}
+{{- $_ := set $own $number $name -}}
+{{- range $container := concat ($.pod.containers | default list) ($.pod.initContainers | default list) -}}
 {{- range .ports -}}
-{{- if eq (toString .containerPort) (toString $v.metrics.port) }}{{ $p = append $p (printf "container %s and metrics.port are both %v, and containers of a pod share their ports: set another metrics.port" $container.name $v.metrics.port) }}{{ end -}}
+{{- if eq (include "mongogate.text" .containerPort) $number }}{{ $p = append $p (printf "container %s and %s are both %s, and containers of a pod share their ports: set another %s" $container.name $name $number (splitList " " $name | first)) }}{{ end -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}
@@ -175,6 +192,14 @@
 {{- end -}}
 {{- if (dig "postStart" dict ($c.lifecycle | default dict)) -}}
 {{- $p = append $p (printf "container %s has lifecycle.postStart: it would run while the wrapper waits, before the workload: put it into the command" $f.main) -}}
+{{- end -}}
+{{- with dig "stopSignal" "" ($c.lifecycle | default dict) -}}
+{{- if has . (list "SIGKILL" "SIGSTOP" "SIGRTMIN" "SIGCHLD" "SIGURG" "SIGPIPE" "SIGTTIN" "SIGTTOU" "SIGCONT" "SIGTSTP") -}}
+{{- $p = append $p (printf "container %s has lifecycle.stopSignal: %s: the gate cannot take it for a request to stop, and the pod would hang until it is killed: set SIGTERM, or one such as SIGQUIT or SIGUSR1, or leave it out" $f.main .) -}}
+{{- end -}}
+{{- if not (dig "os" "name" "" $.pod) -}}
+{{- $p = append $p (printf "container %s has lifecycle.stopSignal, and Kubernetes takes it only where os.name says which system it is: set os.name: linux in the pod (this chart: podSpec)" $f.main) -}}
+{{- end -}}
 {{- end -}}
 {{- range $stay -}}
 {{- if and (ne (toString .name) $f.main) (not (has .name $v.ungated)) -}}

@@ -102,24 +102,22 @@ restartPolicyRules:
 {{- end }}
 env:
   {{- include "mongogate.gateEnv" (merge (dict "role" "gate") .) | nindent 2 }}
-{{- if .values.metrics.enabled }}
+{{- if or .values.metrics.enabled $f.http }}
 ports:
+  {{- if .values.metrics.enabled }}
   - name: gate-metrics
     containerPort: {{ .values.metrics.port | int64 }}
+  {{- end }}
+  {{- if $f.http }}
+  - name: gate-probes
+    containerPort: {{ $f.probePort | int64 }}
+  {{- end }}
 {{- end }}
 # It waits for ever: a gate that ended while its pod starts would end the pod on some versions (kubernetes#132826).
-startupProbe:
-  exec:
-    command: [/mongogate, probe, startup]
-  {{- toYaml $p.startup | nindent 2 }}
-readinessProbe:
-  exec:
-    command: [/mongogate, probe, ready]
-  {{- toYaml $p.readiness | nindent 2 }}
-livenessProbe:
-  exec:
-    command: [/mongogate, probe, live]
-  {{- toYaml $p.liveness | nindent 2 }}
+{{- range $question := list "startup" "readiness" "liveness" }}
+{{ $question }}Probe:
+  {{- include "mongogate.ask" (dict "question" $question "times" (get $p $question) "facts" $f "port" $f.probePort "binary" "/mongogate") | nindent 2 }}
+{{- end }}
 volumeMounts:
   {{- include "mongogate.gateMounts" . | nindent 2 }}
 {{- end -}}
@@ -142,6 +140,9 @@ volumeMounts:
 {{- $_ := set $c "volumeMounts" (concat ($c.volumeMounts | default list) $mounts) -}}
 {{- if and .values.metrics.enabled (not $follow) -}}
 {{- $_ := set $c "ports" (append ($c.ports | default list) (dict "name" "gate-metrics" "containerPort" (int64 .values.metrics.port))) -}}
+{{- end -}}
+{{- if include "mongogate.wrapperByHttp" . -}}
+{{- $_ := set $c "ports" (append ($c.ports | default list) (dict "name" "gate-probes" "containerPort" (int64 $f.wrapperPort))) -}}
 {{- end -}}
 {{- $_ := unset $c "livenessProbe" -}}{{- $_ := unset $c "readinessProbe" -}}{{- $_ := unset $c "startupProbe" -}}
 {{- $c = merge $c (include "mongogate.probes" . | fromYaml) -}}

@@ -53,6 +53,7 @@ container), follower (run --follow: no database), test (helm test).
 {{- end -}}
 {{- if eq $role "wait" }}{{ with $v.init.timeout }}{{ $_ := set $set "TIMEOUT" . }}{{ end }}{{ end -}}
 {{- if and $gate $f.sidecar -}}
+{{- if $f.http }}{{ $_ := set $set "PROBE_ADDRESS" (printf "%s:%d" $f.probeHost (int64 $f.probePort)) }}{{ end -}}
 {{- $_ := set $set "FENCE" (join "," $f.fences) -}}
 {{- $_ := set $set "SENTINEL" (printf "%s/lost" $f.state) -}}
 {{- if eq $v.protection "follow" }}{{ $_ := set $set "FOLLOWED" "true" }}{{ end -}}
@@ -61,9 +62,15 @@ container), follower (run --follow: no database), test (helm test).
 {{- end -}}
 {{- end -}}
 {{- if or (and $gate (eq $v.protection "run")) (eq $role "follower") -}}
+{{- /* The signal by which the kubelet asks to stop goes to the gate first. */ -}}
+{{- with dig "stopSignal" "" ($f.mine.lifecycle | default dict) }}{{ $_ := set $set "STOP_SIGNAL" . }}{{ end -}}
 {{- if $v.waitTree }}{{ $_ := set $set "WAIT_TREE" "true" }}{{ end -}}
 {{- if eq $v.readiness "candidate" }}{{ $_ := set $set "READINESS" "candidate" }}{{ end -}}
+{{- if include "mongogate.wrapperByHttp" . -}}
+{{- $_ := set $set "PROBE_ADDRESS" (printf "%s:%d" $f.probeHost (int64 $f.wrapperPort)) -}}
+{{- else -}}
 {{- $_ := set $set "PROBE_ADDRESS" (printf "unix:%s/%s.sock" $f.state (ternary "run" "probe" (eq $role "follower"))) -}}
+{{- end -}}
 {{- end -}}
 {{- /* A gate that stays: a sidecar that ended would leave its workload unwatched until the kubelet brings it back. */ -}}
 {{- if and (or $gate (eq $role "follower")) (not $f.restart) -}}

@@ -36,6 +36,7 @@ What follows from a request. Every template of this chart takes one dict:
 {{- range $containers }}{{ if eq (toString .name) (toString $main) }}{{ $mine = . }}{{ end }}{{ end -}}
 {{- $budget := $v.killBudget -}}
 {{- if and (not $budget) (has "restart" $fences) (lt (include "mongogate.ms" $v.ttl | float64) 42000.0) }}{{ $budget = "7s" }}{{ end -}}
+{{- $hostNetwork := .pod.hostNetwork | default false -}}
 {{- dict
   "job" $job
   "isJob" (has .kind (list "Job" "CronJob"))
@@ -46,6 +47,11 @@ What follows from a request. Every template of this chart takes one dict:
   "kill" (and $sidecar (has "kill" $fences))
   "shared" (or (and $sidecar (has "kill" $fences)) $v.shareProcessNamespace (.pod.shareProcessNamespace | default false))
   "kube" (or $v.kube.events (not (empty $v.kube.label)) $v.kube.evidence)
+  "hostNetwork" $hostNetwork
+  "http" (eq ($v.probes.by | default (ternary "exec" "http" $hostNetwork)) "http")
+  "probeHost" (ternary "127.0.0.1" "" $hostNetwork)
+  "probePort" $v.probes.port
+  "wrapperPort" (ternary (add1 $v.probes.port) $v.probes.port $sidecar)
   "main" $main
   "mine" $mine
   "killBudget" $budget

@@ -73,7 +73,7 @@ app.kubernetes.io/managed-by: {{ .Release.Service | quote }}
   "name" (include "mongogate.app.name" .)
   "kind" .Values.kind
   "workload" (include "mongogate.app.workload" . | fromYaml)
-  "pod" (include "mongogate.app.pod" . | fromYaml)
+  "pod" (include "mongogate.app.wholePod" . | fromYaml)
   "values" (include "mongogate.app.gate" . | fromJson)
   "services" $services
   "beside" $beside

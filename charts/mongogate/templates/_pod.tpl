@@ -1,4 +1,8 @@
-{{/* The pod as it would be without a gate. */}}
+{{/* The pod as it would be without a gate; what podSpec adds is in it before anything is checked. */}}
+{{- define "mongogate.app.wholePod" -}}
+{{- mergeOverwrite (include "mongogate.app.pod" . | fromYaml) (.Values.podSpec | default dict) | toYaml -}}
+{{- end -}}
+
 {{- define "mongogate.app.pod" -}}
 {{- $v := .Values -}}
 {{- with include "mongogate.app.serviceAccount" . }}
@@ -23,11 +27,17 @@ restartPolicy: Never
 {{- if not (kindIs "invalid" $v.terminationGracePeriodSeconds) }}
 terminationGracePeriodSeconds: {{ $v.terminationGracePeriodSeconds | int64 }}
 {{- end }}
-{{- range $field := list "nodeSelector" "tolerations" "affinity" "topologySpreadConstraints" "priorityClassName" "runtimeClassName" "volumes" "initContainers" }}
+{{- range $field := list "nodeSelector" "tolerations" "affinity" "topologySpreadConstraints" "priorityClassName" "runtimeClassName" "volumes" "initContainers" "hostAliases" "dnsConfig" "dnsPolicy" "schedulerName" }}
 {{- with get $v $field }}
 {{ $field }}:
   {{- toYaml . | nindent 2 }}
 {{- end }}
+{{- end }}
+{{- if $v.hostNetwork }}
+hostNetwork: true
+{{- end }}
+{{- if kindIs "bool" $v.enableServiceLinks }}
+enableServiceLinks: {{ $v.enableServiceLinks }}
 {{- end }}
 containers:
   - name: {{ $v.containerName | quote }}

@@ -44,6 +44,24 @@
 {{- if and .Values.service.enabled (not .Values.service.ports) (not .Values.ports) -}}
 {{- $p = append $p "service.enabled without ports: set ports, or service.ports" -}}
 {{- end -}}
+{{- if and .Values.prometheusRule.enabled (or (not .Values.gate.metrics.enabled) (not .Values.prometheusRule.rules)) -}}
+{{- $p = append $p "prometheusRule.enabled without metrics or without rules: set gate.metrics.enabled: true and prometheusRule.rules" -}}
+{{- end -}}
+{{- if and .Values.service.loadBalancerIP (ne .Values.service.type "LoadBalancer") -}}
+{{- $p = append $p (printf "service.loadBalancerIP with service.type %s: set type: LoadBalancer, or leave it out" .Values.service.type) -}}
+{{- end -}}
+{{- if and $job .Values.minReadySeconds -}}
+{{- $p = append $p (printf "minReadySeconds with kind %s: nobody asks whether a run is ready: leave it out" .Values.kind) -}}
+{{- end -}}
+{{- if and .Values.hostNetwork (has .Values.dnsPolicy (list "" "ClusterFirst")) -}}
+{{- $p = append $p "hostNetwork with dnsPolicy ClusterFirst: names of the cluster, as the database's may be, are not found there: set dnsPolicy: ClusterFirstWithHostNet, or Default if they are not needed" -}}
+{{- end -}}
+{{- /* What has a value of its own is set there: two places for one thing would be one of them without effect. */ -}}
+{{- $own := dict "containers" "image, command, extraContainers" "initContainers" "initContainers" "volumes" "volumes" "restartPolicy" "restartPolicy" "terminationGracePeriodSeconds" "terminationGracePeriodSeconds" "securityContext" "podSecurityContext" "serviceAccountName" "serviceAccount.name" "serviceAccount" "serviceAccount.name" "automountServiceAccountToken" "serviceAccount.automountToken" "imagePullSecrets" "imagePullSecrets" "nodeSelector" "nodeSelector" "tolerations" "tolerations" "affinity" "affinity" "topologySpreadConstraints" "topologySpreadConstraints" "priorityClassName" "priorityClassName" "runtimeClassName" "runtimeClassName" "hostNetwork" "hostNetwork" "hostAliases" "hostAliases" "dnsConfig" "dnsConfig" "dnsPolicy" "dnsPolicy" "schedulerName" "schedulerName" "enableServiceLinks" "enableServiceLinks" "shareProcessNamespace" "gate.shareProcessNamespace" -}}
+{{- range $field, $value := .Values.podSpec -}}
+{{- if hasKey $own $field }}{{ $p = append $p (printf "podSpec.%s has a value of its own: set %s" $field (get $own $field)) }}{{ end -}}
+{{- if eq $field "ephemeralContainers" }}{{ $p = append $p "podSpec.ephemeralContainers: Kubernetes takes none in a template, and the gate would not know them: leave it out" }}{{ end -}}
+{{- end -}}
 {{- if and .Values.podMonitor.enabled (not .Values.gate.metrics.enabled) -}}
 {{- $p = append $p "podMonitor.enabled without metrics: set gate.metrics.enabled: true" -}}
 {{- end -}}

@@ -2,7 +2,12 @@
 {{- define "mongogate.app.workload" -}}
 {{- $v := .Values -}}
 {{- if eq $v.kind "Deployment" }}
-replicas: {{ $v.replicas }}
+{{- if not (kindIs "invalid" $v.replicas) }}
+replicas: {{ $v.replicas | int64 }}
+{{- end }}
+{{- with $v.minReadySeconds }}
+minReadySeconds: {{ . | int64 }}
+{{- end }}
 {{- with $v.deployment }}
 revisionHistoryLimit: {{ .revisionHistoryLimit }}
 progressDeadlineSeconds: {{ .progressDeadlineSeconds }}
@@ -10,7 +15,12 @@ strategy:
   {{- toYaml .strategy | nindent 2 }}
 {{- end }}
 {{- else if eq $v.kind "StatefulSet" }}
-replicas: {{ $v.replicas }}
+{{- if not (kindIs "invalid" $v.replicas) }}
+replicas: {{ $v.replicas | int64 }}
+{{- end }}
+{{- with $v.minReadySeconds }}
+minReadySeconds: {{ . | int64 }}
+{{- end }}
 serviceName: {{ include "mongogate.app.podsService" . | quote }}
 {{- with $v.statefulSet }}
 podManagementPolicy: {{ .podManagementPolicy }}
