@@ -45,7 +45,7 @@ func usesKube(s *config.Settings) []string {
 	for _, f := range []struct {
 		name string
 		on   bool
-	}{{"kube-events", s.KubeEvents}, {"kube-label", s.KubeLabel != ""}, {"kube-evidence", s.KubeEvidence}} {
+	}{{"kube-events", s.KubeEvents}, {"kube-label", s.KubeLabel != ""}, {"kube-evidence", s.KubeEvidence}, {"kube-owner", s.KubeOwner}} {
 		if f.on {
 			all = append(all, f.name)
 		}
@@ -269,6 +269,7 @@ func kubeFindings(ctx context.Context, w world, s *config.Settings) []mongolock.
 		{s.KubeEvents, "kube-events", kube.MayWriteEvents, kube.EventsRight},
 		{s.KubeLabel != "", "kube-label", kube.MayLabel, kube.LabelRight},
 		{s.KubeEvidence, "kube-evidence", kube.MayRead, kube.StatusRight},
+		{s.KubeOwner, "kube-owner", kube.MayReadJobs, kube.JobRight},
 	} {
 		if !need.on {
 			continue

@@ -8,6 +8,7 @@ import (
 
 	"github.com/mongogate/mongogate/internal/bucket"
 	"github.com/mongogate/mongogate/internal/config"
+	"github.com/mongogate/mongogate/internal/observe"
 )
 
 // activeDeadline is what a Job's limit does to runs that wait.
@@ -37,8 +38,11 @@ func runFacts(s *config.Settings, r bucket.Result) []string {
 }
 
 // unproven says what is known of the Job's origin.
-func unproven(*config.Settings) string {
-	return "nothing proves that a CronJob has made this Job: a name that ends in a minute is believed"
+func unproven(s *config.Settings) string {
+	if s.KubeOwner {
+		return "the Kubernetes API is asked whether a CronJob has made this Job"
+	}
+	return "nothing proves that a CronJob has made this Job: a name that ends in a minute is believed (--kube-owner asks the Kubernetes API)"
 }
 
 // ifHeld says what becomes of a run whose lock another has, and who does it where that one fails.
@@ -70,11 +74,11 @@ func (ses *session) sayRun() {
 	ses.log.Info("run of a bucket", kv...)
 	switch {
 	case s.JobName == "" && s.IfHeld == config.Skip && !s.FailIfHeld:
-		ses.log.Info("warning: with --if-held skip nobody does the run if its holder fails after it was seen to renew")
+		observe.Warn(ses.log, "with --if-held skip nobody does the run if its holder fails after it was seen to renew")
 	case s.JobName != "" && s.IfHeld == config.Wait:
 		ses.log.Info(activeDeadline)
 	}
-	if s.JobName != "" {
+	if s.JobName != "" && !s.KubeOwner {
 		ses.log.Info("the scheduled minute is taken from the Job's name, which nothing proves to be a CronJob's", "job", s.JobName)
 	}
 }

@@ -70,6 +70,10 @@ func newSession(w world, s *config.Settings, needDir bool) (*session, error) {
 	for _, warning := range s.Warnings {
 		observe.Warn(log, warning)
 	}
+	if err := proveJob(w, s, log); err != nil {
+		ses.end()
+		return nil, err
+	}
 	ses.dir, err = statedir.Open(s.StateDir, s.Lock.Key)
 	if err != nil {
 		// What is promised of a directory that somebody has named is not given up in silence.

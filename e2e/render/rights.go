@@ -19,6 +19,7 @@ func needed(gates []Gate) map[string]bool {
 		need["create events"] = need["create events"] || g.KubeEvents
 		need["patch pods"] = need["patch pods"] || g.KubeLabel != ""
 		need["get pods"] = need["get pods"] || g.KubeEvidence
+		need["get jobs"] = need["get jobs"] || g.KubeOwner
 	}
 	return need
 }

@@ -463,7 +463,7 @@ func state(g gated) []string {
 }
 
 // kubeSettings are those that need the API server.
-var kubeSettings = []string{"kube-events", "kube-label", "kube-evidence"}
+var kubeSettings = []string{"kube-events", "kube-label", "kube-evidence", "kube-owner"}
 
 // asks says which settings of a gate need the API server.
 func asks(x Gate) (names []string) {

@@ -4,6 +4,7 @@ const (
 	specGo    = "internal/bucket/spec.go"
 	crontabGo = "internal/bucket/crontab.go"
 	cronJobGo = "internal/bucket/cronjob.go"
+	madeGo    = "internal/kube/made.go"
 	keyGo     = "internal/bucket/key.go"
 	zoneGo    = "internal/config/zone.go"
 	loadGo    = "internal/config/load.go"
@@ -62,6 +63,26 @@ func bucketMutants() []mutant {
 			name: "bucket-minute-ahead", protects: "P9: a Job's name with a minute of the future is no CronJob's",
 			edits: []edit{{keyGo, "ahead > maxAhead", "false"}},
 			tests: []string{bucketUnit},
+		},
+		{
+			name: "job-of-anybody", protects: "P9: a Job that no CronJob owns is no scheduled run, where the API may be asked",
+			edits: []edit{{madeGo, "return \"no CronJob owns it\", nil", "return \"\", nil"}},
+			tests: []string{"./cmd/sidecar -run=TestJobsOfNoCronJob"},
+		},
+		{
+			name: "job-of-another-minute", protects: "P9: a Job that was made for another minute is not of the one in its name",
+			edits: []edit{{madeGo, "!at.Truncate(time.Minute).Equal(minute)", "false"}},
+			tests: []string{"./cmd/sidecar -run=TestJobsOfNoCronJob"},
+		},
+		{
+			name: "chart-weekday-seven", protects: "charts: a schedule that Kubernetes refuses is refused",
+			edits: []edit{{"charts/mongogate-lib/templates/_schedule.tpl", "{{- $high := index (list 59 23 31 12 6) .index -}}", "{{- $high := index (list 59 23 31 12 7) .index -}}"}},
+			tests: []string{"./e2e/render -run=TestChartSchedulesAreKubernetes"},
+		},
+		{
+			name: "chart-leap-day", protects: "charts: records outlive the longest time between two runs",
+			edits: []edit{{"charts/mongogate-lib/templates/_schedule.tpl", "{{ mulf 2922.0 $day }}", "{{ mulf 366.0 $day }}"}},
+			tests: []string{"./e2e/render -run=TestChartSchedulesAreKubernetes"},
 		},
 		{
 			name: "zone-always-utc", protects: "the zone of a plain machine is the one that cron counts in",

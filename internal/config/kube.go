@@ -7,6 +7,14 @@ import (
 
 // checkKube refuses what would do nothing, or less than what is there already.
 func (l *loader) checkKube(s *Settings) {
+	if s.Command == "run" && s.KubeOwner {
+		switch {
+		case s.JobName == "":
+			l.problem("kube-owner", "this pod is of no Job that is known, so nobody is asked", "leave it out, or give --job-name or the pod's labels (--pod-labels)")
+		case s.Bucket.None():
+			l.problem("kube-owner", "without buckets the Job's name decides nothing", "leave it out")
+		}
+	}
 	if s.Command == "run" && s.Follow {
 		const message, remedy = "a follower has no lock of its own to tell of", "give it to the sidecar that is followed"
 		if s.KubeEvents {

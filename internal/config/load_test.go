@@ -202,6 +202,9 @@ func TestEverySettingInThreeWays(t *testing.T) {
 			if row.name == "on-failure" || row.name == "no-overlap" {
 				w.env = append(w.env, "MONGOGATE_BUCKET=1h")
 			}
+			if row.name == "kube-owner" {
+				w.env = append(w.env, "MONGOGATE_JOB_NAME=x-29921940")
+			}
 			if row.name != "key" && row.name != "name" && row.name != "namespace" && row.name != "job" {
 				w.env = append(w.env, "MONGOGATE_KEY=k")
 			} else if row.name != "key" {

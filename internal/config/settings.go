@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"time"
 
 	"github.com/mongogate/mongogate/internal/bucket"
@@ -59,7 +60,7 @@ type Settings struct {
 	StateDir                               string
 	Follow, Followed, WaitTree             bool
 	OnLoss, Isolation, StopSignal          string
-	KubeEvents, KubeEvidence               bool
+	KubeEvents, KubeEvidence, KubeOwner    bool
 	KubeLabel                              string
 	IdleRelease                            time.Duration
 	ProbeAddress, MetricsAddress           string
@@ -126,6 +127,22 @@ func (s *Settings) ResolveKey() (bucket.Result, error) {
 		return bucket.Result{}, e
 	}
 	return r, nil
+}
+
+// Disbelieve takes the Job's name for one that carries no scheduled minute, and
+// makes the key anew as --manual says. The error is an [*Error].
+func (s *Settings) Disbelieve(why string) error {
+	s.notScheduled = why
+	r, err := s.ResolveKey()
+	var manual *bucket.ManualJob
+	if errors.As(err, &manual) && s.Manual == string(bucket.SkipManual) && s.Command == "run" {
+		s.SkipJob = manual
+		return nil
+	}
+	if err == nil {
+		s.Lock = r
+	}
+	return err
 }
 
 // givenBy names the source of a value, empty where nobody gave it.

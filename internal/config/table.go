@@ -263,6 +263,10 @@ var kubeSettings = []setting{
 		usage: "label that the pod has, with the value true, while the lock is held, for Services to select by, such as mongogate.dev/holder; routing, no fence (right: patch pods)",
 	},
 	{
+		name: "kube-owner", commands: []string{"run", "doctor"}, fallback: "false", field: func(s *Settings) any { return &s.KubeOwner },
+		usage: "believe the scheduled minute in the Job's name only if the Kubernetes API says that a CronJob owns the Job; otherwise it counts as made by hand (right: get jobs)",
+	},
+	{
 		name: "kube-evidence", commands: fencer, fallback: "false", field: func(s *Settings) any { return &s.KubeEvidence },
 		usage: "take it from the pod's own status that every main container has ended for good, and give the lock back then (right: get pods)",
 	},

@@ -316,13 +316,13 @@
 {{- $w := .workload | default dict -}}
 {{- if eq .kind "CronJob" -}}
 {{- $schedule := $w.schedule | default "" | toString -}}
-{{- if hasPrefix "@every" (trim $schedule) -}}
+{{- if hasPrefix "@every" $schedule -}}
 {{- $p = append $p (printf "schedule: %s counts from when each cluster started, so no two clusters mean the same run: write the minute, such as \"*/10 * * * *\"" $schedule) -}}
+{{- else if $schedule -}}
+{{- with include "mongogate.schedule.problem" $schedule }}{{ $p = append $p (printf "schedule: %s: %s" $schedule .) }}{{ end -}}
 {{- end -}}
-{{- if contains "TZ=" $schedule -}}
-{{- $p = append $p (printf "schedule: %s: a zone in the schedule is refused by Kubernetes: set timeZone" $schedule) -}}
-{{- else if and (trim $schedule) (not (hasPrefix "@" (trim $schedule))) (ne (len (regexSplit "\\s+" (trim $schedule) -1)) 5) -}}
-{{- $p = append $p (printf "schedule: %s: Kubernetes takes five fields, minute, hour, day, month and weekday: leave out seconds and years" $schedule) -}}
+{{- if and $v.kube.owner (or (ne $v.protection "run") (eq $v.bucket "none")) -}}
+{{- $p = append $p "kube.owner without a bucket: the Job's name decides nothing there: set kube.owner: false" -}}
 {{- end -}}
 {{- if eq (lower (toString $w.timeZone)) "local" -}}
 {{- $p = append $p (printf "timeZone: %s: clusters differ in what is local: set a name, such as Etc/UTC" $w.timeZone) -}}
@@ -351,6 +351,7 @@
 {{- end -}}
 {{- end -}}
 {{- else -}}
+{{- if $v.kube.owner }}{{ $p = append $p (printf "kube.owner with kind %s: only the Jobs of a CronJob have a scheduled minute: set kube.owner: false, or kind: CronJob" .kind) }}{{ end -}}
 {{- range $name := list "bucket" "timezone" "manual" "retention" -}}
 {{- if get $v $name }}{{ $p = append $p (printf "%s with kind %s: only the Jobs of a CronJob have a scheduled minute: leave it empty, or set kind: CronJob" $name $.kind) }}{{ end -}}
 {{- end -}}

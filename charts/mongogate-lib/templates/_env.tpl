@@ -45,7 +45,7 @@ container), follower (run --follow: no database), test (helm test).
 {{- end -}}
 {{- $gate := eq $role "gate" -}}
 {{- if and $gate (eq $v.protection "run") -}}
-{{- range $name, $value := dict "TIMEOUT" $v.timeout "IF_HELD" $v.ifHeld "ON_FAILURE" $v.onFailure -}}
+{{- range $name, $value := dict "TIMEOUT" $v.timeout "IF_HELD" (include "mongogate.ifHeld" .) "ON_FAILURE" $v.onFailure -}}
 {{- if $value }}{{ $_ := set $set $name (toString $value) }}{{ end -}}
 {{- end -}}
 {{- if $v.failIfHeld }}{{ $_ := set $set "FAIL_IF_HELD" "true" }}{{ end -}}
@@ -81,6 +81,7 @@ container), follower (run --follow: no database), test (helm test).
 {{- if $gate -}}
 {{- if $v.kube.events }}{{ $_ := set $set "KUBE_EVENTS" "true" }}{{ end -}}
 {{- with $v.kube.label }}{{ $_ := set $set "KUBE_LABEL" . }}{{ end -}}
+{{- if $v.kube.owner }}{{ $_ := set $set "KUBE_OWNER" "true" }}{{ end -}}
 {{- if and $v.kube.evidence $f.sidecar }}{{ $_ := set $set "KUBE_EVIDENCE" "true" }}{{ end -}}
 {{- end -}}
 {{- range $name := keys $set | sortAlpha -}}
@@ -91,6 +92,14 @@ container), follower (run --follow: no database), test (helm test).
 {{- $own = append $own (dict "name" "MONGOGATE_COMPLETION_INDEX" "valueFrom" (dict "fieldRef" (dict "fieldPath" "metadata.labels['apps.kubernetes.io/pod-index']"))) -}}
 {{- end -}}
 {{- $own | toJson -}}
+{{- end -}}
+
+{{/* What a run does that another Job holds. A Job without retries does not come back to a run that it has left to a holder who fails. */}}
+{{- define "mongogate.ifHeld" -}}
+{{- $f := include "mongogate.facts" . | fromJson -}}
+{{- if .values.ifHeld -}}{{ .values.ifHeld }}
+{{- else if and (eq .kind "CronJob") (ne .values.bucket "none") (not .values.failIfHeld) (eq (toString $f.job.backoffLimit) "0") -}}wait
+{{- end -}}
 {{- end -}}
 
 {{/* given and ours, ours without the names that are given: a list of variables is a map by name to the API. */}}
@@ -112,22 +121,8 @@ does not know the CronJob's schedule.
 {{- .values.retention -}}
 {{- else if eq .kind "CronJob" -}}
 {{- $least := addf (mulf 1000.0 (.workload.startingDeadlineSeconds | default 0 | float64)) (include "mongogate.period" .workload.schedule | float64) -}}
-{{- if gt (mulf 2.0 $least) 604800000.0 }}{{ printf "%ds" (divf (mulf 2.0 $least) 1000.0 | int64) }}{{ end -}}
-{{- end -}}
-{{- end -}}
-
-{{/* The longest time between two ticks of a schedule, in milliseconds, read off its coarsest restricted field. */}}
-{{- define "mongogate.period" -}}
-{{- $s := toString . | trim -}}
-{{- $day := 86400000.0 -}}
-{{- $macro := dict "@hourly" (divf $day 24.0) "@daily" $day "@midnight" $day "@weekly" (mulf 7.0 $day) "@monthly" (mulf 31.0 $day) "@yearly" (mulf 366.0 $day) "@annually" (mulf 366.0 $day) -}}
-{{- $f := regexSplit "\\s+" $s -1 -}}
-{{- if hasKey $macro $s -}}{{ get $macro $s }}
-{{- else if ne (len $f) 5 -}}0
-{{- else if not (has (index $f 3) (list "*" "?")) -}}{{ mulf 366.0 $day }}
-{{- else if not (has (index $f 2) (list "*" "?")) -}}{{ mulf 62.0 $day }}
-{{- else if not (has (index $f 4) (list "*" "?")) -}}{{ mulf 7.0 $day }}
-{{- else if ne (index $f 1) "*" -}}{{ $day }}
-{{- else -}}{{ divf $day 24.0 }}
+{{- /* Twice that, but no more than the ten years that the binary takes: between two 29 February lie up to eight. */ -}}
+{{- $keep := maxf $least (minf (mulf 2.0 $least) 315360000000.0) -}}
+{{- if gt $keep 604800000.0 }}{{ printf "%ds" (divf $keep 1000.0 | int64) }}{{ end -}}
 {{- end -}}
 {{- end -}}

@@ -46,7 +46,7 @@ What follows from a request. Every template of this chart takes one dict:
   "restart" (and $sidecar (has "restart" $fences))
   "kill" (and $sidecar (has "kill" $fences))
   "shared" (or (and $sidecar (has "kill" $fences)) $v.shareProcessNamespace (.pod.shareProcessNamespace | default false))
-  "kube" (or $v.kube.events (not (empty $v.kube.label)) $v.kube.evidence)
+  "kube" (or $v.kube.events (not (empty $v.kube.label)) $v.kube.evidence $v.kube.owner)
   "hostNetwork" $hostNetwork
   "http" (eq ($v.probes.by | default (ternary "exec" "http" $hostNetwork)) "http")
   "probeHost" (ternary "127.0.0.1" "" $hostNetwork)

@@ -27,6 +27,11 @@ rules:
     resources: [pods]
     verbs: [{{ list (ternary "get" "" .values.kube.evidence) (ternary "" "patch" (empty .values.kube.label)) | compact | join ", " }}]
   {{- end }}
+  {{- if .values.kube.owner }}
+  - apiGroups: [batch]
+    resources: [jobs]
+    verbs: [get]
+  {{- end }}
 ---
 apiVersion: rbac.authorization.k8s.io/v1
 kind: RoleBinding

@@ -42,7 +42,7 @@ app.kubernetes.io/managed-by: {{ .Release.Service | quote }}
 {{- define "mongogate.app.serviceAccount" -}}
 {{- $k := .Values.gate.kube -}}
 {{- if .Values.serviceAccount.name -}}{{ .Values.serviceAccount.name }}
-{{- else if or $k.events $k.label $k.evidence -}}{{ include "mongogate.app.name" . }}
+{{- else if or $k.events $k.label $k.evidence $k.owner -}}{{ include "mongogate.app.name" . }}
 {{- end -}}
 {{- end -}}
 

@@ -33,6 +33,7 @@ type Server struct {
 
 	mu     sync.Mutex
 	pod    map[string]any
+	jobs   map[string]json.RawMessage // metadata by name
 	events []Event
 	calls  []string
 	denied map[string]bool
@@ -95,6 +96,16 @@ func (s *Server) SetUID(uid string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.metadata()["uid"] = uid
+}
+
+// SetJob makes a Job with this metadata, as JSON.
+func (s *Server) SetJob(name, metadata string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.jobs == nil {
+		s.jobs = map[string]json.RawMessage{}
+	}
+	s.jobs[name] = json.RawMessage(metadata)
 }
 
 // Remove removes the pod.
@@ -207,6 +218,10 @@ func (s *Server) Answer(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	rest, ours := strings.CutPrefix(r.URL.Path, "/api/v1/namespaces/"+Namespace+"/")
+	if !ours {
+		rest, ours = strings.CutPrefix(r.URL.Path, "/apis/batch/v1/namespaces/"+Namespace+"/")
+		ours = ours && strings.HasPrefix(rest, "jobs/")
+	}
 	resource, name, _ := strings.Cut(rest, "/")
 	verb := map[string]string{http.MethodGet: "get", http.MethodPost: "create", http.MethodPatch: "patch"}[r.Method]
 	s.calls = append(s.calls, r.Method+" "+resource)
@@ -217,6 +232,12 @@ func (s *Server) Answer(w http.ResponseWriter, r *http.Request) {
 	switch verb + " " + resource {
 	case "create events":
 		s.create(w, r, body)
+	case "get jobs":
+		if s.jobs[name] == nil {
+			refuse(w, http.StatusNotFound, "NotFound", "jobs.batch \""+name+"\" not found")
+			return
+		}
+		answer(w, http.StatusOK, map[string]any{"apiVersion": "batch/v1", "kind": "Job", "metadata": s.jobs[name]})
 	case "get pods", "patch pods":
 		if s.pod == nil || name != s.metadata()["name"] {
 			refuse(w, http.StatusNotFound, "NotFound", "pods \""+name+"\" not found")

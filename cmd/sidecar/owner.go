@@ -1,0 +1,53 @@
+//go:build linux
+
+package main
+
+import (
+	"context"
+	"time"
+
+	"github.com/go-logr/logr"
+
+	"github.com/mongogate/mongogate/internal/bucket"
+	"github.com/mongogate/mongogate/internal/config"
+	"github.com/mongogate/mongogate/internal/observe"
+)
+
+// ownerTries is how often the API is asked whose a Job is, and ownerPause the pause between two tries.
+const (
+	ownerTries = 3
+	ownerPause = time.Second
+)
+
+// proveJob asks the Kubernetes API whether a CronJob owns this pod's Job, before
+// a name that looks like a scheduled minute is believed. A Job of somebody else
+// counts as made by hand. Where the API does not answer the name is believed, and that is said.
+func proveJob(w world, s *config.Settings, log logr.Logger) error {
+	if s.Command != "run" || !s.KubeOwner || s.SkipJob != nil || s.Lock.Bucket == "" {
+		return nil
+	}
+	cronJob, minute, err := bucket.SplitJobName(s.JobName)
+	if err != nil {
+		return nil //nolint:nilerr // it counts as made by hand already
+	}
+	client, err := reachKube(w, s)
+	if err != nil {
+		return &exit{config.ExitUsage, perLine("kube-owner: ", err)}
+	}
+	defer client.Close()
+	for try := 1; ; try++ {
+		why, err := client.ScheduledBy(context.Background(), cronJob, minute) // each call has a limit of its own
+		switch {
+		case err == nil && why == "":
+			log.Info("a CronJob owns this Job", "job", s.JobName, "cronJob", cronJob)
+			return nil
+		case err == nil:
+			observe.Warn(log, "this Job's name ends like a scheduled minute, but it is none: it counts as made by hand", "job", s.JobName, "why", why)
+			return s.Disbelieve(why)
+		case try == ownerTries:
+			observe.Warn(log, "the Kubernetes API does not say whose this Job is: the scheduled minute in its name is believed", "job", s.JobName, "error", err.Error())
+			return nil
+		}
+		time.Sleep(ownerPause)
+	}
+}
