@@ -77,12 +77,12 @@ func bucketMutants() []mutant {
 		{
 			name: "chart-weekday-seven", protects: "charts: a schedule that Kubernetes refuses is refused",
 			edits: []edit{{"charts/mongogate-lib/templates/_schedule.tpl", "{{- $high := index (list 59 23 31 12 6) .index -}}", "{{- $high := index (list 59 23 31 12 7) .index -}}"}},
-			tests: []string{"./e2e/render -run=TestChartSchedulesAreKubernetes"},
+			tests: []string{"-C e2e ./render -run=TestChartSchedulesAreKubernetes"},
 		},
 		{
 			name: "chart-leap-day", protects: "charts: records outlive the longest time between two runs",
 			edits: []edit{{"charts/mongogate-lib/templates/_schedule.tpl", "{{ mulf 2922.0 $day }}", "{{ mulf 366.0 $day }}"}},
-			tests: []string{"./e2e/render -run=TestChartSchedulesAreKubernetes"},
+			tests: []string{"-C e2e ./render -run=TestChartSchedulesAreKubernetes"},
 		},
 		{
 			name: "zone-always-utc", protects: "the zone of a plain machine is the one that cron counts in",
