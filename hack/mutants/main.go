@@ -34,6 +34,8 @@ func tables() []mutant {
 		outputMutants(),
 		frozenMutants(),
 		libraryMutants(),
+		twinMutants(),
+		plantedMutants(),
 	} {
 		all = append(all, t...)
 	}

@@ -23,12 +23,12 @@ func leaseMutants() []mutant {
 		},
 		{
 			name: "no-giving-up", protects: "P4: who gives an acquisition up sends a release",
-			edits: []edit{{acquireGo, "\t\tif unknown {\n\t\t\tl.giveUp(call, r, a.nonce, sent)\n\t\t}\n", ""}},
+			edits: []edit{{acquireGo, "\t\tif unknown {\n\t\t\tl.giveUp(call, r, a.nonce, []int64{a.mark}, sent)\n\t\t}\n", ""}},
 			tests: []string{unit("TestP4_EveryReplyLostIsGivenUpWithARelease")},
 		},
 		{
 			name: "write-concern-error-believed", protects: "P4: a write concern error is unknown, though a document comes with it",
-			edits: []edit{{lockerGo, "\tif err != nil {\n\t\treturn nil, err\n\t}\n\treturn decode(raw), nil", `	if err != nil {
+			edits: []edit{{lockerGo, "\tif err != nil {\n\t\treturn nil, err\n\t}\n\td := decode(raw)\n", `	if err != nil {
 		var we mongo.WriteException
 		var ce mongo.CommandError
 		for _, r := range []bson.Raw{func() bson.Raw { errors.As(err, &we); return we.Raw }(), func() bson.Raw { errors.As(err, &ce); return ce.Raw }()} {
@@ -38,7 +38,8 @@ func leaseMutants() []mutant {
 		}
 		return nil, err
 	}
-	return decode(raw), nil`}},
+	d := decode(raw)
+`}},
 			tests: []string{unit("TestP4_WriteConcernErrorIsUnknown")},
 		},
 		{
@@ -68,12 +69,12 @@ func leaseMutants() []mutant {
 		},
 		{
 			name: "lost-is-unknown", protects: "P5: no document means lost",
-			edits: []edit{{leaseGo, "\tcase d == nil:\n\t\treturn &LostError{Key: s.key, Reason: LostTaken}\n\tcase d.Revoked:", "\tcase d == nil:\n\t\treturn ErrUnknown\n\tcase d.Revoked:"}},
+			edits: []edit{{leaseGo, "\tcase d == nil:\n\t\treturn &LostError{Key: s.key, Reason: LostTaken}", "\tcase d == nil:\n\t\treturn ErrUnknown"}},
 			tests: []string{suite},
 		},
 		{
 			name: "revoked-is-ignored", protects: "P11: a revoked holder learns of it at its next renewal",
-			edits: []edit{{leaseGo, "case d.Revoked:", "case false:"}},
+			edits: []edit{{leftGo, "case d.Revoked:", "case false:"}},
 			tests: []string{suite},
 		},
 		{
@@ -89,7 +90,7 @@ func leaseMutants() []mutant {
 		{
 			name: "release-of-another", protects: "P6: only the nonce releases",
 			edits: []edit{
-				{finishGo, `bson.D{{Key: "nonce", Value: e.nonce}, {Key: "state", Value: stateHeld}},`, `bson.D{{Key: "state", Value: stateHeld}},`},
+				{finishGo, `bson.D{{Key: "nonce", Value: e.nonce}, {Key: "state", Value: stateHeld}, {Key: "mark", Value: bson.D{{Key: "$in", Value: e.known}}}, {Key: "twin", Value: bson.D{{Key: "$ne", Value: true}}}},`, `bson.D{{Key: "state", Value: stateHeld}},`},
 				{pipelineGo, `mine := op("$and", op("$eq", "$nonce", literal(e.nonce)), op("$eq", "$state", stateHeld))`, `mine := op("$eq", "$state", stateHeld)`},
 			},
 			tests: []string{suite, sim},

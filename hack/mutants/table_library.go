@@ -85,7 +85,7 @@ func libraryMutants() []mutant {
 		},
 		{
 			name: "ttl-with-anothers-calls", protects: "P12: a lease of another ttl lives by its own arithmetic",
-			edits: []edit{{acquireGo, "l.modify(call, r.timing.Operation,", "l.modify(call, l.opts.Timing.Operation,"}, {leaseGo, "s.locker.modify(ctx, s.timing.Operation,", "s.locker.modify(ctx, s.locker.opts.Timing.Operation,"}},
+			edits: []edit{{acquireGo, "l.modify(call, r.key, r.timing.Operation,", "l.modify(call, r.key, l.opts.Timing.Operation,"}, {leaseGo, "s.locker.modify(ctx, s.key, s.timing.Operation,", "s.locker.modify(ctx, s.key, s.locker.opts.Timing.Operation,"}},
 			tests: []string{unit("TestTimingOfOneLease")},
 		},
 		{

@@ -44,12 +44,12 @@ var commands = map[string]command{
 	"buildInfo":   {run: buildInfo},
 	"endSessions": {run: func(*execution) (bson.D, error) { return nil, nil }},
 	"find": {run: find, fields: []string{
-		"filter", "projection", "sort", "limit", "skip", "singleBatch", "batchSize", "hint", "allowDiskUse",
+		"filter", "projection", "sort", "limit", "skip", "singleBatch", "batchSize", "hint", "allowDiskUse", "collation",
 	}},
 	"insert":        {run: insert, writes: true, fields: []string{"documents", "ordered", "bypassDocumentValidation"}},
 	"update":        {run: update, writes: true, fields: []string{"updates", "ordered", "bypassDocumentValidation"}},
 	"delete":        {run: deleteDocuments, writes: true, fields: []string{"deletes", "ordered"}},
-	"findAndModify": {run: findAndModify, writes: true, fields: []string{"query", "sort", "remove", "update", "new", "fields", "upsert", "hint", "bypassDocumentValidation"}},
+	"findAndModify": {run: findAndModify, writes: true, fields: []string{"query", "sort", "remove", "update", "new", "fields", "upsert", "hint", "bypassDocumentValidation", "collation"}},
 	"createIndexes": {run: createIndexes, writes: true, fields: []string{"indexes", "commitQuorum"}},
 	"listIndexes":   {run: listIndexes, fields: []string{"cursor"}},
 	"drop":          {run: drop, writes: true},
@@ -84,6 +84,9 @@ func (x *execution) run(replicaSet bool) (bson.D, error) {
 			return nil, fail(40415, "BSON field '%s.%s' is an unknown field (or one that fakemongo does not implement).", x.name, e.Key)
 		}
 	}
+	if err := simple(x.body); err != nil {
+		return nil, err
+	}
 	x.db, _ = lookup(x.body, "$db").(string)
 	number := lookup(x.body, "txnNumber")
 	if number == any(missing) {
@@ -103,6 +106,15 @@ func (x *execution) run(replicaSet bool) (bson.D, error) {
 		x.data.retried[once] = reply{slices.Clone(doc), x.changed}
 	}
 	return doc, err
+}
+
+// simple refuses every collation but the one that compares bytes, which is all that is implemented.
+func simple(d bson.D) error {
+	c, err := document(d, "collation")
+	if err == nil && len(c) > 0 && (len(c) != 1 || lookup(c, "locale") != any("simple")) {
+		err = unsupported("the collation %v", c)
+	}
+	return err
 }
 
 // namespace is the collection that the command names as its own argument.

@@ -162,7 +162,10 @@ type updated struct {
 }
 
 func (x *execution) updateOne(namespace string, d bson.D) (done updated, err error) {
-	if err := onlyFields(d, "q", "u", "upsert", "multi", "hint"); err != nil {
+	if err := onlyFields(d, "q", "u", "upsert", "multi", "hint", "collation"); err != nil {
+		return done, err
+	}
+	if err := simple(d); err != nil {
 		return done, err
 	}
 	q, err := document(d, "q")

@@ -21,5 +21,5 @@
 //
 // Not promised: performance, durability, indexes (createIndexes is accepted
 // and remembered, and no TTL index ever deletes anything), sign-in, TLS,
-// transactions, change streams, collations, natural order.
+// transactions, change streams, collations (only the simple one is accepted), natural order.
 package fakemongo

@@ -86,6 +86,18 @@ func (l *Lock) Acquire(ctx context.Context) (gate.Lease, error) {
 		case <-time.After(l.StandBack()):
 		}
 	}
+	for {
+		s, err := l.obtain(ctx)
+		if l.Once || !errors.Is(err, mongolock.ErrLost) || ctx.Err() != nil {
+			return s, err
+		}
+		// It was over before anything was begun under it: the waiting goes on.
+		l.Warn(err)
+	}
+}
+
+// obtain never gives out a lease that is over: the process may have been frozen, or its file system slow.
+func (l *Lock) obtain(ctx context.Context) (gate.Lease, error) {
 	held, err := l.acquire(ctx)
 	if busy := l.isBusy(); err != nil && ctx.Err() != nil && busy != nil {
 		err = fmt.Errorf("%w; %w", err, busy)
@@ -99,7 +111,16 @@ func (l *Lock) Acquire(ctx context.Context) (gate.Lease, error) {
 			l.Warn(fmt.Errorf("keeping the nonce: %w", err))
 		}
 	}
-	return s, nil
+	if held.Held() {
+		return s, nil
+	}
+	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*l.Locker.Timing().Operation)
+	defer cancel()
+	undone := s.Finish(end, gate.Release)
+	if errors.Is(undone, mongolock.ErrLost) {
+		undone = nil
+	}
+	return nil, errors.Join(fmt.Errorf("it was over before it could be used: %w", &mongolock.LostError{Key: held.Key(), Reason: mongolock.LostDeadline}), undone)
 }
 
 func (l *Lock) acquire(ctx context.Context) (mongolock.Held, error) {

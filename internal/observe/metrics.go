@@ -50,7 +50,7 @@ func NewMetrics(version string) *Metrics {
 		Registry: r,
 		acquired: counter("acquisitions_total", "Leases that were acquired."),
 		skipped:  counter("skips_total", "Runs that were skipped because they are done or held elsewhere."),
-		lost:     vec("losses_total", "Leases that were lost, by reason: deadline, revoked, taken.", "reason"),
+		lost:     vec("losses_total", "Leases that were lost, by reason: deadline, revoked, taken, twin.", "reason"),
 		rotated:  vec("rotations_total", "New credentials that were found, by outcome: taken, refused.", "outcome"),
 		unknown:  vec("unacknowledged_total", "Calls to the store that were not acknowledged, by call.", "call"),
 		kube:     vec("kube_errors_total", "Calls to the Kubernetes API that failed, by call.", "call"),
@@ -67,7 +67,7 @@ func NewMetrics(version string) *Metrics {
 	})
 	info.Set(1)
 	r.MustRegister(m.token, m.ignored, info, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	for _, reason := range []mongolock.LossReason{mongolock.LostDeadline, mongolock.LostRevoked, mongolock.LostTaken} {
+	for _, reason := range []mongolock.LossReason{mongolock.LostDeadline, mongolock.LostRevoked, mongolock.LostTaken, mongolock.LostTwin} {
 		m.lost.WithLabelValues(string(reason))
 	}
 	for _, outcome := range []string{rotationTaken, rotationRefused} {

@@ -195,6 +195,8 @@ func why(err error) string {
 		return "no renewal was acknowledged before the deadline"
 	case mongolock.LostRevoked:
 		return "an operator revoked it"
+	case mongolock.LostTwin:
+		return "another process renews the same lease, a copy of this one"
 	case mongolock.LostTaken:
 	}
 	return "the store no longer has this lease"

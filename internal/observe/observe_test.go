@@ -32,7 +32,7 @@ func every(key string) []mongolock.Event {
 	for _, call := range []string{"acquire", "renew", "finish", "read"} {
 		all = append(all, mongolock.Event{Kind: mongolock.EventUnknown, Key: key, Call: call, Err: failed})
 	}
-	for _, reason := range []mongolock.LossReason{mongolock.LostDeadline, mongolock.LostRevoked, mongolock.LostTaken} {
+	for _, reason := range []mongolock.LossReason{mongolock.LostDeadline, mongolock.LostRevoked, mongolock.LostTaken, mongolock.LostTwin} {
 		all = append(all, mongolock.Event{Kind: mongolock.EventLost, Key: key, Err: fmt.Errorf("x: %w", &mongolock.LostError{Key: key, Reason: reason})})
 	}
 	return all

@@ -22,6 +22,8 @@ type Lease struct {
 	// TimeNamespace is empty for the kernel's own: else the deadline is of another clock.
 	TimeNamespace string        `json:"timeNamespace,omitempty"`
 	Deadline      time.Duration `json:"deadlineBoottimeNs"`
+	// Place names the directory that the file was written for: a copy elsewhere shows no lease.
+	Place string `json:"place"`
 	// KillBudget is the time after the deadline within which every process must be gone.
 	KillBudget time.Duration `json:"killBudgetNs"`
 	// Open is false from the moment the gate is shut.
@@ -56,7 +58,17 @@ func (d *Dir) Live(l Lease, now time.Duration) error {
 	if d.Unclear(l) {
 		return fmt.Errorf("%w: the lease is of another time namespace (%s), whose clock is not ours", ErrShut, show(l.TimeNamespace))
 	}
-	return l.Live(d.boot, now)
+	if err := l.Live(d.boot, now); err != nil {
+		return err
+	}
+	here, err := place(d.dir)
+	if err != nil {
+		return err
+	}
+	if l.Place != here {
+		return fmt.Errorf("%w: %s is a copy of the directory of another gate", ErrShut, d.dir)
+	}
+	return nil
 }
 
 // Unclear says of a lease of this boot that its deadline is of another clock: nobody here knows when it is over.
@@ -83,7 +95,11 @@ func (d *Dir) writeLease(l Lease) error {
 	if l.Token <= d.shut {
 		l.Open = false
 	}
-	l.BootID, l.TimeNamespace = d.boot, d.clock
+	here, err := place(d.dir)
+	if err != nil {
+		return err
+	}
+	l.BootID, l.TimeNamespace, l.Place = d.boot, d.clock, here
 	return d.write(leaseFile, 0o640, l)
 }
 

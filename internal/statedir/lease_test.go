@@ -65,6 +65,9 @@ func TestReadLease(t *testing.T) {
 		t.Fatal(err)
 	}
 	want.BootID = d.BootID()
+	if want.Place, err = place(d.Path()); err != nil {
+		t.Fatal(err)
+	}
 	if got, err := d.ReadLease(); err != nil || got != want {
 		t.Errorf("%+v, %v, want %+v", got, err, want)
 	}

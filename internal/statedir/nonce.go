@@ -11,6 +11,7 @@ import (
 // at most one is the lease that stands.
 type nonces struct {
 	BootID string   `json:"bootID"`
+	Place  string   `json:"place"`
 	Nonces []string `json:"nonces"`
 }
 
@@ -18,7 +19,8 @@ type nonces struct {
 // in a row than that cost a ttl + grace.
 const maxNonces = 16
 
-// Nonces are those by which a lease may be adopted: of this boot only, and only by who holds the flock.
+// Nonces are those by which a lease may be adopted: of this boot only, only by who holds the flock, and only in the
+// directory that they were written in. Who finds a copy of them has another flock, and the gate that they are of may live.
 func (d *Dir) Nonces() ([]string, error) {
 	if !d.Locked() {
 		return nil, nil
@@ -34,6 +36,10 @@ func (d *Dir) Nonces() ([]string, error) {
 	case err != nil || n.BootID != d.boot:
 		// What is no list of nonces costs an adoption, as if it were not there; it must not keep the gate from its lock.
 		return nil, nil //nolint:nilerr // see above
+	}
+	here, err := place(d.dir)
+	if err != nil || n.Place != here {
+		return nil, err
 	}
 	return n.Nonces, nil
 }
@@ -57,5 +63,9 @@ func (d *Dir) setNonces(n []string) error {
 	if !d.Locked() {
 		return ErrBusy
 	}
-	return d.write(nonceFile, 0o600, nonces{BootID: d.boot, Nonces: n})
+	here, err := place(d.dir)
+	if err != nil {
+		return err
+	}
+	return d.write(nonceFile, 0o600, nonces{BootID: d.boot, Place: here, Nonces: n})
 }

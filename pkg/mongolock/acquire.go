@@ -27,7 +27,7 @@ func (l *Locker) Try(ctx context.Context, key string, opts ...AcquireOption) (*L
 func (l *Locker) once(ctx context.Context, r *request) (*Lease, error) {
 	if !r.may() {
 		d, err := l.look(ctx, r.key)
-		if err == nil && (d == nil || d.State == stateFree && d.v == Format) {
+		if err == nil && (d == nil || d.free()) {
 			err = fmt.Errorf("lock %q: %w", r.key, ErrNotTried)
 		}
 		if err != nil {
@@ -36,8 +36,11 @@ func (l *Locker) once(ctx context.Context, r *request) (*Lease, error) {
 		return nil, l.refusal(r.key, d)
 	}
 	lease, d, err := l.attempt(ctx, r)
-	if lease != nil || err != nil {
-		return lease, err
+	if err != nil {
+		return nil, err
+	}
+	if lease != nil {
+		return l.handOut(ctx, lease)
 	}
 	if d.State == stateDone {
 		if d, err = l.look(ctx, r.key); err != nil {
@@ -71,8 +74,8 @@ func (l *Locker) refusal(key string, d *document) error {
 	switch {
 	case d == nil:
 		return &HeldError{Info: Info{Key: key}}
-	case d.v != Format || d.State != stateHeld && d.State != stateFree && d.State != stateDone:
-		return &FormatError{Key: key, Problems: append(d.problems, "nobody may take it")}
+	case d.v != Format || d.damaged:
+		return &FormatError{Key: key, Problems: append(d.problems, mendIt)}
 	case d.State == stateDone:
 		return &DoneError{Info: d.Info}
 	default:
@@ -110,7 +113,7 @@ func (l *Locker) poll(ctx context.Context, r *request, p *place) (*Lease, error)
 		cut := l.cutShort(ctx)
 		lease, d, again, err := l.round(ctx, r, try)
 		if lease != nil {
-			return lease, nil
+			return l.handOut(ctx, lease)
 		}
 		if try = again; try {
 			continue
@@ -118,7 +121,7 @@ func (l *Locker) poll(ctx context.Context, r *request, p *place) (*Lease, error)
 
 		pause := l.jitter()
 		if store = err; err != nil {
-			if refused(err) || errors.Is(err, ErrConfig) || errors.Is(err, errNonce) {
+			if refused(err) || errors.Is(err, ErrConfig) || errors.Is(err, errNonce) || errors.As(err, new(*FormatError)) {
 				return nil, err
 			}
 			if answered = answered && cut && isTimeout(err); answered {
@@ -175,7 +178,7 @@ func (l *Locker) ended(ctx context.Context) error {
 
 // judge says whether waiting for d's holder makes sense.
 func (l *Locker) judge(r *request, d *document) (*HeldError, error) {
-	if d == nil || d.State == stateFree && d.v == Format {
+	if d == nil || d.free() {
 		return nil, nil //nolint:nilnil // nobody holds it
 	}
 	err := l.refusal(r.key, d)
@@ -199,17 +202,17 @@ func (l *Locker) mayWin(r *request, d *document) bool {
 	if d == nil {
 		return true
 	}
-	if d.v != Format {
+	if d.v != Format || d.damaged {
 		return false
 	}
 	if d.State == stateDone {
 		return d.Done != nil && d.Done.Outcome == outcomeFailed && l.opts.Holder.JobUID != "" && d.Done.JobUID == l.opts.Holder.JobUID
 	}
-	if !d.Locked || d.python() {
+	if d.free() || d.python() {
 		return true
 	}
 	for _, n := range r.adopt() {
-		if n == d.nonce && !d.Revoked {
+		if n == d.nonce && !d.Revoked && !d.twin {
 			return true
 		}
 	}
@@ -246,8 +249,11 @@ func (l *Locker) attempt(ctx context.Context, r *request) (*Lease, *document, er
 
 // prepare asks the caller for what an acquisition is sent with, and gives it the nonce.
 func (l *Locker) prepare(r *request) (*attempt, error) {
-	a := &attempt{key: r.key, nonce: newNonce(), owner: l.opts.Owner, holder: l.opts.Holder, timing: r.timing, adopt: r.adopt(), seen: l.watch.token(r.key)}
+	a := &attempt{key: r.key, nonce: newNonce(), mark: newMark(), owner: l.opts.Owner, holder: l.opts.Holder, timing: r.timing, adopt: r.adopt(), seen: l.watch.token(r.key)}
 	a.watched, _, _ = l.watch.ripe(r.key)
+	if a.seen >= maxToken {
+		return nil, &FormatError{Key: r.key, Problems: []string{fmt.Sprintf("token %d was seen: there is no larger one below 2^62", a.seen)}}
+	}
 	if r.onNonce != nil {
 		if err := r.onNonce(a.nonce); err != nil {
 			return nil, fmt.Errorf("%w of lock %q: %w", errNonce, r.key, err)
@@ -267,7 +273,7 @@ func (l *Locker) send(asked, call context.Context, r *request, a *attempt) (*Lea
 	first, unknown := clock.Now(), false
 	for tries := 0; ; tries++ {
 		sent := clock.Now()
-		d, err := l.modify(call, r.timing.Operation, filter, pipeline, upserting)
+		d, err := l.modify(call, r.key, r.timing.Operation, filter, pipeline, upserting)
 		switch {
 		case err != nil && repeatable(err) && tries < raceTries:
 			// The loser of a race of first inserts: nothing was done, and the document exists by now.
@@ -289,6 +295,9 @@ func (l *Locker) send(asked, call context.Context, r *request, a *attempt) (*Lea
 		}
 		err = fmt.Errorf("acquiring lock %q: %w", r.key, err)
 		l.tell(Event{Kind: EventUnknown, Key: r.key, Call: "acquire", Err: err})
+		if errors.Is(err, ErrCollection) {
+			l.giveUp(call, r, a.nonce, []int64{a.mark}, sent) // it may have been applied, to the other key's document
+		}
 		if refused(err) && !unknown {
 			return nil, nil, err
 		}
@@ -300,7 +309,7 @@ func (l *Locker) send(asked, call context.Context, r *request, a *attempt) (*Lea
 			continue
 		}
 		if unknown {
-			l.giveUp(call, r, a.nonce, sent)
+			l.giveUp(call, r, a.nonce, []int64{a.mark}, sent)
 		}
 		return nil, nil, err
 	}
@@ -323,7 +332,9 @@ func (l *Locker) won(asked, call context.Context, r *request, a *attempt, d *doc
 	lease := newLease(l, r, a, d)
 	if repeat {
 		if err := lease.confirm(asked, call, r.timing.Deadline(sent)); err != nil {
-			l.giveUp(call, r, a.nonce, l.opts.Clock.Now())
+			if lost := (*LostError)(nil); !errors.As(err, &lost) || lost.Reason != LostTwin {
+				l.giveUp(call, r, a.nonce, lease.marks.known(), l.opts.Clock.Now())
+			}
 			return nil, nil, fmt.Errorf("acquiring lock %q: %w", r.key, err)
 		}
 	} else {

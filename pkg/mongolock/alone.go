@@ -66,7 +66,7 @@ func (l *Locker) AcquireAlone(ctx context.Context, key, job string, opts ...Acqu
 		second, err := l.acquire(both, r)
 		stop()
 		if err == nil {
-			return newPair(second, first), nil
+			return newPair(second, first).handOut(ctx, l)
 		}
 		lost := errors.Is(first.Err(), ErrLost)
 		if l.giveBack(ctx, first); !lost || l.ended(ctx) != nil {
@@ -147,5 +147,8 @@ func (p *Pair) Err() error { return context.Cause(p.done) }
 // who comes next for the job finds the run's record. See [Lease.Finish].
 func (p *Pair) Finish(ctx context.Context, outcome gate.Outcome) error {
 	p.Leave() // both are over at about the same time then, and so is this
+	if twin := errors.Join(p.Run.twin(), p.Job.twin()); twin != nil {
+		return twin // it has the other key too, and runs under it
+	}
 	return errors.Join(p.Run.Finish(ctx, outcome), p.Job.Finish(ctx, gate.Release))
 }

@@ -28,6 +28,6 @@ func (p *parser) holder(to *Holder) {
 		*f.to, ok = field.StringValueOK()
 	}
 	if !ok {
-		p.doc.problems = append(p.doc.problems, "holder is not of its shape")
+		p.damage("holder is not of its shape")
 	}
 }

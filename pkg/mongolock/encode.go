@@ -17,9 +17,9 @@ func (l *Locker) encodeAcquisition(a *attempt) (filter bson.Raw, pipeline any, e
 	if len(a.adopt) > 0 || a.watched != nil {
 		return filter, a.pipeline(), nil // once in the life of a process, or of a holder
 	}
-	pipeline, err = l.sent.encode(shape{what: "acquire", timing: a.timing}, values{texts: [maxTexts]string{a.nonce}, ints: [maxInts]int64{a.seen}, n: 1}, func(v values) any {
+	pipeline, err = l.sent.encode(shape{what: "acquire", timing: a.timing}, values{texts: [maxTexts]string{a.nonce}, ints: [maxInts]int64{a.seen, a.mark}, n: 2}, func(v values) any {
 		b := *a
-		b.nonce, b.seen = v.texts[0], v.ints[0]
+		b.nonce, b.seen, b.mark = v.texts[0], v.ints[0], v.ints[1]
 		return b.pipeline()
 	})
 	return filter, pipeline, err
@@ -29,25 +29,38 @@ func held(key, nonce string) bson.D {
 	return bson.D{{Key: "_id", Value: key}, {Key: "nonce", Value: nonce}, {Key: "state", Value: stateHeld}}
 }
 
-func (l *Locker) encodeRenewal(key, nonce string, timing Timing, beat int64) (filter bson.Raw, pipeline any, err error) {
+func (l *Locker) encodeRenewal(key, nonce string, timing Timing, beat, mark int64, known []int64) (filter bson.Raw, pipeline any, err error) {
 	f, err := l.sent.encode(shape{what: "held"}, values{texts: [maxTexts]string{key, nonce}}, func(v values) any { return held(v.texts[0], v.texts[1]) })
 	if err != nil {
 		return nil, nil, err
 	}
-	pipeline, err = l.sent.encode(shape{what: "renew", timing: timing}, values{ints: [maxInts]int64{beat}, n: 1}, func(v values) any {
-		return renewal(timing, v.ints[0])
+	if 2+len(known) > maxInts { // many were never answered
+		return f.data, renewal(timing, beat, mark, known), nil
+	}
+	v := values{ints: [maxInts]int64{beat, mark}, n: 2 + len(known)}
+	copy(v.ints[2:], known)
+	pipeline, err = l.sent.encode(shape{what: "renew", timing: timing}, v, func(v values) any {
+		return renewal(timing, v.ints[0], v.ints[1], v.ints[2:v.n])
 	})
 	return f.data, pipeline, err
 }
 
 func (l *Locker) encodeEnding(key string, e *ending) (filter bson.Raw, pipeline any, err error) {
-	f, err := l.sent.encode(shape{what: "mine"}, values{texts: [maxTexts]string{key, e.nonce}}, func(v values) any {
-		b := *e
-		b.nonce = v.texts[1]
-		return b.filter(v.texts[0])
-	})
-	if err != nil {
-		return nil, nil, err
+	mine := values{texts: [maxTexts]string{key, e.nonce}, n: len(e.known)}
+	if copy(mine.ints[:], e.known) < mine.n { // many were never answered
+		if filter, err = bson.Marshal(e.filter(key)); err != nil {
+			return nil, nil, err
+		}
+	} else {
+		f, err := l.sent.encode(shape{what: "mine"}, mine, func(v values) any {
+			b := *e
+			b.nonce, b.known = v.texts[1], v.ints[:v.n]
+			return b.filter(v.texts[0])
+		})
+		if err != nil {
+			return nil, nil, err
+		}
+		filter = f.data
 	}
 	of := shape{what: "release", keep: e.purge}
 	if e.done != nil {
@@ -58,5 +71,5 @@ func (l *Locker) encodeEnding(key string, e *ending) (filter bson.Raw, pipeline 
 		b.nonce, b.try = v.texts[0], v.ints[0]
 		return b.pipeline()
 	})
-	return f.data, pipeline, err
+	return filter, pipeline, err
 }

@@ -49,6 +49,9 @@ type FormatError struct {
 	Problems []string
 }
 
+// mendIt ends the list of what is wrong with a document.
+const mendIt = "nobody may take or change it until it has been mended or deleted by hand"
+
 func (e *FormatError) Error() string {
 	return fmt.Sprintf("the document of lock %q cannot be used: %s", e.Key, strings.Join(e.Problems, "; "))
 }
@@ -60,7 +63,8 @@ type LossReason string
 const (
 	LostDeadline LossReason = "deadline" // no renewal was acknowledged in time
 	LostRevoked  LossReason = "revoked"  // an operator asked the holder to give it up
-	LostTaken    LossReason = "taken"    // the document is somebody else's, or gone
+	LostTaken    LossReason = "taken"    // the document is somebody else's, gone, or not as the lease left it
+	LostTwin     LossReason = "twin"     // another process renews the same lease: a cloned or resumed machine
 	LostClosed   LossReason = "closed"   // the Locker was closed while the lease was held
 )
 
@@ -68,6 +72,8 @@ const (
 type LostError struct {
 	Key    string
 	Reason LossReason
+	// What is what the document shows that the lease did not write, if that is known.
+	What string
 	// Last is the error of the last renewal that was not acknowledged, if any.
 	Last error
 }
@@ -77,8 +83,12 @@ func (e *LostError) Error() string {
 		LostDeadline: "no renewal was acknowledged before the deadline",
 		LostRevoked:  "an operator revoked it",
 		LostTaken:    "the store no longer has this lease",
+		LostTwin:     "another process renews it too: a copy of this one (a cloned or resumed machine, a restored checkpoint)",
 		LostClosed:   "nobody renews it any more",
 	}[e.Reason]
+	if e.What != "" {
+		s += ": " + e.What
+	}
 	if e.Last != nil {
 		return fmt.Sprintf("lock %q lost: %s (%v)", e.Key, s, e.Last)
 	}

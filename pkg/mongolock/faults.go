@@ -59,6 +59,9 @@ func Denied(err error) bool {
 
 // refused tells errors that no repetition mends.
 func refused(err error) bool {
+	if errors.Is(err, ErrCollection) {
+		return true
+	}
 	if repeatable(err) {
 		return false
 	}

@@ -23,16 +23,22 @@ func (s *Lease) Release(ctx context.Context) error { return s.Finish(ctx, gate.R
 // [ErrUnknown], or [ErrUnavailable], where the store has not acknowledged; [*LostError] says that it no longer had the lease.
 func (s *Lease) Finish(ctx context.Context, outcome gate.Outcome) error {
 	s.Leave()
+	if lost := s.twin(); lost != nil {
+		return lost
+	}
 	if s.locker.enter() {
 		defer s.locker.wait.Done()
 	}
-	e := &ending{nonce: s.nonce, purge: s.locker.opts.Keep, done: s.locker.record(outcome)}
+	s.mu.Lock()
+	known := s.marks.known() // of which there are no more: nothing is renewed any longer
+	s.mu.Unlock()
+	e := &ending{nonce: s.nonce, known: known, purge: s.locker.opts.Keep, done: s.locker.record(outcome)}
 	there, err := s.locker.finishUntil(ctx, s.key, e, s.nextEnding, s.timing, s.over())
 	switch {
 	case err != nil:
 		return err
 	case !there:
-		return &LostError{Key: s.key, Reason: LostTaken}
+		return s.gone(ctx)
 	}
 	s.locker.tell(Event{Kind: EventFinished, Key: s.key, Token: s.token})
 	s.locker.hint.wake(s.key) // who waits in this process need not wait for its next look
@@ -87,7 +93,7 @@ func (e *ending) filter(key string) bson.D {
 	return bson.D{
 		{Key: "_id", Value: key},
 		{Key: "$or", Value: bson.A{
-			bson.D{{Key: "nonce", Value: e.nonce}, {Key: "state", Value: stateHeld}},
+			bson.D{{Key: "nonce", Value: e.nonce}, {Key: "state", Value: stateHeld}, {Key: "mark", Value: bson.D{{Key: "$in", Value: e.known}}}, {Key: "twin", Value: bson.D{{Key: "$ne", Value: true}}}},
 			bson.D{{Key: "lastNonce", Value: e.nonce}},
 		}},
 	}
@@ -100,7 +106,7 @@ func (l *Locker) finish(ctx context.Context, within time.Duration, key string, e
 	if err != nil {
 		return false, fmt.Errorf("finishing lock %q: %w", key, err)
 	}
-	d, err := l.modify(ctx, within, filter, pipeline, updating)
+	d, err := l.modify(ctx, key, within, filter, pipeline, updating)
 	if err != nil {
 		return false, fmt.Errorf("finishing lock %q: %w", key, err)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -22,10 +23,10 @@ func (l *Locker) Info(ctx context.Context, key string) (Info, error) {
 	}
 	var raw bson.Raw
 	err := l.call(ctx, func(ctx context.Context, k *connection) (err error) {
-		raw, err = k.display.FindOne(ctx, byID(key)).Raw()
+		raw, err = k.display.FindOne(ctx, byID(key), options.FindOne().SetCollation(bytewise)).Raw()
 		return err
 	})
-	d, err := answer(raw, err)
+	d, err := answer(key, raw, err)
 	if err != nil {
 		return Info{}, fmt.Errorf("reading lock %q: %w", key, err)
 	}
@@ -62,7 +63,7 @@ func (l *Locker) List(ctx context.Context, prefix string, limit int) ([]Info, er
 func (l *Locker) each(ctx context.Context, prefix string, limit int64, f func(*document)) error {
 	ctx, cancel := context.WithTimeout(ctx, 4*l.opts.Timing.Operation) // many documents, so more than one call's time
 	defer cancel()
-	o := options.Find().SetSort(bson.D{{Key: "_id", Value: 1}}).SetProjection(hideHistory).SetLimit(limit)
+	o := options.Find().SetSort(bson.D{{Key: "_id", Value: 1}}).SetProjection(hideHistory).SetLimit(limit).SetCollation(bytewise)
 	k, done := l.conn.use()
 	defer done()
 	cur, err := k.display.Find(ctx, keysFrom(prefix), o)
@@ -71,7 +72,10 @@ func (l *Locker) each(ctx context.Context, prefix string, limit int64, f func(*d
 	}
 	defer func() { _ = cur.Close(context.WithoutCancel(ctx)) }()
 	for cur.Next(ctx) {
-		f(decode(cur.Current))
+		// Byte for byte, also where the store compares otherwise.
+		if d := decode(cur.Current); strings.HasPrefix(d.id, prefix) && !strings.HasPrefix(d.id, reservedPrefix) {
+			f(d)
+		}
 	}
 	if err := cur.Err(); err != nil {
 		return fmt.Errorf("listing locks: %w", marked(err))
@@ -99,11 +103,11 @@ func (l *Locker) Revoke(ctx context.Context, key string) (Info, error) {
 		return Info{}, err
 	}
 	filter := bson.D{{Key: "_id", Value: key}, {Key: "state", Value: stateHeld}, {Key: "nonce", Value: bson.D{{Key: "$type", Value: "string"}}}, known()}
-	d, err := l.modify(ctx, l.opts.Timing.Operation, filter, bson.A{op("$set", bson.D{{Key: "revoked", Value: "$nonce"}})}, updating)
+	d, err := l.modify(ctx, key, l.opts.Timing.Operation, filter, revoke(), updating)
 	if err != nil {
 		return Info{}, fmt.Errorf("revoking lock %q: %w", key, err)
 	}
-	if d == nil {
+	if d == nil || d.damaged {
 		return l.notRevoked(ctx, key)
 	}
 	return d.Info, nil
@@ -122,10 +126,15 @@ func (l *Locker) unknownFormat(ctx context.Context, key string) (Info, error) {
 		return Info{}, err
 	case d == nil:
 		return Info{}, fmt.Errorf("%q: %w", key, ErrNoLock)
-	case d.v != Format:
-		return d.Info, &FormatError{Key: key, Problems: append(d.problems, "nobody may change it")}
+	case d.v != Format || d.damaged:
+		return d.Info, &FormatError{Key: key, Problems: append(d.problems, mendIt)}
 	}
 	return d.Info, nil
+}
+
+// revoke marks the nonce that holds the key.
+func revoke() bson.A {
+	return bson.A{op("$set", bson.D{{Key: "revoked", Value: op("$cond", sane(), "$nonce", op("$ifNull", "$revoked", "$$REMOVE"))}})}
 }
 
 func (l *Locker) notRevoked(ctx context.Context, key string) (Info, error) {
@@ -147,20 +156,24 @@ func (l *Locker) ForceReleaseNow(ctx context.Context, key string) (Info, error) 
 	if err := CheckKey(key); err != nil {
 		return Info{}, err
 	}
-	free := op("$set", bson.D{
+	free := bson.D{
+		{Key: "_id", Value: "$_id"},
 		{Key: "locked", Value: false},
 		{Key: "owner", Value: nil},
 		{Key: "created", Value: nil},
 		{Key: "expire", Value: nil},
 		{Key: "state", Value: stateFree},
+		{Key: "v", Value: int32(Format)},
+		{Key: "token", Value: "$token"},
 		{Key: "lastNonce", Value: op("$ifNull", "$nonce", op("$ifNull", "$lastNonce", "$$REMOVE"))},
 		{Key: "touched", Value: "$$NOW"},
-	})
-	d, err := l.modify(ctx, l.opts.Timing.Operation, bson.D{{Key: "_id", Value: key}, known()}, bson.A{free, op("$unset", bson.A{"nonce", "revoked", "holder", "done", "purgeAt"})}, updating)
+		{Key: "history", Value: op("$cond", op("$isArray", "$history"), "$history", bson.A{})},
+	}
+	d, err := l.modify(ctx, key, l.opts.Timing.Operation, bson.D{{Key: "_id", Value: key}, known()}, bson.A{op("$replaceWith", op("$cond", sane(), free, "$$ROOT"))}, updating)
 	if err != nil {
 		return Info{}, fmt.Errorf("freeing lock %q: %w", key, err)
 	}
-	if d == nil {
+	if d == nil || d.damaged {
 		i, err := l.unknownFormat(ctx, key)
 		if err == nil {
 			err = fmt.Errorf("%q: %w", key, ErrNoLock) // it came meanwhile
@@ -178,7 +191,7 @@ func (l *Locker) MarkAbandoned(ctx context.Context, prefix string, idle time.Dur
 		return 0, fmt.Errorf("%w: marking abandoned locks needs a prefix and a time", ErrConfig)
 	}
 	filter := append(keysFrom(prefix), bson.E{Key: "state", Value: stateHeld}, bson.E{Key: "purgeAt", Value: nil})
-	abandoned := op("$and",
+	abandoned := op("$and", sane(),
 		op("$eq", op("$type", "$touched"), "date"),
 		op("$lt", op("$add", op("$toLong", "$touched"), idle.Milliseconds()), op("$toLong", "$$NOW")))
 	mark := bson.A{op("$set", bson.D{{Key: "purgeAt", Value: op("$cond", abandoned, op("$add", "$$NOW", idle.Milliseconds()), "$$REMOVE")}})}

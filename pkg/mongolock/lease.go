@@ -24,12 +24,15 @@ type Lease struct {
 	key    string
 	nonce  string
 	token  int64
+	owner  string
 	info   Info
 
 	mu       sync.Mutex
 	deadline time.Duration
-	counts   bool          // there has been a deadline
-	beat     int64         // number of the last renewal that was sent
+	counts   bool  // there has been a deadline
+	beat     int64 // number of the last renewal that was sent
+	floor    int64 // number of the highest renewal that was acknowledged
+	marks    marks
 	sent     time.Duration // when the last renewal that was acknowledged was sent
 	last     error         // of the last renewal, while it is not acknowledged
 	finished bool
@@ -48,7 +51,7 @@ var _ gate.Lease = (*Lease)(nil)
 
 func newLease(l *Locker, r *request, a *attempt, d *document) *Lease {
 	s := &Lease{
-		locker: l, timing: r.timing, key: r.key, nonce: a.nonce, token: d.Token, info: d.Info,
+		locker: l, timing: r.timing, key: r.key, nonce: a.nonce, token: d.Token, owner: a.owner, info: d.Info, marks: firstMark(a.mark),
 		renewed: make(chan struct{}, 1), extend: make(chan struct{}, 1),
 	}
 	// The Locker's end is the lease's: nobody renews it any more.
@@ -222,6 +225,9 @@ func (s *Lease) renew(ctx context.Context) error {
 			return ErrFinished
 		}
 		s.lose(lost)
+		if lost.Reason == LostTwin {
+			s.disown(ctx)
+		}
 	}
 	return err
 }
@@ -230,16 +236,24 @@ func (s *Lease) renew(ctx context.Context) error {
 func (s *Lease) beatOnce(ctx context.Context) error {
 	s.mu.Lock()
 	s.beat++
-	beat := s.beat
+	beat, floor, mark, known := s.beat, s.floor, newMark(), s.marks.known()
+	s.marks.send(mark)
 	s.mu.Unlock()
 	clock := s.locker.opts.Clock
 	sent := clock.Now()
-	filter, pipeline, err := s.locker.encodeRenewal(s.key, s.nonce, s.timing, beat)
+	filter, pipeline, err := s.locker.encodeRenewal(s.key, s.nonce, s.timing, beat, mark, known)
 	if err != nil {
 		return fmt.Errorf("renewing lock %q: %w", s.key, err)
 	}
-	d, err := s.locker.modify(ctx, s.timing.Operation, filter, pipeline, renewing)
+	d, err := s.locker.modify(ctx, s.key, s.timing.Operation, filter, pipeline, renewing)
 	took := clock.Now() - sent
+	var lost *LostError
+	if err == nil && d != nil {
+		lost = s.left(d, beat, floor)
+	}
+	s.mu.Lock()
+	s.marks.settle(mark, err == nil && d != nil)
+	s.mu.Unlock()
 	switch {
 	case err != nil:
 		err = fmt.Errorf("renewing lock %q: %w", s.key, err)
@@ -252,9 +266,13 @@ func (s *Lease) beatOnce(ctx context.Context) error {
 		return err
 	case d == nil:
 		return &LostError{Key: s.key, Reason: LostTaken}
-	case d.Revoked:
-		return &LostError{Key: s.key, Reason: LostRevoked}
 	}
+	if lost != nil {
+		return lost
+	}
+	s.mu.Lock()
+	s.floor = max(s.floor, beat)
+	s.mu.Unlock()
 	if !s.acknowledged(sent) {
 		return &LostError{Key: s.key, Reason: LostDeadline}
 	}

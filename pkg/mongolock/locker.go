@@ -102,38 +102,39 @@ func distinct(key, job string) error {
 // hideHistory leaves out of an answer what no decision needs.
 var hideHistory = bson.D{{Key: "history", Value: 0}} //nolint:gochecknoglobals // a constant
 
-// modify is one findAndModify that returns the document as it then is, or nil where none matched. It takes no longer than within.
-func (l *Locker) modify(ctx context.Context, within time.Duration, filter, pipeline any, how *options.FindOneAndUpdateOptionsBuilder) (*document, error) {
+// modify is one findAndModify that returns the document as it then is (as it was just before, for a renewal), or nil where none matched. It takes no longer than within.
+func (l *Locker) modify(ctx context.Context, key string, within time.Duration, filter, pipeline any, how *options.FindOneAndUpdateOptionsBuilder) (*document, error) {
 	var raw bson.Raw
 	err := l.callWithin(ctx, within, func(ctx context.Context, k *connection) (err error) {
 		raw, err = k.coll.FindOneAndUpdate(ctx, filter, pipeline, how).Raw()
 		return err
 	})
-	return answer(raw, err)
+	return answer(key, raw, err)
 }
 
-// The ways to ask. Who renews knows who holds the key.
+// The ways to ask. Who renews knows who holds the key, and wants to know whether anybody else has written.
 //
 //nolint:gochecknoglobals // constants
 var (
-	updating  = options.FindOneAndUpdate().SetReturnDocument(options.After).SetProjection(hideHistory)
-	renewing  = options.FindOneAndUpdate().SetReturnDocument(options.After).SetProjection(bson.D{{Key: "history", Value: 0}, {Key: "holder", Value: 0}})
-	upserting = options.FindOneAndUpdate().SetReturnDocument(options.After).SetProjection(hideHistory).SetUpsert(true)
+	updating  = options.FindOneAndUpdate().SetReturnDocument(options.After).SetProjection(hideHistory).SetCollation(bytewise)
+	renewing  = options.FindOneAndUpdate().SetReturnDocument(options.Before).SetProjection(bson.D{{Key: "history", Value: 0}, {Key: "holder", Value: 0}}).SetCollation(bytewise)
+	upserting = options.FindOneAndUpdate().SetReturnDocument(options.After).SetProjection(hideHistory).SetCollation(bytewise).SetUpsert(true)
 )
 
 // read is one read of what a majority has, or nil where there is no document.
 func (l *Locker) read(ctx context.Context, key string) (*document, error) {
 	var raw bson.Raw
 	err := l.call(ctx, func(ctx context.Context, k *connection) (err error) {
-		raw, err = k.coll.FindOne(ctx, byID(key), options.FindOne().SetProjection(hideHistory)).Raw()
+		raw, err = k.coll.FindOne(ctx, byID(key), options.FindOne().SetProjection(hideHistory).SetCollation(bytewise)).Raw()
 		return err
 	})
-	return answer(raw, err)
+	return answer(key, raw, err)
 }
 
 func byID(key string) bson.D { return bson.D{{Key: "_id", Value: key}} }
 
-func answer(raw bson.Raw, err error) (*document, error) {
+// answer is the document of a key, or nil where there is none.
+func answer(key string, raw bson.Raw, err error) (*document, error) {
 	if errors.Is(err, mongo.ErrNoDocuments) {
 		return nil, nil //nolint:nilnil // no document is an answer, not a fault
 	}
@@ -141,7 +142,11 @@ func answer(raw bson.Raw, err error) (*document, error) {
 	if err != nil {
 		return nil, err
 	}
-	return decode(raw), nil
+	d := decode(raw)
+	if d.id != key {
+		return nil, otherKey(key, d.id)
+	}
+	return d, nil
 }
 
 func newNonce() string { return rand.Text() }

@@ -66,7 +66,7 @@ func (o Options) withDefaults() (Options, error) {
 	if o.Clock == nil {
 		o.Clock = gate.BootClock()
 	}
-	errs := []error{o.Timing.Validate()}
+	errs := []error{o.Timing.Validate(), checkTexts(o.Owner, o.Holder)}
 	if o.Poll < 0 {
 		errs = append(errs, fmt.Errorf("poll %v: must be positive", o.Poll))
 	}

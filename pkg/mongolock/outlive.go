@@ -98,8 +98,8 @@ func (l *Locker) giveBack(ctx context.Context, s *Lease) {
 
 // giveUp undoes what may still come of an acquisition that was last sent at
 // sent and not acknowledged. What arrives later than this is a ghost that costs others one ttl + grace.
-func (l *Locker) giveUp(call context.Context, r *request, nonce string, sent time.Duration) {
-	e, try := &ending{nonce: nonce}, int64(0)
+func (l *Locker) giveUp(call context.Context, r *request, nonce string, known []int64, sent time.Duration) {
+	e, try := &ending{nonce: nonce, known: known}, int64(0)
 	number := func() int64 { try++; return try }
 	end := context.WithoutCancel(call)
 	l.beside(call, r.timing, func() {

@@ -28,6 +28,7 @@ func number(field string, missing int64) bson.D {
 type attempt struct {
 	key    string
 	nonce  string
+	mark   int64
 	owner  string
 	holder Holder
 	timing Timing
@@ -53,16 +54,22 @@ func (a *attempt) way() bson.D {
 		cond bson.D
 	}
 	// The order is that of the names in the history; at most one holds of any document but free.
-	rights := []right{{"free", op("$ne", op("$ifNull", "$locked", false), true)}}
+	// What is unlocked by hand but still held is not free: its holder works on until its next renewal.
+	rights := []right{{"free", op("$and",
+		op("$ne", op("$ifNull", "$locked", false), true),
+		op("$eq", op("$ifNull", "$state", stateFree), stateFree),
+		op("$or", op("$eq", "$state", stateFree), op("$eq", op("$type", "$nonce"), "missing")))}}
 	if len(a.adopt) > 0 {
-		// What an operator revoked is not taken up again.
+		// What an operator revoked, or two processes have, is not taken up again.
 		rights = append(rights, right{"adopted", op("$and",
 			op("$eq", "$state", stateHeld),
 			op("$in", op("$ifNull", "$nonce", ""), literal(a.adopt)),
-			op("$ne", op("$ifNull", "$revoked", ""), "$nonce"))})
+			op("$ne", op("$ifNull", "$revoked", ""), "$nonce"),
+			op("$ne", "$twin", true))})
 	}
 	if a.watched != nil {
 		rights = append(rights, right{"taken-over", op("$and",
+			op("$eq", "$state", stateHeld),
 			op("$eq", "$nonce", literal(a.watched.nonce)),
 			op("$eq", "$beat", a.watched.beat),
 			op("$in", op("$type", "$beat"), bson.A{"int", "long"}))})
@@ -70,6 +77,7 @@ func (a *attempt) way() bson.D {
 	// The Python library's.
 	rights = append(rights, right{"expired", op("$and",
 		op("$eq", op("$type", "$nonce"), "missing"),
+		op("$eq", op("$type", "$state"), "missing"),
 		op("$eq", op("$type", "$expire"), "date"),
 		op("$lt", op("$add", op("$toLong", "$expire"), a.timing.Grace.Milliseconds()), op("$toLong", "$$NOW")))})
 	branches := bson.A{}
@@ -96,6 +104,7 @@ func (a *attempt) way() bson.D {
 func (a *attempt) pipeline() bson.A {
 	take := op("$and",
 		op("$ne", "$$way", ""),
+		sane(),
 		op("$eq", op("$ifNull", "$v", Format), Format),
 		op("$ne", op("$ifNull", "$nonce", ""), literal(a.nonce)),
 		// A late request of an acquisition that has been finished.
@@ -128,6 +137,7 @@ func (a *attempt) pipeline() bson.A {
 		{Key: "state", Value: stateHeld},
 		{Key: "nonce", Value: literal(a.nonce)},
 		{Key: "beat", Value: int64(0)},
+		{Key: "mark", Value: a.mark},
 		{Key: "token", Value: "$$token"},
 		{Key: "ttlMs", Value: a.timing.TTL.Milliseconds()},
 		{Key: "graceMs", Value: a.timing.Grace.Milliseconds()},
@@ -144,12 +154,21 @@ func (a *attempt) pipeline() bson.A {
 
 // renewal says that the nonce is alive. The beat is the number of the request
 // and never used twice: beat + 1, computed by the server, would be born again after a rollback.
-func renewal(timing Timing, beat int64) bson.A {
+//
+// The mark is this request's own. Where the document shows one that is not
+// among those that the lease may have left there, another process renews the same nonce: the same
+// step says so, for good, so that both learn of it, and nobody adopts the nonce. A request that comes late, with
+// a beat below the document's, cannot know.
+func renewal(timing Timing, beat, mark int64, known []int64) bson.A {
 	return bson.A{
 		op("$set", bson.D{
 			{Key: "expire", Value: op("$add", "$$NOW", timing.Silence().Milliseconds())},
 			{Key: "touched", Value: "$$NOW"},
 			{Key: "beat", Value: op("$max", "$beat", beat)},
+			{Key: "mark", Value: mark},
+			{Key: "twin", Value: op("$cond",
+				op("$or", op("$lt", beat, "$beat"), op("$in", "$mark", known)),
+				op("$ifNull", "$twin", "$$REMOVE"), true)},
 		}),
 		// Who lives again after it was marked as abandoned must not be purged.
 		op("$unset", "purgeAt"),
@@ -165,6 +184,8 @@ type ending struct {
 	purge time.Duration
 	// try numbers the requests of one ending, so that each is a write that a majority has to acknowledge.
 	try int64
+	// known are the marks that the document may show; one that shows another has been renewed by a twin.
+	known []int64
 }
 
 // pipeline finishes the document where the nonce still holds it. Where the

@@ -44,23 +44,25 @@ func TestStencilsGiveWhatEncodingGives(t *testing.T) {
 		for i := range 200 {
 			key := strings.Repeat(string(rune('a'+i%26)), 1+i%9)
 			nonce, tm, n := newNonce(), timings[i%2], rand.Int64N(1<<61)
-			a := &attempt{key: key, nonce: nonce, owner: l.opts.Owner, holder: l.opts.Holder, timing: tm, seen: n}
+			a := &attempt{key: key, nonce: nonce, owner: l.opts.Owner, holder: l.opts.Holder, timing: tm, seen: n, mark: newMark()}
 			filter, pipeline, err := l.encodeAcquisition(a)
 			if err != nil {
 				t.Fatal(err)
 			}
 			same("acquisition's filter", filter, byID(key))
 			same("acquisition", pipeline, a.pipeline())
-			if filter, pipeline, err = l.encodeRenewal(key, nonce, tm, n); err != nil {
+			known := []int64{newMark(), newMark(), newMark()}[:1+i%3]
+			if filter, pipeline, err = l.encodeRenewal(key, nonce, tm, n, a.mark, known); err != nil {
 				t.Fatal(err)
 			}
 			same("renewal's filter", filter, held(key, nonce))
-			same("renewal", pipeline, renewal(tm, n))
+			same("renewal", pipeline, renewal(tm, n, a.mark, known))
 			for _, e := range []*ending{
-				{nonce: nonce, try: n}, {nonce: nonce, try: n, purge: l.opts.Keep},
+				{nonce: nonce, known: known, try: n}, {nonce: nonce, known: known, try: n, purge: l.opts.Keep},
 				{nonce: nonce, try: n, purge: l.opts.Keep, done: &Done{By: l.opts.Owner, JobUID: l.opts.Holder.JobUID, Outcome: outcomeSucceeded}},
 				{nonce: nonce, try: n, purge: l.opts.Keep, done: &Done{By: l.opts.Owner, JobUID: l.opts.Holder.JobUID, Outcome: outcomeFailed}},
 			} {
+				e.known = known
 				if filter, pipeline, err = l.encodeEnding(key, e); err != nil {
 					t.Fatal(err)
 				}

@@ -26,5 +26,8 @@ func (l *Locker) With(ctx context.Context, key string, f func(ctx context.Contex
 		}
 		err = errors.Join(err, lost)
 	}()
+	if !lease.Held() {
+		return lease.overdue()
+	}
 	return f(work)
 }

@@ -89,12 +89,17 @@ func (s *suite) acquireCases(t *testing.T) {
 		{"python live", func(k string) bson.D { return pythonDoc(k, true, from(50*time.Second)) }, "", held},
 		{"python inside the grace", func(k string) bson.D { return pythonDoc(k, true, from(-grace/100)) }, "", held},
 		{"python past the grace", func(k string) bson.D { return pythonDoc(k, true, from(-grace-10*time.Second)) }, "", won},
-		{"python with a string for expire", func(k string) bson.D { return pythonDoc(k, true, "1999-01-01") }, "", held},
+		{"python with a string for expire", func(k string) bson.D { return pythonDoc(k, true, "1999-01-01") }, "", format},
 		{"ours, live", func(k string) bson.D { return heldDoc(k, nil) }, "", held},
 		{"ours, long expired by the clock", func(k string) bson.D { return heldDoc(k, bson.M{"expire": from(-9 * time.Hour)}) }, "", held},
 		{"ours, without a beat", func(k string) bson.D { return heldDoc(k, bson.M{"beat": nil}) }, "", held},
-		{"ours, a string for a beat", func(k string) bson.D { return heldDoc(k, bson.M{"beat": "4"}) }, "", held},
-		{"ours, nonce null, no end", func(k string) bson.D { return heldDoc(k, bson.M{"nonce": bson.Null{}, "expire": from(-9 * time.Hour)}) }, "", held},
+		{"ours, a string for a beat", func(k string) bson.D { return heldDoc(k, bson.M{"beat": "4"}) }, "", format},
+		{"ours, nonce null, no end", func(k string) bson.D { return heldDoc(k, bson.M{"nonce": bson.Null{}, "expire": from(-9 * time.Hour)}) }, "", format},
+		{"ours, nonce gone, expired", func(k string) bson.D { return heldDoc(k, bson.M{"nonce": nil, "expire": from(-9 * time.Hour)}) }, "", format},
+		{"ours, unlocked by hand", func(k string) bson.D { return heldDoc(k, bson.M{"locked": false}) }, "", held},
+		{"ours, state free by hand", func(k string) bson.D { return heldDoc(k, bson.M{"state": "free"}) }, "", format},
+		{"nothing but a token", func(k string) bson.D { return bson.D{{Key: "_id", Value: k}, {Key: "token", Value: int64(7)}} }, "", format},
+		{"nothing but an _id", func(k string) bson.D { return bson.D{{Key: "_id", Value: k}} }, "", won},
 		{"ours, adopted", func(k string) bson.D { return heldDoc(k, nil) }, "A", won},
 		{"ours, adopted after another took it", func(k string) bson.D { return heldDoc(k, bson.M{"nonce": "C"}) }, "A", held},
 		{"ours, adopted after it was revoked", func(k string) bson.D { return heldDoc(k, bson.M{"revoked": "A"}) }, "A", held},
@@ -108,8 +113,14 @@ func (s *suite) acquireCases(t *testing.T) {
 		{"done, adopted", func(k string) bson.D { return heldDoc(k, bson.M{"state": "done", "expire": bson.Null{}}) }, "A", done},
 		{"done, but python says unlocked", func(k string) bson.D { return heldDoc(k, bson.M{"state": "done", "locked": false, "nonce": nil}) }, "", done},
 		{"a later format", func(k string) bson.D { return heldDoc(k, bson.M{"v": int32(2), "locked": false, "state": "free"}) }, "", format},
-		{"a token that is no number", func(k string) bson.D { return heldDoc(k, bson.M{"locked": false, "state": "free", "token": "x"}) }, "", won},
+		{"a token that is no number", func(k string) bson.D { return heldDoc(k, bson.M{"locked": false, "state": "free", "token": "x"}) }, "", format},
 		{"a history that is no list", func(k string) bson.D { return heldDoc(k, bson.M{"locked": false, "state": "free", "history": "x"}) }, "", won},
+		{"the largest token", func(k string) bson.D {
+			return heldDoc(k, bson.M{"locked": false, "state": "free", "token": int64(1<<62 - 1)})
+		}, "", format},
+		{"the largest token but one", func(k string) bson.D {
+			return heldDoc(k, bson.M{"locked": false, "state": "free", "token": int64(1<<62 - 2)})
+		}, "", won},
 		{"a token from the future", func(k string) bson.D {
 			return heldDoc(k, bson.M{"locked": false, "state": "free", "token": time.Now().Add(time.Hour).UnixMilli()})
 		}, "", won},

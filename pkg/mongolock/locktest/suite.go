@@ -89,6 +89,8 @@ type test struct {
 var tests = []test{ //nolint:gochecknoglobals // a constant table
 	{name: "P1_majority_or_nothing", run: (*suite).majorityOrNothing},
 	{name: "P2_acquire_cases", run: (*suite).acquireCases},
+	{name: "P2_wrong_types", run: (*suite).wrongTypes},
+	{name: "P2_wrong_types_of_a_holder", run: (*suite).wrongTypesOfAHolder},
 	{name: "P2_first_insert_race", run: (*suite).firstInsertRace},
 	{name: "P2_refused_try_writes_nothing", run: (*suite).refusedWritesNothing, streams: true},
 	{name: "P3_watched_steal", run: (*suite).watchedSteal},
@@ -99,6 +101,8 @@ var tests = []test{ //nolint:gochecknoglobals // a constant table
 	{name: "P5_renewals_are_numbered", run: (*suite).renewals},
 	{name: "P5_taken_is_lost", run: (*suite).takenIsLost},
 	{name: "P5_deleted_is_lost", run: (*suite).deletedIsLost},
+	{name: "P5_changed_is_lost", run: (*suite).changedIsLost},
+	{name: "P5_twin_is_lost", run: (*suite).twinIsLost},
 	{name: "P5_expired_lease_is_still_renewed", run: (*suite).expiredStillRenewed},
 	{name: "P6_release_keeps_the_nonce", run: (*suite).releaseKeepsNonce},
 	{name: "P6_release_by_another_nonce", run: (*suite).releaseOfAnother},

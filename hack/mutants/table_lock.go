@@ -1,0 +1,158 @@
+package main
+
+const (
+	handOutGo     = "pkg/mongolock/handout.go"
+	leftGo        = "pkg/mongolock/left.go"
+	marksGo       = "pkg/mongolock/marks.go"
+	shapeGo       = "pkg/mongolock/shape.go"
+	statedirLease = "internal/statedir/lease.go"
+	statedirNonce = "internal/statedir/nonce.go"
+	holderLockGo  = "internal/holder/lock.go"
+	copiedDir     = "./internal/statedir -run=^TestCopyIsAnotherPlace$"
+)
+
+// twinMutants are of leases with a twin, leases that are over, and documents that are not as they should be.
+func twinMutants() []mutant {
+	return []mutant{
+		{
+			name: "twin-unseen", protects: "P5: a mark that this process has not sent is a twin's",
+			edits: []edit{{leftGo, "case d.twin || d.beat == n || d.beat > largest || !known:", "case d.beat > largest:"}, {leftGo, "largest, known := s.beat, s.marks.knows(d.mark)", "largest := s.beat"}},
+			tests: []string{unit("TestP5_TwinsBothLose")},
+		},
+		{
+			name: "twin-ahead-unseen", protects: "P5: a number larger than any that was sent is a twin's",
+			edits: []edit{{leftGo, "case d.twin || d.beat == n || d.beat > largest || !known:", "case d.twin || !known:"}, {leftGo, "largest, known := s.beat, s.marks", "known := s.marks"}},
+			tests: []string{unit("TestP5_DocumentNotAsItWasLeft"), suite},
+		},
+		{
+			name: "twins-draw-alike", protects: "P5: a mark is drawn anew for each renewal",
+			edits: []edit{{marksGo, "func newMark() int64 {\n", "func newMark() int64 {\n\tif true {\n\t\treturn 1\n\t}\n"}},
+			tests: []string{unit("TestP5_TwinsBothLose")},
+		},
+		{
+			name: "twin-gives-back", protects: "P5: evidence of one twin says nothing of the other: nothing is given back",
+			edits: []edit{{finishGo, "if lost := s.twin(); lost != nil {\n\t\treturn lost", "if lost := s.twin(); lost != nil {\n\t\t_ = lost"}},
+			tests: []string{unit("TestP5_TwinsBothLose")},
+		},
+		{
+			name: "twin-ends-unmet", protects: "P5: whoever has not met its twin ends only a document with a mark of its own",
+			edits: []edit{{finishGo, `{Key: "state", Value: stateHeld}, {Key: "mark", Value: bson.D{{Key: "$in", Value: e.known}}}, {Key: "twin", Value: bson.D{{Key: "$ne", Value: true}}}},`, `{Key: "state", Value: stateHeld}},`}},
+			tests: []string{unit("TestP5_TwinDoesNotRelease"), suite},
+		},
+		{
+			name: "twin-adopted", protects: "P5: a nonce that two processes have is not adopted",
+			edits: []edit{{pipelineGo, `op("$or", op("$lt", beat, "$beat"), op("$in", "$mark", known)),`, `op("$eq", 1, 1),`}, {leftGo, `{Key: "twin", Value: true}`, `{Key: "touched", Value: "$$NOW"}`}},
+			tests: []string{unit("TestP5_TwinsBothLose"), suite},
+		},
+		{
+			name: "twin-of-a-pair", protects: "P9: what is one key's twin is the other key's twin",
+			edits: []edit{{aloneGo, "if twin := errors.Join(p.Run.twin(), p.Job.twin()); twin != nil {", "if twin := errors.Join(p.Run.twin(), p.Job.twin()); false {"}},
+			tests: []string{unit("TestP9_TwinOfAPair")},
+		},
+		{
+			name: "own-late-renewal-is-a-twin", protects: "P5: what an answer shows that comes late is no twin's",
+			edits: []edit{{marksGo, "return s.overwritten != 0 && s.overwritten < oldest", "return s.overwritten != 0"}},
+			tests: []string{unit("TestP5_OwnLateRenewalsAreNoTwin")},
+		},
+		{
+			name: "changed-is-renewed", protects: "P5: a document that is not as the lease left it is a loss",
+			edits: []edit{{leftGo, `if what := s.changed(d); what != "" {`, "if what := s.changed(d); false {"}},
+			tests: []string{unit("TestP5_DocumentNotAsItWasLeft"), suite},
+		},
+		{
+			name: "gone-back-is-renewed", protects: "P5: a store that has forgotten what it acknowledged is a loss",
+			edits: []edit{{leftGo, "if d.beat < floor {", "if false {"}},
+			tests: []string{unit("TestP5_RestoredStoreIsALoss")},
+		},
+		{
+			name: "dead-lease-handed-out", protects: "P5: a lease that is over is never handed out",
+			edits: []edit{{handOutGo, "\tif s.Held() {\n", "\tif true {\n"}},
+			tests: []string{unit("TestP5_LeaseThatIsOverIsNeverHandedOut")},
+		},
+		{
+			name: "dead-lease-kept", protects: "P5: a lease that is over is given back",
+			edits: []edit{{handOutGo, "\tl.takeBack(ctx, s)\n", ""}},
+			tests: []string{unit("TestP5_LeaseThatIsOverIsNeverHandedOut")},
+		},
+		{
+			name: "dead-lease-ends-the-waiting", protects: "a gate goes on waiting where its lease was over before it had it",
+			edits: []edit{{holderLockGo, "if l.Once || !errors.Is(err, mongolock.ErrLost)", "if true || !errors.Is(err, mongolock.ErrLost)"}},
+			tests: []string{"./internal/holder -run=^TestLeaseThatIsOverIsNeverHandedOut$"},
+		},
+		{
+			name: "wrong-type-is-taken", protects: "P2: a field of another type is no value, and nobody takes the key",
+			edits: []edit{{pipelineGo, "\t\tsane(),\n", ""}},
+			tests: []string{suite},
+		},
+		{
+			name: "unlocked-is-free", protects: "P2: locked false is not free while a nonce holds the key",
+			edits: []edit{{pipelineGo, "\t\top(\"$eq\", op(\"$ifNull\", \"$state\", stateFree), stateFree),\n\t\top(\"$or\", op(\"$eq\", \"$state\", stateFree), op(\"$eq\", op(\"$type\", \"$nonce\"), \"missing\")))}}", "\t)}}"}},
+			tests: []string{suite},
+		},
+		{
+			name: "largest-token-wraps", protects: "P7: where no larger token is left, nobody takes the key",
+			edits: []edit{{shapeGo, "\t\top(\"$lt\", op(\"$ifNull\", \"$token\", int64(0)), int64(maxToken)),\n", ""}},
+			tests: []string{suite},
+		},
+		{
+			name: "copy-adopts", protects: "P8: a copy of a state directory adopts nothing",
+			edits: []edit{{statedirNonce, "if err != nil || n.Place != here {", "if err != nil {"}},
+			tests: []string{copiedDir, "./internal/holder -run=^TestCopiedDirectoryDoesNotAdopt$"},
+		},
+		{
+			name: "copy-is-followed", protects: "P8: a copy of a state directory opens nothing",
+			edits: []edit{{statedirLease, "if l.Place != here {", "if false {"}},
+			tests: []string{copiedDir},
+		},
+	}
+}
+
+// plantedMutants are bugs that were planted from outside and that no test found.
+func plantedMutants() []mutant {
+	return []mutant{
+		{
+			name: "refusal-after-unknown-leaves-a-ghost", protects: "P4: a refusal does not undo what an earlier call of the same acquisition may have done",
+			edits: []edit{{acquireGo, "if refused(err) && !unknown {", "if refused(err) {"}},
+			tests: []string{unit("TestP4_RefusalAfterAnUnknownCall")},
+		},
+		{
+			name: "pair-deaf-to-the-job", protects: "P9: a pair tells of the renewals of either lease",
+			edits: []edit{{aloneGo, "\t\tcase <-p.Job.Renewed():\n", ""}},
+			tests: []string{unit("TestP9_PairTellsOfTheJobsRenewals")},
+		},
+		{
+			name: "skip-without-the-job", protects: "P9: a holder of the same Job is waited for",
+			edits: []edit{{acquireGo, `held.Moving && (d.Holder.JobUID == "" || d.Holder.JobUID != l.opts.Holder.JobUID)`, "held.Moving"}},
+			tests: []string{unit("TestP9_SkipAsksForTheJob")},
+		},
+		{
+			name: "skip-only-of-a-job", protects: "P9: where neither is of a Job, one that moves lets a run be skipped",
+			edits: []edit{{acquireGo, `d.Holder.JobUID == "" || d.Holder.JobUID != l.opts`, `d.Holder.JobUID != l.opts`}},
+			tests: []string{unit("TestP9_SkipAsksForTheJob")},
+		},
+		{
+			name: "highest-beat-of-another-nonce", protects: "P9: another nonce begins at its own beat",
+			edits: []edit{{watchGo, "\t\tif !same {\n\t\t\te.top = seen.beat\n\t\t}\n", ""}},
+			tests: []string{unit("TestP9_AnotherNonceBeginsAtItsOwnBeat")},
+		},
+		{
+			name: "token-of-the-last-nonce-only", protects: "P7: the highest token that was seen is kept whoever held the key",
+			edits: []edit{{watchGo, "e.token = max(e.token, d.Token)", "e.token = d.Token"}},
+			tests: []string{unit("TestP7_TokenSeenOfAnotherNonce")},
+		},
+		{
+			name: "ending-of-what-is-not-held", protects: "P6: only what is held is ended",
+			edits: []edit{
+				{finishGo, `bson.D{{Key: "nonce", Value: e.nonce}, {Key: "state", Value: stateHeld}, {Key: "mark"`, `bson.D{{Key: "nonce", Value: e.nonce}, {Key: "mark"`},
+				{pipelineGo, `mine := op("$and", op("$eq", "$nonce", literal(e.nonce)), op("$eq", "$state", stateHeld))`, `mine := op("$eq", "$nonce", literal(e.nonce))`},
+			},
+			tests: []string{unit("TestP6_OnlyWhatIsHeldIsEnded")},
+		},
+		{
+			name: "ending-whatever-the-state", protects: "P6: only what is held is ended, by the pipeline",
+			edits:      []edit{{pipelineGo, `mine := op("$and", op("$eq", "$nonce", literal(e.nonce)), op("$eq", "$state", stateHeld))`, `mine := op("$eq", "$nonce", literal(e.nonce))`}},
+			tests:      []string{unit("TestP6_OnlyWhatIsHeldIsEnded")},
+			equivalent: "the filter asks for the same, and the only other documents that it matches have the nonce as their last: one that had it as its nonce too would be held by an acquisition whose request is refused for that (late-acquire-of-a-finished-nonce)",
+		},
+	}
+}

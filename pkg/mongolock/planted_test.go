@@ -1,0 +1,157 @@
+package mongolock
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+
+	"github.com/mongogate/mongogate/internal/fakemongo"
+	"github.com/mongogate/mongogate/pkg/gate"
+)
+
+// Bugs that were planted from outside and survived every other test.
+
+// TestP4_RefusalAfterAnUnknownCall: the first try was applied and its answer lost, then the right is taken away. What the
+// first one did is undone once that is possible, and not left behind as a ghost.
+func TestP4_RefusalAfterAnUnknownCall(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *world) {
+		w.on(func(c sentCall) fakemongo.Verdict {
+			switch {
+			case c.N == 0:
+				return fakemongo.Verdict{LoseReply: true}
+			case c.Upsert:
+				return fakemongo.Verdict{Code: 13}
+			}
+			return fakemongo.Verdict{}
+		})
+		if _, err := w.locker(t, 0).Try(t.Context(), "key"); err == nil {
+			t.Fatal("acquired")
+		}
+		if d := w.doc("key"); d == nil || d.Locked {
+			t.Errorf("a ghost was left: %+v", d)
+		}
+	})
+}
+
+// TestP9_PairTellsOfTheJobsRenewals: the deadline of a pair moves with either lease, and whoever follows it is told.
+func TestP9_PairTellsOfTheJobsRenewals(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *world) {
+		p, err := w.locker(t, 0).AcquireAlone(t.Context(), "k@1", "k")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = p.Finish(t.Context(), gate.Release) }()
+		time.Sleep(time.Second)
+		select {
+		case <-p.Renewed(): // of the acquisitions
+		default:
+		}
+		for name, s := range map[string]*Lease{"run": p.Run, "job": p.Job} {
+			select {
+			case <-p.Renewed():
+				t.Fatal("told of a renewal that was not")
+			default:
+			}
+			if err := s.Renew(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(time.Millisecond)
+			select {
+			case <-p.Renewed():
+			default:
+				t.Errorf("nobody was told of the renewal of the %s's key", name)
+			}
+		}
+	})
+}
+
+// TestP9_SkipAsksForTheJob: a moving holder lets a run be skipped, unless it is of the same Job; where neither is of a Job, it does.
+func TestP9_SkipAsksForTheJob(t *testing.T) {
+	for name, c := range map[string]struct {
+		holder, challenger string
+		skips              bool
+	}{
+		"another job": {"J1", "J2", true}, "the same job": {"J1", "J1", false}, "no job at all": {"", "", true},
+		"only the holder": {"J1", "", true}, "only the challenger": {"", "J1", true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T, w *world) {
+				lease, err := w.locker(t, 0, func(o *Options) { o.Holder.JobUID = c.holder }).Try(t.Context(), "key")
+				w.must(t, lease, err)
+				go func() { // so that who waits for it gets an end
+					time.Sleep(time.Minute)
+					w.release(t, lease)
+				}()
+				next, err := w.locker(t, 1, func(o *Options) { o.Holder.JobUID = c.challenger }).Acquire(t.Context(), "key", SkipIfHeld())
+				var held *HeldError
+				if skipped := errors.As(err, &held); skipped != c.skips || skipped && !held.Moving {
+					t.Errorf("%v, skipped %v, want %v", err, skipped, c.skips)
+				}
+				if next != nil {
+					w.release(t, next)
+				}
+				if w.Now() < time.Minute {
+					time.Sleep(time.Minute)
+				}
+			})
+		})
+	}
+}
+
+// TestP9_AnotherNonceBeginsAtItsOwnBeat: what is known of an earlier nonce's beats is no measure for the next one's.
+func TestP9_AnotherNonceBeginsAtItsOwnBeat(t *testing.T) {
+	w, c := newWatch()
+	for _, look := range []struct {
+		nonce string
+		beat  int64
+		moved bool
+	}{{"A", 1000, false}, {"A", 1001, true}, {"B", 1, false}, {"B", 2, true}, {"B", 2, true}, {"C", 0, false}, {"C", 1, true}} {
+		c.now += time.Second
+		w.saw("k", holder(look.nonce, look.beat))
+		if got := w.moved("k"); got != look.moved {
+			t.Errorf("nonce %s, beat %d: moved %v, want %v", look.nonce, look.beat, got, look.moved)
+		}
+	}
+}
+
+// TestP7_TokenSeenOfAnotherNonce: the highest token is kept whoever held the key.
+func TestP7_TokenSeenOfAnotherNonce(t *testing.T) {
+	w, _ := newWatch()
+	for i, token := range []int64{70, 90, 80} {
+		d := holder(string(rune('A'+i)), 1)
+		d.Token = token
+		w.saw("k", d)
+	}
+	if got := w.token("k"); got != 90 {
+		t.Errorf("%d, want 90", got)
+	}
+}
+
+// TestP6_OnlyWhatIsHeldIsEnded: somebody has freed the key, or marked it as done, by hand and left the nonce. It is not the
+// lease's any more, and its end does not write over that.
+func TestP6_OnlyWhatIsHeldIsEnded(t *testing.T) {
+	for state, locked := range map[string]bool{stateFree: false, stateDone: true} {
+		for name, outcome := range map[string]gate.Outcome{"released": gate.Release, "succeeded": gate.Succeeded} {
+			t.Run(state+" "+name, func(t *testing.T) {
+				inBubble(t, func(t *testing.T, w *world) {
+					l := w.locker(t, 0)
+					lease, err := l.Try(t.Context(), "key")
+					w.must(t, lease, err)
+					change := bson.D{{Key: "$set", Value: bson.D{{Key: "state", Value: state}, {Key: "locked", Value: locked}}}}
+					if _, err := l.conn.current().coll.UpdateOne(t.Context(), bsonKey("key"), change); err != nil {
+						t.Fatal(err)
+					}
+					writes := len(w.cluster.Log())
+					if err := lease.Finish(t.Context(), outcome); !errors.Is(err, ErrLost) {
+						t.Errorf("%v, want lost", err)
+					}
+					if n := len(w.cluster.Log()) - writes; n != 0 {
+						t.Errorf("%d writes to a document that the lease does not hold", n)
+					}
+				})
+			})
+		}
+	}
+}

@@ -1,0 +1,252 @@
+package mongolock
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/mongogate/mongogate/internal/fakemongo"
+)
+
+// memory is what a snapshot of a virtual machine keeps of a lease.
+type memory struct {
+	s        *Lease
+	beat     int64
+	deadline time.Duration
+	marks    []sentMark
+	seq      int64
+}
+
+// snapshot copies a lease as it stands in memory.
+func snapshot(s *Lease) memory {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return memory{s, s.beat, s.deadline, slices.Clone(s.marks.sent), s.marks.seq}
+}
+
+// resume lets a copy live, as another process.
+func (m memory) resume(l *Locker) *Lease {
+	c := newLease(l, &request{key: m.s.key, timing: m.s.timing}, &attempt{nonce: m.s.nonce, owner: m.s.owner}, &document{Info: m.s.info})
+	c.beat, c.deadline, c.counts = m.beat, m.deadline, true
+	c.marks.sent, c.marks.seq = slices.Clone(m.marks), m.seq
+	c.start()
+	return c
+}
+
+func lostBy(t *testing.T, name string, s *Lease, want LossReason) {
+	t.Helper()
+	var lost *LostError
+	if err := s.Err(); !errors.As(err, &lost) || lost.Reason != want || s.Held() {
+		t.Errorf("%s: %v, want lost by %s", name, err, want)
+	}
+}
+
+// TestP5_TwinsBothLose: a virtual machine is cloned, or resumed from a snapshot, and two processes hold one lease.
+// Their renewals have the same numbers, or one lags; each must find the other.
+func TestP5_TwinsBothLose(t *testing.T) {
+	for name, c := range map[string]struct{ copied, resumed time.Duration }{
+		"at once, in step":         {0, 0},
+		"between renewals":         {3 * time.Second, 3 * time.Second},
+		"after renewals, in step":  {25 * time.Second, 25 * time.Second},
+		"a little later":           {25 * time.Second, 28 * time.Second},
+		"an old snapshot":          {11 * time.Second, 34 * time.Second},
+		"one from the acquisition": {0, 24 * time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T, w *world) {
+				a, b := w.locker(t, 0), w.locker(t, 1, func(o *Options) { o.Owner = "process-0" })
+				one, err := a.Try(t.Context(), "key")
+				w.must(t, one, err)
+				time.Sleep(c.copied)
+				m := snapshot(one)
+				time.Sleep(c.resumed - c.copied)
+				if !one.Held() || m.deadline <= w.Now() {
+					t.Fatal("this test shows nothing: one of them is not held")
+				}
+				two := m.resume(b)
+				defer two.Leave()
+				// Each finds the other's renewal at its own next one.
+				time.Sleep(2*a.Timing().Heartbeat + time.Second)
+				lostBy(t, "the original", one, LostTwin)
+				lostBy(t, "the copy", two, LostTwin)
+				lost := one.Err()
+
+				// What one of them knows of its own work says nothing of the other's: the key runs out.
+				before := w.doc("key")
+				for name, s := range map[string]*Lease{"the original": one, "the copy": two} {
+					if err := s.Release(t.Context()); !errors.Is(err, ErrLost) || !errors.As(err, new(*LostError)) {
+						t.Errorf("%s released: %v, want %v", name, err, lost)
+					}
+				}
+				if d := w.doc("key"); !d.Locked || d.nonce != one.nonce || d.beat != before.beat {
+					t.Errorf("a twin gave the key back: %+v", d)
+				}
+				// And nobody adopts it, though the nonce is known.
+				c, began := w.locker(t, 2), w.Now()
+				next, err := c.Acquire(t.Context(), "key", Adopt(one.nonce))
+				w.must(t, next, err)
+				if took := w.Now() - began; took < c.Timing().Silence() {
+					t.Errorf("taken after %v, want one silence of %v", took, c.Timing().Silence())
+				}
+			})
+		})
+	}
+}
+
+// TestP5_TwinDoesNotRelease: the work of one twin ends by itself before it has met the other.
+func TestP5_TwinDoesNotRelease(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *world) {
+		a, b := w.locker(t, 0), w.locker(t, 1)
+		one, err := a.Try(t.Context(), "key")
+		w.must(t, one, err)
+		two := snapshot(one).resume(b)
+		if err := one.Renew(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		var lost *LostError
+		if err := two.Release(t.Context()); !errors.As(err, &lost) || lost.Reason != LostTwin {
+			t.Errorf("%v, want a twin", err)
+		}
+		if d := w.doc("key"); !d.Locked || d.nonce != one.nonce {
+			t.Errorf("the copy freed the key of the original: %+v", d)
+		}
+	})
+}
+
+// TestP4_TwinsOfAnAcquisition: the copy is made while the acquire is under way, and only one of the two gets the answer.
+func TestP4_TwinsOfAnAcquisition(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *world) {
+		a, b := w.locker(t, 0), w.locker(t, 1)
+		one, err := a.Try(t.Context(), "key")
+		w.must(t, one, err)
+		m := snapshot(one)
+		if err := one.Renew(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		// What won does with the answer to a repeat.
+		two := newLease(b, &request{key: "key", timing: m.s.timing}, &attempt{nonce: m.s.nonce, owner: m.s.owner}, &document{Info: m.s.info})
+		two.marks.sent = m.marks
+		var lost *LostError
+		if err := two.confirm(t.Context(), t.Context(), time.Hour); !errors.As(err, &lost) || lost.Reason != LostTwin {
+			t.Errorf("%v, want a twin", err)
+		}
+		if d := w.doc("key"); !d.Locked {
+			t.Error("given back")
+		}
+		if err := one.Renew(t.Context()); !errors.As(err, &lost) || lost.Reason != LostTwin {
+			t.Errorf("the other one: %v, want a twin", err)
+		}
+	})
+}
+
+// TestP8_TwoAdoptersAtOnce: two processes have one nonce and only one gets the lease.
+func TestP8_TwoAdoptersAtOnce(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *world) {
+		old, err := w.locker(t, 0).Try(t.Context(), "key")
+		if err != nil {
+			t.Fatal(err)
+		}
+		nonce := old.Nonce()
+		old.Leave()
+		type result struct {
+			s   *Lease
+			err error
+		}
+		results := make(chan result)
+		for i := range 2 {
+			l := w.locker(t, 1+i)
+			go func() {
+				s, err := l.Try(t.Context(), "key", Adopt(nonce))
+				results <- result{s, err}
+			}()
+		}
+		one, two := <-results, <-results
+		if one.err != nil {
+			one, two = two, one
+		}
+		w.must(t, one.s, one.err)
+		if !errors.As(two.err, new(*HeldError)) {
+			t.Errorf("%v, want held by the other", two.err)
+		}
+	})
+}
+
+// TestP9_TwinOfAPair: one key's twin is the other key's twin too.
+func TestP9_TwinOfAPair(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *world) {
+		a, b := w.locker(t, 0), w.locker(t, 1)
+		pair, err := a.AcquireAlone(t.Context(), "k@1", "k")
+		if err != nil {
+			t.Fatal(err)
+		}
+		// The copy renews the run's key; that of the job it has not renewed yet.
+		copied := snapshot(pair.Run).resume(b)
+		defer copied.Leave()
+		if err := copied.Renew(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if err := pair.Run.Renew(t.Context()); !errors.Is(err, ErrLost) {
+			t.Fatal(err)
+		}
+		<-pair.Done()
+		var lost *LostError
+		if err := pair.Finish(t.Context(), 0); !errors.As(err, &lost) || lost.Reason != LostTwin {
+			t.Errorf("%v, want a twin", err)
+		}
+		if d := w.doc("k"); !d.Locked {
+			t.Error("the job's key was given back although a twin runs under it")
+		}
+	})
+}
+
+// TestP5_OwnLateRenewalsAreNoTwin: requests that were given up arrive later, in any order, and the answers with them.
+func TestP5_OwnLateRenewalsAreNoTwin(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *world) {
+		w.on(func(c sentCall) fakemongo.Verdict {
+			switch c.N % 5 {
+			case 1:
+				return fakemongo.Verdict{RequestDelay: 25 * time.Second}
+			case 2:
+				return fakemongo.Verdict{LoseReply: true}
+			case 3:
+				return fakemongo.Verdict{ReplyDelay: 5 * time.Second}
+			}
+			return fakemongo.Verdict{}
+		})
+		l := w.locker(t, 0)
+		lease, err := l.Try(t.Context(), "key")
+		w.must(t, lease, err)
+		ctx, cancel := context.WithCancel(t.Context())
+		var beside sync.WaitGroup
+		defer beside.Wait()
+		defer cancel()
+		for i := range 3 { // beside the lease's own
+			beside.Go(func() {
+				for ctx.Err() == nil {
+					_ = lease.Renew(ctx)
+					time.Sleep(time.Duration(i+1) * 700 * time.Millisecond)
+				}
+			})
+		}
+		time.Sleep(10 * time.Minute)
+		if !lease.Held() {
+			t.Error(lease.Err())
+		}
+		last := int64(0)
+		for _, e := range w.cluster.Log() {
+			beat := decode(e.After).beat
+			if beat < last {
+				t.Fatalf("the beat went back from %d to %d", last, beat)
+			}
+			last = beat
+		}
+		lease.mu.Lock()
+		defer lease.mu.Unlock()
+		if n := len(lease.marks.sent); n > maxMarks {
+			t.Errorf("%d marks are kept", n)
+		}
+	})
+}
