@@ -23,7 +23,7 @@ func (l *Locker) Info(ctx context.Context, key string) (Info, error) {
 	}
 	var raw bson.Raw
 	err := l.call(ctx, func(ctx context.Context, k *connection) (err error) {
-		raw, err = k.display.FindOne(ctx, byID(key), options.FindOne().SetCollation(bytewise)).Raw()
+		raw, err = k.display.FindOne(ctx, byID(key)).Raw()
 		return err
 	})
 	d, err := answer(key, raw, err)
@@ -197,7 +197,7 @@ func (l *Locker) MarkAbandoned(ctx context.Context, prefix string, idle time.Dur
 	mark := bson.A{op("$set", bson.D{{Key: "purgeAt", Value: op("$cond", abandoned, op("$add", "$$NOW", idle.Milliseconds()), "$$REMOVE")}})}
 	var marked int64
 	err := l.call(ctx, func(ctx context.Context, k *connection) error {
-		r, err := k.coll.UpdateMany(ctx, filter, mark)
+		r, err := k.coll.UpdateMany(ctx, filter, mark, options.UpdateMany().SetCollation(bytewise))
 		if r != nil {
 			marked = r.ModifiedCount
 		}

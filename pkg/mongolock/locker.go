@@ -116,16 +116,16 @@ func (l *Locker) modify(ctx context.Context, key string, within time.Duration, f
 //
 //nolint:gochecknoglobals // constants
 var (
-	updating  = options.FindOneAndUpdate().SetReturnDocument(options.After).SetProjection(hideHistory).SetCollation(bytewise)
-	renewing  = options.FindOneAndUpdate().SetReturnDocument(options.Before).SetProjection(bson.D{{Key: "history", Value: 0}, {Key: "holder", Value: 0}}).SetCollation(bytewise)
-	upserting = options.FindOneAndUpdate().SetReturnDocument(options.After).SetProjection(hideHistory).SetCollation(bytewise).SetUpsert(true)
+	updating  = options.FindOneAndUpdate().SetReturnDocument(options.After).SetProjection(hideHistory)
+	renewing  = options.FindOneAndUpdate().SetReturnDocument(options.Before).SetProjection(bson.D{{Key: "history", Value: 0}, {Key: "holder", Value: 0}})
+	upserting = options.FindOneAndUpdate().SetReturnDocument(options.After).SetProjection(hideHistory).SetUpsert(true)
 )
 
 // read is one read of what a majority has, or nil where there is no document.
 func (l *Locker) read(ctx context.Context, key string) (*document, error) {
 	var raw bson.Raw
 	err := l.call(ctx, func(ctx context.Context, k *connection) (err error) {
-		raw, err = k.coll.FindOne(ctx, byID(key), options.FindOne().SetProjection(hideHistory).SetCollation(bytewise)).Raw()
+		raw, err = k.coll.FindOne(ctx, byID(key), options.FindOne().SetProjection(hideHistory)).Raw()
 		return err
 	})
 	return answer(key, raw, err)
