@@ -33,6 +33,7 @@ type options struct {
 	appendTo   string
 	post       string
 	child      bool
+	stopAll    time.Duration
 }
 
 func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
@@ -52,6 +53,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	f.StringVar(&o.obey, "obey", "", "end when this file is there")
 	f.StringVar(&o.appendTo, "append", "", "append a line to this file at the start")
 	f.StringVar(&o.post, "post", "", "send a POST to this URL and end: the switch of -http, for images without a shell")
+	f.DurationVar(&o.stopAll, "stop-all", 0, "stop everybody who can be stopped (kill -STOP -1) after so long")
 	f.BoolVar(&o.child, "child", false, "be one of the children of -fork")
 	if err := f.Parse(args); err != nil {
 		return 64
@@ -94,6 +96,10 @@ func work(o options, out io.Writer) (code int, err error) {
 	}
 	defer runtime.KeepAlive(allocate(o.alloc))
 
+	var stopAll <-chan time.Time
+	if o.stopAll > 0 {
+		stopAll = time.After(o.stopAll)
+	}
 	var ended, obeyed <-chan time.Time
 	if o.lasts > 0 {
 		ended = time.After(o.lasts)
@@ -119,6 +125,8 @@ func work(o options, out io.Writer) (code int, err error) {
 				return 0, nil
 			}
 			return o.code, nil
+		case <-stopAll: // in this process namespace, of this user
+			say("stops everybody: %v", syscall.Kill(-1, syscall.SIGSTOP))
 		case <-obeyed:
 			if _, err := os.Stat(o.obey); err == nil {
 				say("obeys %s", o.obey)
