@@ -128,7 +128,7 @@ func TestHandOverOnBothFrozen(t *testing.T) {
 	t.Parallel() // or the next scenario waits for the last of these
 	shared := kube.Values{"shareProcessNamespace": true}
 	alone := kube.Values{"isolation": "none"}
-	attacks := kube.Values{"args": []any{"-fork=1", "-stop-all=12s"}}
+	attacks := kube.Values{"args": []any{"-fork=1", "-stop-all=45s"}}
 	for _, c := range []struct {
 		name    string
 		values  kube.Values
@@ -145,7 +145,7 @@ func TestHandOverOnBothFrozen(t *testing.T) {
 				p.a.Signal(kube.Gate, syscall.SIGSTOP)
 				p.a.Signal(kube.Guard, syscall.SIGSTOP)
 			} else {
-				time.Sleep(time.Until(p.first.Start.Add(12 * time.Second))) // it is a worker's clock
+				time.Sleep(time.Until(p.first.Start.Add(45 * time.Second))) // it is a worker's clock
 			}
 			frozen := time.Now()
 			p.A.DB.Cut() // where the gate could not be frozen it loses the lease by this
