@@ -113,7 +113,7 @@ func (t *Trial) lastArrival(before time.Duration) time.Duration {
 // them, every other time, as the same Job's retry.
 func skip(ctx context.Context, t *Trial) (m Measure, err error) {
 	flags := func(cluster, job string) []string {
-		return []string{"--bucket", "7d", "--cluster", cluster, "--job-uid", job}
+		return []string{"--bucket", "7d", "--cluster", cluster, "--job-uid", job, "--if-held", "skip"}
 	}
 	a, err := t.holder(ctx, witness.Work{}, flags("c1", "job-1")...)
 	if err != nil {
