@@ -94,7 +94,7 @@ func TestCronJobCrashedWinnerIsRestarted(t *testing.T) {
 // holder that does not move is no reason to skip: somebody does the run, once.
 func TestCronJobCrashedWinnerIsNoReasonToSkip(t *testing.T) {
 	s := scenario.New(t, scenario.Opts{Clusters: "ab", TTL: 20 * time.Second})
-	m := inBoth(s, kube.Values{"job": kube.Values{"backoffLimit": 0}})
+	m := inBoth(s, kube.Values{"job": kube.Values{"backoffLimit": 0}, "gate": kube.Values{"ifHeld": "skip"}})
 	s.A.StartRun(scenario.Release, m.at)
 	pod, first := runs(s, s.A, m)
 	crash(t, pod)
