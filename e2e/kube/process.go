@@ -13,6 +13,8 @@ import (
 	"syscall"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
+
 	"github.com/mongogate/mongogate/internal/proctree"
 	"github.com/mongogate/mongogate/pkg/gate"
 
@@ -45,6 +47,8 @@ var (
 	}}
 	// Guard is the process between a gate and its command. It is named by the link to its file that was executed: exe.
 	Guard = Role{"guard", func(_ string, args []string) bool { return len(args) > 1 && args[1] == "__guard" }}
+	// Stray is what a scenario starts beside main, with nothing that marks it.
+	Stray = Role{"stray", func(_ string, args []string) bool { return len(args) > 1 && args[len(args)-1] == "5005" }}
 	// Main is the workload.
 	Main = Role{"main", func(comm string, _ []string) bool { return comm == witness.Comm }}
 )
@@ -68,7 +72,18 @@ func (p *Pod) Signal(role Role, sig syscall.Signal) {
 // ones, until release is called or the test ends: a container that crashes faster than it starts.
 func (p *Pod) KeepDown(role Role) (release func()) {
 	p.s.t.Helper()
-	p.Signal(role, syscall.SIGKILL)
+	return p.keep(role, syscall.SIGKILL)
+}
+
+// KeepStopped stops the pod's processes of a role, again and again, so that what wakes them does not help for long.
+func (p *Pod) KeepStopped(role Role) (release func()) {
+	p.s.t.Helper()
+	return p.keep(role, syscall.SIGSTOP)
+}
+
+func (p *Pod) keep(role Role, sig syscall.Signal) (release func()) {
+	p.s.t.Helper()
+	p.Signal(role, sig)
 	quit := make(chan struct{})
 	var loop sync.WaitGroup
 	loop.Go(func() {
@@ -82,7 +97,7 @@ func (p *Pod) KeepDown(role Role) (release func()) {
 			}
 			found, _ := p.processes(role)
 			for _, f := range found {
-				_ = f.Signal(syscall.SIGKILL)
+				_ = f.Signal(sig)
 			}
 		}
 	})
@@ -92,6 +107,14 @@ func (p *Pod) KeepDown(role Role) (release func()) {
 	})
 	p.s.t.Cleanup(release)
 	return release
+}
+
+// Has asks, for Wait, whether the pod has a process of a role.
+func (p *Pod) Has(role Role) func(*corev1.Pod) bool { return p.HasSince(role, time.Time{}) }
+
+// HasSince asks, for Wait, whether the pod has a process of a role that was started after an instant.
+func (p *Pod) HasSince(role Role, since time.Time) func(*corev1.Pod) bool {
+	return func(*corev1.Pod) bool { return p.Started(role).After(since) }
 }
 
 // Remove removes a file as the pod's process of a role sees it.
