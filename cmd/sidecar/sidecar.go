@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -46,11 +47,20 @@ func runSidecar(ctx context.Context, w world, s *config.Settings) error {
 	}
 	leave := make(chan struct{})
 	fenced, err := ses.fence(epochs, w.twin, sync.OnceFunc(func() { close(leave) }))
+	if errors.Is(err, fence.ErrSentinel) {
+		return &exit{exitMachine, fmt.Errorf("sentinel: %w; name a file in a directory that this user can write in with --sentinel", err)}
+	}
 	if err != nil {
 		return &exit{config.ExitUsage, err}
 	}
 	defer fenced.Close()
-	recorder := holder.NewRecorder(fenced, ses.dir, s.Owner, budget(s).Kill, ses.warn)
+	unwritten := func(err error) {
+		ses.warn(err)
+		if s.Followed { // it is what the follower lives by
+			fenced.Break(fmt.Errorf("the lease file cannot be written: %w", err))
+		}
+	}
+	recorder := holder.NewRecorder(fenced, ses.dir, s.Owner, budget(s).Kill, unwritten)
 	defer recorder.Close()
 
 	g, err := gate.New(gate.Config{

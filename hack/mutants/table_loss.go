@@ -76,5 +76,20 @@ func lossMutants() []mutant {
 			edits: []edit{{"internal/proctree/tree.go", "\tif root == 1 {\n", "\tif false {\n"}},
 			tests: []string{"./internal/guard -run=TestStrangersOfPID1"},
 		},
+		{
+			name: "sentinel-untried", protects: "sentinel: one that cannot be written is refused before the lock is taken",
+			edits: []edit{{fenceGo, "if err := w.sentinel.prepare(); err != nil {", "if err := w.sentinel.prepare(); false {"}},
+			tests: []string{"./internal/fence -run=TestSentinelIsTriedFirst"},
+		},
+		{
+			name: "sentinel-unwatched", protects: "sentinel: one that can no longer be written is a loss where nothing else stops the workload",
+			edits: []edit{{fenceGo, "return w.cfg.Sentinel != \"\" && !w.cfg.Kill", "return false && !w.cfg.Kill"}},
+			tests: []string{"./internal/fence -run=TestSentinelLosesItsDirectory"},
+		},
+		{
+			name: "sentinel-no-room-kept", protects: "sentinel: it can be written on a full disk",
+			edits: []edit{{sentinelGo, "if err != nil && os.Rename(s.prepared(), s.path) == nil {", "if false {"}},
+			tests: []string{"./internal/fence -run=TestSentinelWhileHeld"},
+		},
 	}
 }

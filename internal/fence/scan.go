@@ -4,6 +4,7 @@ package fence
 
 import (
 	"context"
+	"fmt"
 	"syscall"
 	"time"
 
@@ -17,6 +18,7 @@ func (w *Workload) run(ctx context.Context) {
 	for {
 		w.look()
 		w.beat()
+		w.lookAfterSentinel()
 		select {
 		case <-ctx.Done():
 			return
@@ -26,6 +28,50 @@ func (w *Workload) run(ctx context.Context) {
 	}
 }
 
+// lookAfterSentinel finds out that the sentinel can no longer be written before it has to be, and writes it as soon as it can be.
+func (w *Workload) lookAfterSentinel() {
+	w.mu.Lock()
+	p, reason, last := w.phase, w.unwritten, w.looked
+	now := w.cfg.Clock.Now()
+	due := now-last >= sentinelEvery
+	if due {
+		w.looked = now
+	}
+	if p == open {
+		w.unwritten, reason = "", ""
+	}
+	w.mu.Unlock()
+	switch {
+	case reason != "":
+		if w.sentinel.writer(reason)() == nil {
+			w.mu.Lock()
+			w.unwritten = ""
+			w.mu.Unlock()
+			w.cfg.Log.Info("the sentinel is written after all")
+		}
+	case p != open || !due || w.cfg.Sentinel == "":
+	case w.looking.CompareAndSwap(0, int64(now)):
+		w.loop.Go(func() { // a file system may hang
+			defer w.looking.Store(0)
+			if err := w.sentinel.ready(); err != nil {
+				w.complain("the workload could not be told of a loss", err)
+				if w.obeyed() {
+					w.Break(err)
+				}
+			}
+		})
+	case now-time.Duration(w.looking.Load()) > hangs && w.obeyed():
+		w.Break(fmt.Errorf("%w: its file system does not answer", ErrSentinel))
+	}
+}
+
+const (
+	// sentinelEvery is how often it is made sure that the sentinel can be written.
+	sentinelEvery = time.Second
+	// hangs is how long a file system may take to say so.
+	hangs = 5 * time.Second
+)
+
 // beat says that the gate lives. A twin that does not answer is a protection that has failed.
 func (w *Workload) beat() {
 	err := w.cfg.Twin.Beat()
@@ -33,15 +79,7 @@ func (w *Workload) beat() {
 		return
 	}
 	w.complain("should this process be dead or frozen nobody stops the workload", err)
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.phase != open {
-		return
-	}
-	select {
-	case w.broken <- err:
-	default: // it has been told
-	}
+	w.Break(err)
 }
 
 func (w *Workload) look() {
@@ -72,12 +110,14 @@ func (w *Workload) look() {
 		}
 		if p == killing {
 			w.evidence(p)
+			w.tellWaiting()
 		}
 	case asked:
 		w.evidence(p)
 	case open:
 		if stopping {
 			w.evidence(p)
+			w.tellWaiting()
 		} else {
 			w.idling()
 		}

@@ -4,9 +4,12 @@ package fence
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"sync"
+
+	"golang.org/x/sys/unix"
 )
 
 // sentinel is the file that says that the lock is lost. A write that was under
@@ -34,8 +37,57 @@ func (s *sentinel) writer(reason string) func() error {
 		if late || s.path == "" {
 			return nil
 		}
-		return writeFile(s.path, reason+"\n")
+		return s.write(reason)
 	}
+}
+
+// write writes the file. Where there is no room for it the one that was prepared takes its place, which needs none.
+func (s *sentinel) write(reason string) error {
+	err := writeFile(s.path, reason+"\n")
+	if err != nil && os.Rename(s.prepared(), s.path) == nil {
+		return nil
+	}
+	return err
+}
+
+// ErrSentinel says that the sentinel cannot be written.
+var ErrSentinel = errors.New("the sentinel cannot be written")
+
+// prepared is the file that becomes the sentinel where no other can be written.
+func (s *sentinel) prepared() string {
+	dir, name := filepath.Split(s.path)
+	return filepath.Join(dir, "."+name+".prepared")
+}
+
+// prepare shows that the sentinel can be written, and keeps the room for it.
+func (s *sentinel) prepare() error {
+	if s.path == "" {
+		return nil
+	}
+	s.files.Lock()
+	defer s.files.Unlock()
+	if info, err := os.Lstat(s.path); err == nil && info.IsDir() {
+		return fmt.Errorf("%w: %s is a directory", ErrSentinel, s.path)
+	}
+	if err := writeFile(s.prepared(), "the lock is lost\n"); err != nil {
+		return fmt.Errorf("%w: %w", ErrSentinel, err)
+	}
+	return nil
+}
+
+// ready says whether the sentinel could be written now. What was prepared and is gone is prepared again.
+func (s *sentinel) ready() error {
+	if s.path == "" {
+		return nil
+	}
+	dir, _ := filepath.Split(s.path)
+	kept, err := os.Lstat(s.prepared())
+	if err == nil && kept.Mode().IsRegular() && kept.Size() > 0 && unix.Access(dir, unix.W_OK|unix.X_OK) == nil {
+		if info, err := os.Lstat(s.path); err != nil || !info.IsDir() {
+			return nil
+		}
+	}
+	return s.prepare()
 }
 
 // remove removes the file, and what is still being written.

@@ -7,6 +7,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -198,6 +199,9 @@ func terminated(t *testing.T) {
 	}
 	if !alive(c.Process.Pid) {
 		t.Error("an ordinary SIGTERM is no loss, but the workload was killed")
+	}
+	if said := s.log.String(); !strings.Contains(said, "the lock is kept until the workload has ended") || !strings.Contains(said, fmt.Sprintf("process %d (sh)", c.Process.Pid)) {
+		t.Error("it does not say what it waits for")
 	}
 	s.locked(true)
 	if strings.Contains(s.log.String(), "lock lost") {

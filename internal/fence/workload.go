@@ -80,6 +80,10 @@ type Workload struct {
 	word            *os.File      // the follower's flock, once it has given its word
 	complaint       string
 	opened          atomic.Bool
+	waitTold        time.Duration // when it was said last what the lock is kept for
+	unwritten       string        // the reason that the sentinel has still to say
+	looked          time.Duration // when the sentinel was looked at last
+	looking         atomic.Int64  // since when it is being looked at; zero: it is not
 }
 
 // phase is what is done at each scan.
@@ -114,6 +118,9 @@ func New(cfg Config, lease *statedir.Lease) (*Workload, error) {
 		return nil, fmt.Errorf("fence kill: %w", err)
 	}
 	w.sentinel.path = cfg.Sentinel
+	if err := w.sentinel.prepare(); err != nil { // before there is a lock that it is to protect
+		return nil, err
+	}
 	var first func()
 	if lease != nil && lease.Open {
 		w.phase, w.fenceAt, w.killAt = beside, lease.Deadline, lease.Deadline+lease.KillBudget/2
@@ -174,7 +181,7 @@ func (w *Workload) Start(g gate.Grant) {
 	case <-w.broken: //nolint:errcheck // of a lease that was lost in the same moment
 	default:
 	}
-	w.phase, w.told, w.token, w.idle = open, false, g.Token, w.cfg.Clock.Now()
+	w.phase, w.told, w.token, w.idle, w.waitTold = open, false, g.Token, w.cfg.Clock.Now(), 0
 	w.cfg.Twin.Held(g.Deadline)
 	w.mu.Unlock()
 	if err := w.cfg.Twin.Await(max(w.cfg.Budget.Kill/4, time.Second)); err != nil {
@@ -183,6 +190,11 @@ func (w *Workload) Start(g gate.Grant) {
 		case w.broken <- err:
 		default: // of this lease, and heard as a loss
 		}
+		return
+	}
+	// What was prepared may have been used by the loss before.
+	if err := w.sentinel.ready(); err != nil && w.obeyed() {
+		w.Break(err)
 		return
 	}
 	// After the phase: a fence that was about to write finds that it is late.
@@ -210,7 +222,12 @@ func (w *Workload) Warn(reason string) <-chan struct{} {
 	done := make(chan struct{})
 	w.loop.Go(func() {
 		defer close(done)
-		w.complain("the sentinel could not be written", write())
+		if err := write(); err != nil {
+			w.complain("the sentinel could not be written", err)
+			w.mu.Lock()
+			w.unwritten = reason
+			w.mu.Unlock()
+		}
 	})
 	return done
 }
@@ -252,7 +269,25 @@ func (w *Workload) Idled() bool {
 	return idled
 }
 
-// Broken receives when the lease is held for nobody.
+// obeyed is true where nothing but the sentinel stops the workload.
+func (w *Workload) obeyed() bool {
+	return w.cfg.Sentinel != "" && !w.cfg.Kill && !w.cfg.LeaveAtOnce && w.cfg.Dir == nil
+}
+
+// Break says that what protects the workload has failed: a lease that is held is lost.
+func (w *Workload) Break(err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.phase != open {
+		return
+	}
+	select {
+	case w.broken <- err:
+	default: // it has been told
+	}
+}
+
+// Broken receives when the lease is held for nobody, or what protects the workload has failed.
 func (w *Workload) Broken() <-chan error { return w.broken }
 
 // Gone receives when nothing of the workload is left.
