@@ -91,6 +91,16 @@ func outputMutants() []mutant {
 			tests: []string{"./cmd/sidecar -run=TestAWatcherReadsNothing"},
 		},
 		{
+			name: "files-without-end", protects: "settings: no more is read of a file than belongs there",
+			edits: []edit{{"internal/smallfile/smallfile.go", "io.ReadAll(io.LimitReader(f, most+1))", "io.ReadAll(io.LimitReader(f, 1<<28))"}},
+			tests: []string{"./internal/smallfile -run=Test(Read|Once)"},
+		},
+		{
+			name: "state-files-that-wait", protects: "state directory: what others leave there is not waited for",
+			edits: []edit{{"internal/smallfile/smallfile.go", "if !info.Mode().IsRegular() {", "if false {"}},
+			tests: []string{"./internal/statedir -run=TestStateFilesAreSmall"},
+		},
+		{
 			name: "records-without-bound", protects: "output: a record is of bounded length",
 			edits: []edit{{logGo, "if len(text) <= printable.Message {", "if true {"}},
 			tests: []string{linesUnit},

@@ -107,7 +107,7 @@ func (l *loader) checkURI(s *Settings) {
 
 // about is what a connection string says of itself, by its parser where it can be parsed.
 func (l *loader) about(uri string) URI {
-	if l.AboutURI != nil {
+	if l.AboutURI != nil && readable(uri) == nil {
 		if about := l.AboutURI(uri); about != nil {
 			return *about
 		}

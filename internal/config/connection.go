@@ -4,8 +4,11 @@ import (
 	"crypto/x509"
 	"errors"
 	"net/url"
+	"os"
 	"slices"
 	"strings"
+
+	"github.com/mongogate/mongogate/internal/smallfile"
 )
 
 // Reread gives the connection string as it is by now: read again where it came
@@ -60,6 +63,22 @@ func filesOf(uri string) []string {
 	}
 	slices.Sort(files)
 	return files
+}
+
+// readable refuses files named by a connection string that never end, or are no certificates by their size. What
+// is not there, or may not be read, is the driver's to complain about; a pipe is read by it, once.
+func readable(uri string) error {
+	for _, name := range filesOf(uri) {
+		info, err := os.Stat(name)
+		switch {
+		case err != nil || info.Mode()&os.ModeNamedPipe != 0:
+		case !info.Mode().IsRegular():
+			return errors.New("a file that it names is a device or a directory; name a file with a certificate")
+		case info.Size() > smallfile.Most:
+			return errors.New("a file that it names has more than 1 MB; name a file with a certificate")
+		}
+	}
+	return nil
 }
 
 // optionsOf are the options of a connection string that is right, their names in lower case.

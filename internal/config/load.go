@@ -11,6 +11,8 @@ import (
 	"unicode"
 
 	"github.com/spf13/pflag"
+
+	"github.com/mongogate/mongogate/internal/smallfile"
 )
 
 // Outside is what Load reads of the world, and the rules that are not its own.
@@ -47,8 +49,14 @@ type URI struct {
 // System is the world that the process lives in.
 func System() Outside {
 	host, _ := os.Hostname() // no name: --owner is asked for
-	return Outside{Environ: os.Environ(), ReadFile: os.ReadFile, ReadLink: os.Readlink, Hostname: host, UID: os.Getuid(), Now: time.Now()}
+	return Outside{Environ: os.Environ(), ReadFile: readFile, ReadLink: os.Readlink, Hostname: host, UID: os.Getuid(), Now: time.Now()}
 }
+
+// readWithin is how long a pipe's writer may take, such as a program that fetches the secret.
+const readWithin = 30 * time.Second
+
+// readFile reads what is named in a setting, which may be a pipe.
+func readFile(name string) ([]byte, error) { return smallfile.Once(name, 2*smallfile.Most, readWithin) }
 
 // Where a value came from, the stronger the higher.
 const (
@@ -78,6 +86,14 @@ type loader struct {
 // every problem; its settings are not to be used.
 func Load(cmd string, flags *pflag.FlagSet, out Outside) (*Settings, error) {
 	l := &loader{Outside: out, command: cmd, values: map[string]value{}, err: new(Error)}
+	if rule := l.CheckURI; rule != nil {
+		l.CheckURI = func(uri string) error {
+			if err := readable(uri); err != nil { // the driver would read it to its end
+				return err
+			}
+			return rule(uri)
+		}
+	}
 	for _, row := range table {
 		l.put(row.name, row.fallback, "default", rankDefault)
 	}
@@ -193,6 +209,10 @@ func (l *loader) read(name string) ([]byte, *fault) {
 		return nil, &fault{"there is no such file", "give the path of a file that exists"}
 	case errors.Is(err, fs.ErrPermission):
 		return nil, &fault{"the file may not be read", fmt.Sprintf("make it readable for the user %d", l.UID)}
+	case errors.Is(err, smallfile.ErrLarge):
+		return nil, &fault{"there is more in the file than belongs there", "give the path of a file of at most 1 MB"}
+	case errors.Is(err, smallfile.ErrSilent):
+		return nil, &fault{fmt.Sprintf("nothing could be read within %v: a pipe that nobody writes into, or a file system that does not answer", readWithin), "give the path of an ordinary file"}
 	case errors.As(err, &path):
 		return nil, &fault{"the file cannot be read: " + path.Err.Error(), "give the path of a file"}
 	default:

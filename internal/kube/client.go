@@ -12,11 +12,12 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"os"
 	"path/filepath"
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/mongogate/mongogate/internal/smallfile"
 )
 
 // AccountDir is where the kubelet mounts a pod's service account.
@@ -89,17 +90,13 @@ func New(p Place) (*Client, error) {
 
 // file reads a file of the service account.
 func (c *Client) file(name string) ([]byte, error) {
-	f, err := os.Open(filepath.Join(c.dir, name)) //nolint:gosec // a constant directory, but for tests
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	b, err := io.ReadAll(io.LimitReader(f, maxAccountFile))
+	path := filepath.Join(c.dir, name)
+	b, err := smallfile.Read(path, maxAccountFile)
 	if err != nil {
 		return nil, err
 	}
 	if b = bytes.TrimSpace(b); len(b) == 0 {
-		return nil, fmt.Errorf("%s is empty", f.Name())
+		return nil, fmt.Errorf("%s is empty", path)
 	}
 	return b, nil
 }

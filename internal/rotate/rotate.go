@@ -19,13 +19,12 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
-	"os"
-	"syscall"
 	"time"
 
 	"github.com/go-logr/logr"
+
+	"github.com/mongogate/mongogate/internal/smallfile"
 )
 
 // Config says what is looked at, and who takes it.
@@ -58,9 +57,6 @@ const pause = time.Second
 
 // errOnce: a pipe, a terminal, a device.
 var errOnce = errors.New("it is no ordinary file and can be read once only, so that a change is not noticed")
-
-// maxFile is more than any certificate has.
-const maxFile = 1 << 20
 
 // New makes a watcher. uri is what is in force, and used with the files that it names as they are by now.
 func New(cfg Config, uri string, files []string) *Watcher {
@@ -156,21 +152,9 @@ func digestOf(uri string, files []string) (digest, error) {
 
 // ReadFile reads a small file that can be read as often as one likes. It does not wait for a pipe's writer, and takes nothing from whom it is for.
 func ReadFile(name string) ([]byte, error) {
-	f, err := os.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0) //nolint:gosec // the user names it
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return nil, err
-	}
-	if !info.Mode().IsRegular() {
+	b, err := smallfile.Read(name, smallfile.Most)
+	if errors.Is(err, smallfile.ErrIrregular) {
 		return nil, &fs.PathError{Op: "read", Path: name, Err: errOnce}
-	}
-	b, err := io.ReadAll(io.LimitReader(f, maxFile+1))
-	if err == nil && len(b) > maxFile {
-		err = &fs.PathError{Op: "read", Path: name, Err: fmt.Errorf("more than %d bytes", maxFile)}
 	}
 	return b, err
 }

@@ -14,6 +14,8 @@ import (
 
 	"github.com/go-logr/logr/funcr"
 	"go.uber.org/goleak"
+
+	"github.com/mongogate/mongogate/internal/smallfile"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -202,7 +204,7 @@ func TestUnreadable(t *testing.T) {
 				r.put("1"+secret, "authority 1")
 				r.after(time.Minute)
 			}
-			r.put("1"+secret, strings.Repeat("x", maxFile+1))
+			r.put("1"+secret, strings.Repeat("x", smallfile.Most+1))
 			r.after(time.Minute)
 			if _, tries, _ := r.counts(); tries != 0 {
 				t.Error("a file that is too long was handed on")

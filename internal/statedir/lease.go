@@ -9,6 +9,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"github.com/mongogate/mongogate/internal/smallfile"
 )
 
 // Lease is what the lease file says.
@@ -134,8 +136,11 @@ func readLease(path string) (Lease, error) {
 	return l, err
 }
 
+// maxState is more than any of our files has. Others of the group write here too: nothing that they leave is waited for or read without end.
+const maxState = 64 << 10
+
 func read(path string, to any) error {
-	b, err := os.ReadFile(path) //nolint:gosec // our own directory
+	b, err := smallfile.Read(path, maxState)
 	if err != nil {
 		return fmt.Errorf("state directory: %w", err)
 	}

@@ -1,0 +1,83 @@
+//go:build unix
+
+package smallfile
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+func TestRead(t *testing.T) {
+	dir := t.TempDir()
+	file, large, pipe := filepath.Join(dir, "file"), filepath.Join(dir, "large"), filepath.Join(dir, "pipe")
+	for name, size := range map[string]int{file: 100, large: 101} {
+		if err := os.WriteFile(name, []byte(strings.Repeat("x", size)), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	link := filepath.Join(dir, "link")
+	if err := os.Symlink("/dev/zero", link); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]error{
+		file: nil, large: ErrLarge, pipe: ErrIrregular, "/dev/zero": ErrIrregular, link: ErrIrregular, "/dev/tty": nil, dir: ErrIrregular,
+		filepath.Join(dir, "none"): os.ErrNotExist,
+	} {
+		began := time.Now()
+		b, err := Read(name, 100)
+		switch {
+		case name == "/dev/tty": // there may be none
+			if err == nil {
+				t.Errorf("%s: read", name)
+			}
+		case !errors.Is(err, want) || want == nil && len(b) != 100:
+			t.Errorf("%s: %d bytes, %v, want %v", name, len(b), err, want)
+		}
+		if took := time.Since(began); took > 20*time.Second {
+			t.Errorf("%s: took %v", name, took)
+		}
+	}
+}
+
+func TestOnce(t *testing.T) {
+	dir := t.TempDir()
+	pipe := filepath.Join(dir, "pipe")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Once("/dev/zero", 100, time.Minute); !errors.Is(err, ErrLarge) {
+		t.Errorf("/dev/zero: %v", err)
+	}
+	if _, err := Once(dir, 100, time.Minute); err == nil {
+		t.Error("a directory was read")
+	}
+	if _, err := Once(pipe, 100, 50*time.Millisecond); !errors.Is(err, ErrSilent) {
+		t.Errorf("a pipe without a writer: %v", err)
+	}
+	w, err := os.OpenFile(pipe, os.O_RDWR, 0) // lets the one that waits go on
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Once(pipe, 100, 50*time.Millisecond); !errors.Is(err, ErrSilent) {
+		t.Errorf("a writer that does not write: %v", err)
+	}
+	_ = w.Close()
+	go func() {
+		w, err := os.OpenFile(pipe, os.O_WRONLY, 0)
+		if err == nil {
+			_, _ = w.WriteString("uri")
+			_ = w.Close()
+		}
+	}()
+	if b, err := Once(pipe, 100, time.Minute); err != nil || string(b) != "uri" {
+		t.Errorf("a pipe: %q, %v", b, err)
+	}
+}
