@@ -21,6 +21,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"golang.org/x/sys/unix"
 
+	"github.com/mongogate/mongogate/internal/devdb/devdbtest"
 	"github.com/mongogate/mongogate/internal/faultproxy"
 	"github.com/mongogate/mongogate/internal/kube/kubetest"
 )
@@ -147,23 +148,7 @@ func TestNothingOutsideHoldsUpAGate(t *testing.T) {
 
 func blockedProxy(t *testing.T) (*faultproxy.Proxy, string) {
 	t.Helper()
-	rest := strings.TrimPrefix(rig.server.URI, "mongodb://")
-	rest, _, _ = strings.Cut(rest[strings.LastIndex(rest, "@")+1:], "/")
-	first, _, _ := strings.Cut(rest, ",")
-	p, err := faultproxy.Listen(first)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := p.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	uri, err := p.URI(rig.server.URI)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return p, uri
+	return devdbtest.Proxied(t, rig.server)
 }
 
 // blockedGate is a gate of which nothing can be read but what its command does.

@@ -3,28 +3,15 @@
 package main
 
 import (
-	"strings"
 	"testing"
 
-	"github.com/mongogate/mongogate/internal/faultproxy"
+	"github.com/mongogate/mongogate/internal/devdb/devdbtest"
 )
 
 // TestStoreIsIdentifiedLater: a gate that began while the store was away says which it is once that is known. With a
 // lease of a store that it does not know it could not go on over new credentials, once the old ones are refused.
 func TestStoreIsIdentifiedLater(t *testing.T) {
-	p, err := faultproxy.Listen(strings.Split(strings.TrimPrefix(rig.server.URI, "mongodb://"), "/")[0])
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := p.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	uri, err := p.URI(rig.server.URI)
-	if err != nil {
-		t.Fatal(err)
-	}
+	p, uri := devdbtest.Proxied(t, rig.server)
 	p.Cut()
 	g := startGate(t, []string{
 		"MONGOGATE_URI=" + uri, "MONGOGATE_DATABASE=cli_identify", "MONGOGATE_KEY=k", "MONGOGATE_STATE_DIR=" + t.TempDir(),

@@ -77,9 +77,10 @@ const fewestSecrets = 600
 func TestCanaryInEveryError(t *testing.T) {
 	dir := t.TempDir()
 	cases := 0
-	host := strings.TrimPrefix(rig.server.URI, "mongodb://")
-	host, _, _ = strings.Cut(host[strings.LastIndex(host, "@")+1:], "/")
-	host, _, _ = strings.Cut(host, ",")
+	host, err := rig.server.Primary(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
 	for why, uri := range canaryURIs(host) {
 		file := filepath.Join(dir, strings.ReplaceAll(why, " ", "-"))
 		for name, text := range map[string]string{file + ".uri": uri + "\n", file + ".yaml": "uri: " + fmt.Sprintf("%q", uri) + "\n"} {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"strings"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
@@ -19,14 +20,18 @@ const (
 // what it can do without changing anything on it. It is never killed nor made
 // to step down, so it lacks both.
 func startExternal(ctx context.Context, _ Options) (*Server, error) {
-	uri := os.Getenv(uriVariable)
+	uri := strings.TrimSpace(os.Getenv(uriVariable))
 	if uri == "" {
 		return nil, errors.New(uriVariable + " is not set")
+	}
+	uri, err := spelledOut(uri)
+	if err != nil {
+		return nil, err
 	}
 	server := &Server{URI: uri, Name: "MongoDB", Kind: External}
 	ctx, cancel := context.WithTimeout(ctx, startTime)
 	defer cancel()
-	err := withClient(ctx, uri, func(ctx context.Context, client *mongo.Client) error {
+	err = withClient(ctx, uri, func(ctx context.Context, client *mongo.Client) error {
 		settings := options.Client().ApplyURI(uri)
 		if settings.Auth != nil {
 			server.Features |= Auth

@@ -81,6 +81,8 @@ func (s *secrets) build(hosts []string, query url.Values, signIn bool) string {
 func (s *secrets) addRoot(ctx context.Context, client *mongo.Client) error {
 	err := client.Database("admin").RunCommand(ctx, bson.D{
 		{Key: "createUser", Value: "root"}, {Key: "pwd", Value: s.password}, {Key: "roles", Value: bson.A{"root"}},
+		// All members may be killed right after it: a majority has it by then.
+		{Key: "writeConcern", Value: bson.D{{Key: "w", Value: "majority"}, {Key: "j", Value: true}}},
 	}).Err()
 	if err != nil {
 		return fmt.Errorf("make the user root: %w", err)

@@ -139,8 +139,8 @@ func (w *watcher) looks(ctx context.Context) {
 	}
 }
 
-// begins is a fault's; ends is some time after it.
-func (w *watcher) begins(f *FaultReport) {
+// begins is a fault's, and says how many leases such ones have cost so far; ends is some time after it.
+func (w *watcher) begins(f *FaultReport) (lost int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	f.Times++
@@ -150,13 +150,15 @@ func (w *watcher) begins(f *FaultReport) {
 			f.Held++
 		}
 	}
+	return f.Lost
 }
 
 // ends forgets of which fault leases are. With a real ttl none may have been lost by an outage that the arithmetic bears, less a
 // second for a machine that is busy.
-func (w *watcher) ends(lost int, outage time.Duration, t mongolock.Timing) {
+func (w *watcher) ends(f *FaultReport, before int, outage time.Duration, t mongolock.Timing) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	lost := f.Lost - before
 	if bears := t.Deadline(0) - t.Heartbeat - time.Second; lost > 0 && t.TTL >= mongolock.MinTTL && outage < bears {
 		w.wrong("%d leases lost by an outage of %v", lost, outage)
 	}
@@ -220,8 +222,7 @@ func (t Trial) run(ctx context.Context, set *Set) (*Report, error) {
 		}
 		t.bucket(ctx, w, lockers, fmt.Sprint("bucket-", n, "-before"), &buckets)
 		pause(ctx, rand.N(t.Timing.Heartbeat))
-		w.begins(r)
-		lost, begun := r.Lost, time.Now()
+		lost, begun := w.begins(r), time.Now()
 		var releases sync.WaitGroup
 		elected := make(chan struct{})
 		releases.Go(func() { t.release(ctx, w, lockers, fmt.Sprint("given-", n), r, elected) })
@@ -231,7 +232,7 @@ func (t Trial) run(ctx context.Context, set *Set) (*Report, error) {
 		close(elected)
 		report.Elections++
 		pause(ctx, t.Timing.TTL) // those that were lost know of it
-		w.ends(r.Lost-lost, set.since().Sub(begun), t.Timing)
+		w.ends(r, lost, set.since().Sub(begun), t.Timing)
 		releases.Wait()
 	}
 	buckets.Wait()

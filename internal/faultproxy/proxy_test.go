@@ -18,11 +18,11 @@ import (
 func behind(t *testing.T) (p *Proxy, through, direct *mongo.Collection) {
 	t.Helper()
 	uri := database.URI
-	address, _, _ := strings.Cut(strings.TrimPrefix(uri, "mongodb://"), "/")
-	if database.Addr() != "" {
-		address = database.Addr()
+	address, err := database.Primary(t.Context())
+	if err != nil {
+		t.Fatal(err)
 	}
-	p, err := Listen(address)
+	p, err = Listen(address)
 	if err != nil {
 		t.Fatal(err)
 	}

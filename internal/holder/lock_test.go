@@ -17,6 +17,7 @@ import (
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 
+	"github.com/mongogate/mongogate/internal/devdb/devdbtest"
 	"github.com/mongogate/mongogate/internal/faultproxy"
 	"github.com/mongogate/mongogate/pkg/gate"
 	"github.com/mongogate/mongogate/pkg/mongolock"
@@ -71,14 +72,7 @@ func TestNoAdoptionFromElsewhere(t *testing.T) {
 
 // What goes to the store is in the directory before.
 func TestNonceIsKeptBeforeItIsSent(t *testing.T) {
-	p, err := faultproxy.Listen(strings.Split(strings.TrimPrefix(database.URI, "mongodb://"), "/")[0])
-	if err != nil {
-		t.Fatal(err)
-	}
-	uri, err := p.URI(database.URI)
-	if err != nil {
-		t.Fatal(err)
-	}
+	p, uri := devdbtest.Proxied(t, database)
 	base, key := t.TempDir(), newKey()
 	d := stateDir(t, base, key)
 	var sent, kept atomic.Int64

@@ -9,7 +9,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/mongo"
@@ -58,6 +57,7 @@ type Rig struct {
 	clock    gate.Clock
 	stalls   *stalls
 	client   *mongo.Client
+	address  string // of the member that takes writes
 	run      string // makes keys differ from those of another proof on the same server
 }
 
@@ -68,9 +68,10 @@ func Open(ctx context.Context, mongogate string) (r *Rig, err error) {
 		return nil, fmt.Errorf("prove: %w", err)
 	}
 	r.observer, r.stalls = witness.NewObserver(), watchStalls(r.clock)
+	opened := r
 	defer func() {
-		if err != nil {
-			err = errors.Join(err, r.Close())
+		if err != nil { // r is nil by then
+			err = errors.Join(err, opened.Close())
 		}
 	}()
 	if r.Server, err = devdb.Start(ctx, 0); err != nil {
@@ -82,6 +83,9 @@ func Open(ctx context.Context, mongogate string) (r *Rig, err error) {
 	r.client, err = mongo.Connect(options.Client().ApplyURI(r.Server.URI).SetServerSelectionTimeout(10 * time.Second).SetTimeout(10 * time.Second))
 	if err != nil {
 		return nil, fmt.Errorf("prove: connecting: %w", err)
+	}
+	if r.address, err = r.Server.Primary(ctx); err != nil {
+		return nil, err
 	}
 	return r, nil
 }
@@ -104,15 +108,3 @@ func (r *Rig) Close() error {
 
 // locks is the collection of the trials' locks, past all proxies.
 func (r *Rig) locks() *mongo.Collection { return r.client.Database(database).Collection("lock") }
-
-// address is host and port of the server, or of the first that its URI names.
-func (r *Rig) address() string {
-	if a := r.Server.Addr(); a != "" {
-		return a
-	}
-	rest := strings.TrimPrefix(r.Server.URI, "mongodb://")
-	rest, _, _ = strings.Cut(rest, "/")
-	rest = rest[strings.LastIndex(rest, "@")+1:]
-	first, _, _ := strings.Cut(rest, ",")
-	return first
-}

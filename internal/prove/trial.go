@@ -58,7 +58,7 @@ func (r *Rig) begin(name string, n int) (*Trial, error) {
 		return nil, err
 	}
 	t.reader = witness.NewReader(t.logPath())
-	if t.proxy, err = faultproxy.Listen(r.address()); err != nil {
+	if t.proxy, err = faultproxy.Listen(r.address); err != nil {
 		return nil, errors.Join(err, t.log.Close())
 	}
 	clock := gate.BootClock()

@@ -39,22 +39,7 @@ type wire struct {
 func newWire(t *testing.T, s *devdb.Server) *wire {
 	t.Helper()
 	w := &wire{server: s, name: strings.NewReplacer("/", "_", " ", "_").Replace(t.Name())}
-	address := s.Addr()
-	if address == "" {
-		rest := strings.TrimPrefix(s.URI, "mongodb://")
-		address, _, _ = strings.Cut(rest[strings.LastIndex(rest, "@")+1:], "/")
-		address, _, _ = strings.Cut(address, ",")
-	}
-	p, err := faultproxy.Listen(address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := p.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	w.proxy = p
+	w.proxy, _ = devdbtest.Proxied(t, s)
 	w.direct = w.connect(t, s.URI)
 	// Its first use makes the collection and a connection.
 	if _, err := w.direct.List(t.Context(), "", 1); err != nil {
