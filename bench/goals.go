@@ -64,6 +64,19 @@ func (c *callResult) goals(verdict func(goal, measured string, met bool, cause s
 		verdict(fmt.Sprintf("%s: p50 ≤ %.2f × bare findAndModify (%s)", op, c.goal, server),
 			fmt.Sprintf("%.2f × (95 %% CI %.2f–%.2f)", x.middle, x.low, x.high), x.middle <= c.goal, c.cause(op, x))
 	}
+	for _, op := range []string{acquire, renew, release} {
+		if !c.peers { // the same client far away allocates the same
+			break
+		}
+		a, b := median(flat(c.took[oursName][allocs(op)])), median(flat(c.took[bareName][allocs(op)]))
+		verdict(fmt.Sprintf("%s: allocations ≤ 1.3 × bare findAndModify (%s)", op, server),
+			fmt.Sprintf("%.0f, bare %.0f: %.2f ×", a, b, a/b), a <= 1.3*b, "the lease with its two loops and timers, and what is read of the answer")
+	}
+	if square, ok := c.took[squareName]; ok {
+		x := compare(square[acquire], c.took[oursName][acquire])
+		verdict("acquire: level with square/mongo-lock ("+server+")", fmt.Sprintf("it takes %.2f of ours (95 %% CI %.2f–%.2f)", x.middle, x.low, x.high),
+			x.high >= 1, "its filter and update have no expressions that the server parses and evaluates")
+	}
 }
 
 // cause is why a call costs more than the bare one.

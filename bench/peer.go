@@ -35,7 +35,7 @@ func (b *bench) startPeers(ctx context.Context, uri string) []*peer {
 		name    string
 		command func() (*exec.Cmd, error)
 	}{
-		{"square/mongo-lock", func() (*exec.Cmd, error) {
+		{squareName, func() (*exec.Cmd, error) {
 			// Built once, and outside of what is measured.
 			program := filepath.Join(b.dir, "square")
 			build := exec.CommandContext(ctx, "go", "build", "-C", "square", "-o", program, ".")

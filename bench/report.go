@@ -88,6 +88,13 @@ func (c *callResult) write(p *page) {
 			fmt.Sprintf("%.2f", x.middle), fmt.Sprintf("%.2f–%.2f", x.p10, x.p90), fmt.Sprintf("%.2f–%.2f", x.low, x.high))
 	}
 	p.line("")
+	p.line("What a call allocates in the client, of the same calls (objects, median):\n")
+	p.table("call", "ours", "bare", "ratio")
+	for _, op := range []string{first, acquire, refused, renew, release} {
+		a, b := median(flat(took[allocs(op)])), median(flat(its[allocs(op)]))
+		p.row(names[op], fmt.Sprint(a), fmt.Sprint(b), fmt.Sprintf("%.2f", a/b))
+	}
+	p.line("")
 	if len(c.others) == 0 {
 		return
 	}

@@ -30,7 +30,7 @@ func libraryMutants() []mutant {
 		},
 		{
 			name: "ending-without-end", protects: "P6: an ending needs no longer than the lease",
-			edits: []edit{{finishGo, "ctx.Err() != nil || left <= 0", "ctx.Err() != nil"}, {finishGo, "within = min(t.Operation, left)", "within = t.Operation"}},
+			edits: []edit{{finishGo, "|| left <= 0", "|| left < 0 && false"}, {finishGo, "within = min(t.Operation, left)", "within = t.Operation"}, {finishGo, "min(backoff(tries, t), over-l.opts.Clock.Now())", "backoff(tries, t)"}},
 			tests: []string{unit("TestEndingNeedsNoLongerThanTheLease")},
 		},
 		{
@@ -50,8 +50,8 @@ func libraryMutants() []mutant {
 		},
 		{
 			name: "late-lease-is-kept", protects: "P4: a lease that comes when nobody waits for it is given back",
-			edits: []edit{{outliveGo, "l.giveBack(call, lease) // beside", "_ = call"}},
-			tests: []string{unit("TestCancelledAcquisitionDoesNotWaitForASilentStore")},
+			edits: []edit{{outliveGo, "if a.lease == nil || cause == nil {", "if cause = nil; cause == nil {"}},
+			tests: []string{unit("TestCancelledAcquisitionsLeaveNoGhost")},
 		},
 		{
 			name: "close-does-not-wait", protects: "P6: Close ends no client under an ending",
@@ -75,7 +75,7 @@ func libraryMutants() []mutant {
 		},
 		{
 			name: "line-loses-a-turn", protects: "who is cancelled passes its turn on",
-			edits: []edit{{lineGo, "\tcase first:", "\tcase false:"}},
+			edits: []edit{{lineGo, "\tcase first:", "\tcase first && false:"}},
 			tests: []string{unit("TestLineIsLeftAtOnce")},
 		},
 		{

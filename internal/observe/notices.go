@@ -197,6 +197,8 @@ func why(err error) string {
 		return "an operator revoked it"
 	case mongolock.LostTwin:
 		return "another process renews the same lease, a copy of this one"
+	case mongolock.LostClosed:
+		return "the process that renewed it has ended"
 	case mongolock.LostTaken:
 	}
 	return "the store no longer has this lease"

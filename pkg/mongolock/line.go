@@ -56,7 +56,9 @@ func (s *lines) leave(key string, p *place) {
 	case next == nil:
 		delete(s.keys, key)
 	case first:
-		close(next.Value.(*place).turn) //nolint:forcetypeassert // the list has nothing else
+		if p, ok := next.Value.(*place); ok { // the list has nothing else
+			close(p.turn)
+		}
 	}
 }
 

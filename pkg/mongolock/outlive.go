@@ -52,7 +52,7 @@ func (l *Locker) outlive(ctx context.Context, r *request, a *attempt) (*Lease, *
 		case answer <- answered{lease, doc, err}:
 		case <-gone:
 			if lease != nil {
-				l.giveBack(call, lease) // beside
+				l.giveBack(call, lease)
 			}
 		}
 	})

@@ -61,6 +61,9 @@ func TestCancelledAcquisitionsLeaveNoGhost(t *testing.T) {
 						got, err := call(ctx, l, old.Nonce())
 						switch {
 						case got:
+							if name != "With" && w.Now() > begun+at {
+								t.Errorf("cancelled after %v, and a lease %v later that nobody waits for", at, w.Now()-begun-at)
+							}
 							held++
 							return
 						case !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded):

@@ -125,28 +125,33 @@ func cut(e encoded, v values, build func(values) any) *stencil {
 			continue
 		}
 		c := &stencil{encoded: marked}
-		for i, text := range marks.texts {
-			if text == "" {
-				continue
-			}
-			pattern := binary.LittleEndian.AppendUint32(nil, uint32(len(text)+1)) //nolint:gosec // no text is that long
-			pattern = append(append(pattern, text...), 0)
-			for _, at := range all(marked.data, pattern) {
-				c.texts = append(c.texts, hole{at: at + 4, i: i})
-			}
-		}
-		for i, n := range marks.ints[:v.n] {
-			for plus := range 2 {
-				for _, at := range all(marked.data, binary.LittleEndian.AppendUint64(nil, uint64(n)+uint64(plus))) { //nolint:gosec // both are positive
-					c.ints = append(c.ints, hole{at, i, plus})
-				}
-			}
-		}
+		c.find(marks)
 		if bytes.Equal(c.fill(v).data, e.data) {
 			return c
 		}
 	}
 	return &stencil{never: true}
+}
+
+// find finds the holes: where the marks are.
+func (c *stencil) find(marks values) {
+	for i, text := range marks.texts {
+		if text == "" {
+			continue
+		}
+		pattern := binary.LittleEndian.AppendUint32(nil, uint32(len(text)+1)) //nolint:gosec // no text is that long
+		pattern = append(append(pattern, text...), 0)
+		for _, at := range all(c.data, pattern) {
+			c.texts = append(c.texts, hole{at: at + 4, i: i})
+		}
+	}
+	for i, n := range marks.ints[:marks.n] {
+		for plus := range 2 {
+			for _, at := range all(c.data, binary.LittleEndian.AppendUint64(nil, uint64(n)+uint64(plus))) { //nolint:gosec // both are positive
+				c.ints = append(c.ints, hole{at, i, plus})
+			}
+		}
+	}
 }
 
 func all(data, pattern []byte) []int {

@@ -58,7 +58,8 @@ func TestStencilsGiveWhatEncodingGives(t *testing.T) {
 			same("renewal's filter", filter, held(key, nonce))
 			same("renewal", pipeline, renewal(tm, n, a.mark, known))
 			for _, e := range []*ending{
-				{nonce: nonce, known: known, try: n}, {nonce: nonce, known: known, try: n, purge: l.opts.Keep},
+				{nonce: nonce, known: known, try: n},
+				{nonce: nonce, known: known, try: n, purge: l.opts.Keep},
 				{nonce: nonce, try: n, purge: l.opts.Keep, done: &Done{By: l.opts.Owner, JobUID: l.opts.Holder.JobUID, Outcome: outcomeSucceeded}},
 				{nonce: nonce, try: n, purge: l.opts.Keep, done: &Done{By: l.opts.Owner, JobUID: l.opts.Holder.JobUID, Outcome: outcomeFailed}},
 			} {
