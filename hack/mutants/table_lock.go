@@ -1,6 +1,7 @@
 package main
 
 const (
+	collectionGo  = "pkg/mongolock/collection.go"
 	handOutGo     = "pkg/mongolock/handout.go"
 	leftGo        = "pkg/mongolock/left.go"
 	marksGo       = "pkg/mongolock/marks.go"
@@ -93,6 +94,26 @@ func twinMutants() []mutant {
 			name: "largest-token-wraps", protects: "P7: where no larger token is left, nobody takes the key",
 			edits: []edit{{shapeGo, "\t\top(\"$lt\", op(\"$ifNull\", \"$token\", int64(0)), int64(maxToken)),\n", ""}},
 			tests: []string{suite},
+		},
+		{
+			name: "another-keys-document", protects: "P2: an answer with another _id than was asked for is refused",
+			edits: []edit{{lockerGo, "\tif d.id != key {\n", "\tif false {\n"}},
+			tests: []string{unit("TestKeysThatACollationTakesForOne")},
+		},
+		{
+			name: "capped-collection", protects: "P2: a collection that evicts documents is refused",
+			edits: []edit{{collectionGo, "\tif o.Capped {\n", "\tif false {\n"}},
+			tests: []string{unit("TestUnsuitableCollections")},
+		},
+		{
+			name: "capped-unlisted", protects: "P2: a collection that evicts documents is found without the right to list it",
+			edits: []edit{{collectionGo, "\tcase err == nil:\n\t\tadd(true,", "\tcase err == nil && false:\n\t\tadd(true,"}},
+			tests: []string{unit("TestUnsuitableIsSeenByReading")},
+		},
+		{
+			name: "unique-index", protects: "P2: a unique index beside that of _id is refused",
+			edits: []edit{{collectionGo, `if d.Unique && (!only || d.Key[0].Key != "_id") {`, "if false {"}},
+			tests: []string{unit("TestUnsuitableIndexes")},
 		},
 		{
 			name: "copy-adopts", protects: "P8: a copy of a state directory adopts nothing",

@@ -53,6 +53,8 @@ type Lock struct {
 	// busy is why the lock is not tried on this machine now, nil where it is; said is the last thing that Warn was told of that.
 	busy error
 	said string
+
+	suitable bool // the collection, as far as can be seen
 }
 
 // BusyError is why a lock that may be free is not tried: another process of this machine works under it.
@@ -98,6 +100,13 @@ func (l *Lock) Acquire(ctx context.Context) (gate.Lease, error) {
 
 // obtain never gives out a lease that is over: the process may have been frozen, or its file system slow.
 func (l *Lock) obtain(ctx context.Context) (gate.Lease, error) {
+	if !l.suitable {
+		err := l.Locker.Suitable(ctx)
+		if errors.Is(err, mongolock.ErrCollection) {
+			return nil, err
+		}
+		l.suitable = err == nil // else it is asked again: the store, or a right, was not to be had
+	}
 	held, err := l.acquire(ctx)
 	if busy := l.isBusy(); err != nil && ctx.Err() != nil && busy != nil {
 		err = fmt.Errorf("%w; %w", err, busy)

@@ -152,7 +152,7 @@ func (l *Locker) Check(ctx context.Context) (Store, error) {
 	case "sharded":
 		l.checkShards(ctx, add)
 	}
-	if err := l.checkIndexes(ctx, add); err != nil {
+	if err := l.properties(ctx, add); err != nil {
 		return s, err
 	}
 	err = l.each(ctx, "", 0, func(d *document) {
@@ -182,8 +182,8 @@ func (l *Locker) checkShards(ctx context.Context, add func(bool, string, string,
 	}
 }
 
-func (l *Locker) checkIndexes(ctx context.Context, add func(bool, string, string, ...any)) error {
-	var found []bson.M
+func (l *Locker) checkIndexes(ctx context.Context, add adding) error {
+	var found []bson.Raw
 	err := l.call(ctx, func(ctx context.Context, k *connection) error {
 		cur, err := k.coll.Indexes().List(ctx)
 		if err != nil {
@@ -192,23 +192,15 @@ func (l *Locker) checkIndexes(ctx context.Context, add func(bool, string, string
 		return cur.All(ctx, &found)
 	})
 	if err != nil {
-		var ce mongo.CommandError
-		if errors.As(err, &ce) && (ce.Code == 13 || ce.Code == 26) { // no right to list, or no collection yet
-			add(false, "", "the indexes could not be listed: %v", err)
+		if unlisted(err) {
+			add(false, "allow listIndexes on the collection", "the indexes could not be listed: %v", err)
 			return nil
 		}
 		return fmt.Errorf("listing indexes: %w", marked(err))
 	}
 	purge := false
 	for _, ix := range found {
-		if _, ttl := ix["expireAfterSeconds"]; !ttl {
-			continue
-		}
-		if k, ok := ix["key"].(bson.D); ok && len(k) == 1 && k[0].Key == "purgeAt" {
-			purge = true
-			continue
-		}
-		add(true, "drop it", "index %v removes documents by another field than purgeAt: it can delete a lock that is held", ix["name"])
+		purge = judgeIndex(ix, add) || purge
 	}
 	if !purge && l.opts.Keep > 0 {
 		add(false, "mongogate doctor --create-index", "there is no TTL index on purgeAt: finished documents stay for ever")

@@ -1,14 +1,14 @@
 package mongolock
 
 import (
-	"errors"
 	"fmt"
 
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 )
 
-// ErrCollection marks a collection in which no lock can be held, because of one of its properties: a key must be one document, for ever.
-var ErrCollection = errors.New("this collection cannot hold locks")
+// ErrCollection marks a collection in which no lock can be held, because of
+// one of its properties: a key must be one document, for ever. It is an [ErrConfig].
+var ErrCollection = fmt.Errorf("%w: this collection cannot hold locks", ErrConfig)
 
 // bytewise compares keys byte for byte, whatever the collection's own collation says. It is for ranges of keys. A single
 // key is asked for without it, because some servers then look at every document, and its answer is held against the key: where two keys

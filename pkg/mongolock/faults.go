@@ -13,7 +13,7 @@ import (
 // about $$NOW, because its own repeat loses the variable.
 func repeatable(err error) bool {
 	if mongo.IsDuplicateKeyError(err) {
-		return true
+		return !foreignIndex(err)
 	}
 	var ce mongo.CommandError
 	return errors.As(err, &ce) && ce.Code == 9 && strings.Contains(ce.Message, "$$NOW operator cannot be used within this specific context")
@@ -59,7 +59,7 @@ func Denied(err error) bool {
 
 // refused tells errors that no repetition mends.
 func refused(err error) bool {
-	if errors.Is(err, ErrCollection) {
+	if errors.Is(err, ErrCollection) || foreignIndex(err) {
 		return true
 	}
 	if repeatable(err) {
@@ -82,4 +82,9 @@ func refused(err error) bool {
 		}
 	}
 	return false
+}
+
+// foreignIndex tells a duplicate key of another unique index than that of _id, which no repetition mends.
+func foreignIndex(err error) bool {
+	return mongo.IsDuplicateKeyError(err) && strings.Contains(err.Error(), " index: ") && !strings.Contains(err.Error(), " index: _id_ ")
 }

@@ -103,7 +103,7 @@ func (l *Locker) Revoke(ctx context.Context, key string) (Info, error) {
 		return Info{}, err
 	}
 	filter := bson.D{{Key: "_id", Value: key}, {Key: "state", Value: stateHeld}, {Key: "nonce", Value: bson.D{{Key: "$type", Value: "string"}}}, known()}
-	d, err := l.modify(ctx, key, l.opts.Timing.Operation, filter, revoke(), updating)
+	d, err := l.modify(ctx, key, l.opts.Timing.Operation, filter, revoke(), forcing)
 	if err != nil {
 		return Info{}, fmt.Errorf("revoking lock %q: %w", key, err)
 	}
@@ -169,7 +169,7 @@ func (l *Locker) ForceReleaseNow(ctx context.Context, key string) (Info, error) 
 		{Key: "touched", Value: "$$NOW"},
 		{Key: "history", Value: op("$cond", op("$isArray", "$history"), "$history", bson.A{})},
 	}
-	d, err := l.modify(ctx, key, l.opts.Timing.Operation, bson.D{{Key: "_id", Value: key}, known()}, bson.A{op("$replaceWith", op("$cond", sane(), free, "$$ROOT"))}, updating)
+	d, err := l.modify(ctx, key, l.opts.Timing.Operation, bson.D{{Key: "_id", Value: key}, known()}, bson.A{op("$replaceWith", op("$cond", sane(), free, "$$ROOT"))}, forcing)
 	if err != nil {
 		return Info{}, fmt.Errorf("freeing lock %q: %w", key, err)
 	}

@@ -116,6 +116,8 @@ func (l *Locker) modify(ctx context.Context, key string, within time.Duration, f
 //
 //nolint:gochecknoglobals // constants
 var (
+	// forcing is not held against a nonce: it must not meet another key's document.
+	forcing   = options.FindOneAndUpdate().SetReturnDocument(options.After).SetProjection(hideHistory).SetCollation(bytewise)
 	updating  = options.FindOneAndUpdate().SetReturnDocument(options.After).SetProjection(hideHistory)
 	renewing  = options.FindOneAndUpdate().SetReturnDocument(options.Before).SetProjection(bson.D{{Key: "history", Value: 0}, {Key: "holder", Value: 0}})
 	upserting = options.FindOneAndUpdate().SetReturnDocument(options.After).SetProjection(hideHistory).SetUpsert(true)
