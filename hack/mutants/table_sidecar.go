@@ -112,12 +112,12 @@ func sidecarMutants() []mutant {
 		},
 		{
 			name: "holder-tries-unlocked", protects: "P8: no try without the flock",
-			edits: []edit{{holderGo, "\treturn err == nil\n}\n\nfunc (l *Lock) adoptable", "\treturn true\n}\n\nfunc (l *Lock) adoptable"}},
+			edits: []edit{{holderGo, "\tl.tell(err)\n\treturn err == nil\n", "\tl.tell(err)\n\treturn true\n"}},
 			tests: []string{holderUnit},
 		},
 		{
 			name: "holder-forgets-nonces", protects: "P8: the nonce is in the state directory before it is sent",
-			edits: []edit{{holderGo, "mongolock.OnNonce(l.Dir.AddNonce))", "mongolock.OnNonce(func(string) error { return nil }))"}},
+			edits: []edit{{holderGo, "mongolock.OnNonce(l.keep))", "mongolock.OnNonce(func(string) error { return nil }))"}},
 			tests: []string{holderUnit},
 		},
 		{
