@@ -50,7 +50,7 @@ render: ## Render charts and kustomizations and hold them against Kubernetes, Po
 	@cd e2e && $(GO) test -count=1 -json ./render >render.json || code=1; cd .. && $(GO) run ./hack/testreport -floor 120 <e2e/render.json || code=1; rm -f e2e/render.json; exit $${code:-0}
 
 .PHONY: charts
-charts: ## Write anew what is generated for the charts (READMEs, golden files), and test them
+charts: ## Write anew what is generated for the charts (READMEs, golden files, the copy of the library), and test them
 	cd e2e && $(GO) test -count=1 -run 'Chart|Library|Anything' ./render -update
 
 .PHONY: e2e

@@ -130,7 +130,7 @@ func TestEndOfPodGateStoppedAlone(t *testing.T) {
 		stop func(*pair)
 	}{
 		{"image", shared, func(p *pair) { p.a.SetImage("mongogate", sameImage(p.Scenario)) }},
-		{"probe", kube.Values{"probes": kube.Values{"liveness": kube.Values{"periodSeconds": 1}}}, func(p *pair) {
+		{"probe", kube.Values{"probes": kube.Values{"by": "exec", "liveness": kube.Values{"periodSeconds": 1}}}, func(p *pair) {
 			p.a.Remove(kube.Sidecar, "/run/mongogate/probe.sock")
 		}},
 	} {
