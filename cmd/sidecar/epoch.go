@@ -16,6 +16,7 @@ import (
 
 	"github.com/mongogate/mongogate/internal/config"
 	"github.com/mongogate/mongogate/internal/fence"
+	"github.com/mongogate/mongogate/internal/holder"
 	"github.com/mongogate/mongogate/internal/observe"
 	"github.com/mongogate/mongogate/internal/statedir"
 	"github.com/mongogate/mongogate/pkg/gate"
@@ -220,12 +221,15 @@ func (e *epochs) ended() error {
 	return e.dir.ForgetHold()
 }
 
+// noteWithin is how long a loss waits for its note: a state directory that hangs holds up the note, and not the loss.
+const noteWithin = 500 * time.Millisecond
+
 // watch notes what the gate does, beside whoever observes it.
 func (e *epochs) watch(next func(gate.Change), warn func(error)) func(gate.Change) {
 	return func(c gate.Change) {
 		switch {
 		case c.Action == gate.Shut && c.State == gate.Lost:
-			warn(e.lost())
+			warn(holder.Within(noteWithin, e.lost))
 		case c.Action == gate.Finish:
 			warn(e.ended())
 		}
@@ -347,7 +351,7 @@ func (ses *session) told(ctx context.Context, e *epochs) (context.Context, func(
 	signalled, stop := signal.NotifyContext(ctx, asking(ses.s)...)
 	asked, end := context.WithCancel(context.WithoutCancel(ctx))
 	unhook := context.AfterFunc(signalled, func() {
-		ses.warn(e.asked())
+		ses.warn(holder.Within(noteWithin, e.asked))
 		end()
 	})
 	return asked, func() {

@@ -263,7 +263,7 @@ func (s *lease) Finish(ctx context.Context, outcome gate.Outcome) error {
 	err := s.Held.Finish(ctx, outcome)
 	if l := s.lock; err == nil || errors.Is(err, mongolock.ErrLost) {
 		if l.Dir != nil {
-			if err := within(l.Locker.Timing().Operation, func() error { return l.Dir.KeepNonces() }); err != nil {
+			if err := Within(l.Locker.Timing().Operation, func() error { return l.Dir.KeepNonces() }); err != nil {
 				l.Warn(fmt.Errorf("forgetting the nonce: %w", err))
 			}
 		}

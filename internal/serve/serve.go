@@ -15,6 +15,7 @@ import (
 	"log" //nolint:depguard // net/http wants one, to throw away
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"strings"
 	"time"
@@ -175,8 +176,11 @@ func Ask(ctx context.Context, address, path string) (status int, line string, er
 		return 0, "", fmt.Errorf("asking %s: %w", address, err)
 	}
 	res, err := (&http.Client{Transport: transport}).Do(req)
+	if about := (*url.Error)(nil); errors.As(err, &about) {
+		err = about.Err // the address stands there already
+	}
 	if err != nil {
-		return 0, "", fmt.Errorf("asking %s: %w", address, err)
+		return 0, "", fmt.Errorf("asking the gate at %s: %w", address, err)
 	}
 	b, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer))
 	return res.StatusCode, strings.TrimSpace(string(b)), errors.Join(err, res.Body.Close())
