@@ -1,6 +1,10 @@
 package faultproxy
 
-import "time"
+import (
+	"maps"
+	"slices"
+	"time"
+)
 
 // Action is what becomes of one request.
 type Action int
@@ -27,6 +31,26 @@ func (p *Proxy) DropReplies() { p.change(func(s *state) { s.dropReplies = true }
 // Delay holds everything back for d in each direction, so that a round trip
 // takes twice as much longer. It counts for what arrives from now on.
 func (p *Proxy) Delay(d time.Duration) { p.change(func(s *state) { s.delay = d }) }
+
+// Forget makes every connection that is open now silent for good, as a
+// balancer or a node does that forgets them: nothing more comes through, either way, and
+// nobody is told. Those to come are as ever. No Heal brings them back.
+func (p *Proxy) Forget() { p.each(func(l *link) { l.silent.Store(true) }) }
+
+// ForgetReplies makes every connection that is open now lose its answers for good.
+func (p *Proxy) ForgetReplies() { p.each(func(l *link) { l.deaf.Store(true) }) }
+
+// Reset resets every connection that is open now. Those to come are as ever.
+func (p *Proxy) Reset() { p.each(func(l *link) { l.reset() }) }
+
+func (p *Proxy) each(do func(*link)) {
+	p.mu.Lock()
+	links := slices.Collect(maps.Keys(p.links))
+	p.mu.Unlock()
+	for _, l := range links {
+		do(l)
+	}
+}
 
 // Heal ends all faults but those of OnRequest.
 func (p *Proxy) Heal() { p.change(func(s *state) { *s = state{} }) }

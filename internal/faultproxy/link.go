@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -19,6 +20,9 @@ type link struct {
 	client *net.TCPConn
 	ctx    context.Context // ends when the link is reset
 	cancel context.CancelFunc
+
+	// silent lets nothing through any more, deaf no answers.
+	silent, deaf atomic.Bool
 
 	mu      sync.Mutex
 	server  *net.TCPConn     // nil until it is connected
@@ -122,7 +126,7 @@ func (l *link) write(to *net.TCPConn, from <-chan parcel, replies bool) {
 			l.reset()
 			return
 		}
-		if state, _ := l.proxy.now(); replies && state.dropReplies {
+		if state, _ := l.proxy.now(); replies && (state.dropReplies || l.deaf.Load()) {
 			continue
 		}
 		if _, err := to.Write(parcel.bytes); err != nil {
@@ -154,6 +158,10 @@ func (l *link) wait(due time.Time) bool {
 func (l *link) pass() bool {
 	for {
 		state, changed := l.proxy.now()
+		if l.silent.Load() {
+			<-l.ctx.Done()
+			return false
+		}
 		if !state.frozen {
 			return l.ctx.Err() == nil
 		}
