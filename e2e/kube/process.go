@@ -31,12 +31,10 @@ type Role struct {
 var (
 	// Gate holds the lock: mongogate run or sidecar.
 	Gate = Role{"gate", func(comm string, args []string) bool {
-		return comm == "mongogate" && len(args) > 1 && slices.Contains([]string{"run", "__gate", "init"}, args[1])
+		return len(args) > 1 && (args[1] == "__gate" || comm == "mongogate" && slices.Contains([]string{"run", "init"}, args[1]))
 	}}
 	// Sidecar is a gate that stands beside its workload, not the wrapper that follows it. It is the child of its twin.
-	Sidecar = Role{"sidecar", func(comm string, args []string) bool {
-		return comm == "mongogate" && len(args) > 1 && args[1] == "__gate"
-	}}
+	Sidecar = Role{"sidecar", func(_ string, args []string) bool { return len(args) > 1 && args[1] == "__gate" }}
 	// Twin is the first process of a sidecar's container.
 	Twin = Role{"twin", func(comm string, args []string) bool {
 		return comm == "mongogate" && len(args) > 1 && args[1] == "sidecar"
