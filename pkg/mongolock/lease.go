@@ -42,7 +42,7 @@ type Lease struct {
 	extend  chan struct{}   // tells the watchdog of a later deadline
 	done    context.Context //nolint:containedctx // the lease's own life, handed to those who hold it
 	end     context.CancelCauseFunc
-	renewal context.CancelFunc // ends the renewal loop
+	still   chan struct{}      // ends the renewal loop
 	asking  context.CancelFunc // ends its question for the successor; guarded by mu
 	loops   sync.WaitGroup
 }
@@ -52,7 +52,7 @@ var _ gate.Lease = (*Lease)(nil)
 func newLease(l *Locker, r *request, a *attempt, d *document) *Lease {
 	s := &Lease{
 		locker: l, timing: r.timing, key: r.key, nonce: a.nonce, token: d.Token, owner: a.owner, info: d.Info, marks: firstMark(a.mark),
-		renewed: make(chan struct{}, 1), extend: make(chan struct{}, 1),
+		renewed: make(chan struct{}, 1), extend: make(chan struct{}, 1), still: make(chan struct{}, 1),
 	}
 	// The Locker's end is the lease's: nobody renews it any more.
 	s.done, s.end = context.WithCancelCause(l.life)
@@ -141,14 +141,17 @@ func (s *Lease) acknowledged(sent time.Duration) bool {
 // start begins the two loops of a lease: one talks to the store, the other never waits for it.
 // The caller is one whom Close waits for, and so Close waits for the loops, which end with the Locker's life.
 func (s *Lease) start() {
-	ctx, cancel := context.WithCancel(s.done)
-	s.renewal = cancel
 	s.locker.wait.Add(1)
-	s.loops.Go(func() {
-		defer s.locker.wait.Done()
-		s.keep(ctx)
-	})
+	s.loops.Go(s.keep)
 	s.loops.Go(s.watchdog)
+}
+
+// renewal ends the loop that renews, and nothing else.
+func (s *Lease) renewal() {
+	select {
+	case s.still <- struct{}{}:
+	default:
+	}
 }
 
 // watchdog ends the lease at its deadline. On waking it looks at the clock first.
@@ -182,16 +185,16 @@ func (s *Lease) lose(why *LostError) {
 }
 
 // keep renews at every heartbeat, and sooner after a call that was not acknowledged.
-func (s *Lease) keep(ctx context.Context) {
+func (s *Lease) keep() {
+	defer s.locker.wait.Done()
 	clock := s.locker.opts.Clock
 	next := s.Deadline() - s.timing.Deadline(0) + s.timing.Heartbeat
 	for tries := 0; ; {
-		sleep(ctx, next-clock.Now(), nil)
-		if ctx.Err() != nil {
+		if sleep(s.done, next-clock.Now(), s.still) || s.done.Err() != nil {
 			return
 		}
 		sent := clock.Now()
-		switch err := s.renew(ctx); {
+		switch err := s.renew(s.done); {
 		case err == nil:
 			tries, next = 0, sent+s.timing.Heartbeat
 		case errors.Is(err, ErrLost):

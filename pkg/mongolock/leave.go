@@ -12,9 +12,6 @@ func (s *Lease) Leave() {
 		asking()
 	}
 	s.end(ErrFinished)
-	if s.renewal != nil {
-		s.renewal()
-	}
 	s.loops.Wait()
 }
 

@@ -156,13 +156,15 @@ func newNonce() string { return rand.Text() }
 // rest waits for d, or until ctx or the Locker ends.
 func (l *Locker) rest(ctx context.Context, d time.Duration) { sleep(ctx, d, l.life.Done()) }
 
-// sleep waits for d, or until ctx ends or wake receives.
-func sleep(ctx context.Context, d time.Duration, wake <-chan struct{}) {
+// sleep waits for d, or until ctx ends or wake receives. It is true where it was woken.
+func sleep(ctx context.Context, d time.Duration, wake <-chan struct{}) bool {
 	t := time.NewTimer(d)
 	defer t.Stop()
 	select {
 	case <-ctx.Done():
 	case <-t.C:
 	case <-wake:
+		return true
 	}
+	return false
 }
