@@ -32,22 +32,22 @@ func chartMutants() []mutant {
 		{
 			name: "chart-lock-changes", protects: "one lock for the old pods and the new: an upgrade to another is refused",
 			edits: []edit{{libVolume, "{{- include \"mongogate.sameLock\" . -}}", ""}},
-			tests: []string{chartTest + "TestChartKeepsTheLock"},
+			tests: []string{chartTest + "TestChartKeepsTheLock/^key$"},
 		},
 		{
 			name: "chart-lock-bucket", protects: "one lock for the old pods and the new: the bucket is a part of it",
 			edits: []edit{{libLock, `list "key" "bucket" "collection" "Secret" "store" -}}`, `list "key" "collection" "Secret" "store" -}}`}},
-			tests: []string{chartTest + "TestChartKeepsTheLock"},
+			tests: []string{chartTest + "TestChartKeepsTheLock/^bucket$"},
 		},
 		{
 			name: "chart-lock-renamed", protects: "one lock for the old pods and the new: a workload with another name or kind is the one before",
 			edits: []edit{{libLock, "{{- if .root.Release.IsUpgrade -}}", "{{- if false -}}"}},
-			tests: []string{chartTest + "TestChartKeepsTheLock"},
+			tests: []string{chartTest + "TestChartKeepsTheLock/^nameOverride$"},
 		},
 		{
 			name: "chart-lock-accepted-for-ever", protects: "one lock for the old pods and the new: what was accepted once is not accepted again",
 			edits: []edit{{libLock, "(ne (toString $ctx.values.keyChange) $mark)", "(not $ctx.values.keyChange)"}},
-			tests: []string{chartTest + "TestChartKeepsTheLock"},
+			tests: []string{chartTest + "TestChartKeepsTheLock/^key$"},
 		},
 		{
 			name: "chart-retries-in-vain", protects: "a Job made by hand burns no retries",

@@ -197,6 +197,11 @@
 {{- if has . (list "SIGKILL" "SIGSTOP" "SIGRTMIN" "SIGCHLD" "SIGURG" "SIGPIPE" "SIGTTIN" "SIGTTOU" "SIGCONT" "SIGTSTP") -}}
 {{- $p = append $p (printf "container %s has lifecycle.stopSignal: %s: the gate cannot take it for a request to stop, and the pod would hang until it is killed: set SIGTERM, or one such as SIGQUIT or SIGUSR1, or leave it out" $f.main .) -}}
 {{- end -}}
+{{- $asked := list "TERM" "INT" "HUP" "QUIT" -}}
+{{- range splitList "," ($v.stopSignal | default "any") }}{{ $asked = append $asked (trim . | trimPrefix "SIG") }}{{ end -}}
+{{- if not (or (has "any" $asked) (has (trimPrefix "SIG" .) $asked)) -}}
+{{- $p = append $p (printf "stopSignal: %s leaves out %s, by which lifecycle.stopSignal lets the kubelet ask to stop: a pod that waits would hang until it is killed: name it, or leave stopSignal empty" $v.stopSignal .) -}}
+{{- end -}}
 {{- if not (dig "os" "name" "" $.pod) -}}
 {{- $p = append $p (printf "container %s has lifecycle.stopSignal, and Kubernetes takes it only where os.name says which system it is: set os.name: linux in the pod (this chart: podSpec)" $f.main) -}}
 {{- end -}}

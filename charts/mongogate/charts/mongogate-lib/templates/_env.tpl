@@ -65,6 +65,8 @@ container), follower (run --follow: no database), test (helm test).
 {{- /* The signal by which the kubelet asks to stop goes to the gate first. */ -}}
 {{- with dig "stopSignal" "" ($f.mine.lifecycle | default dict) }}{{ $_ := set $set "STOP_SIGNAL" . }}{{ end -}}
 {{- if $v.waitTree }}{{ $_ := set $set "WAIT_TREE" "true" }}{{ end -}}
+{{- if $v.isolation }}{{ $_ := set $set "ISOLATION" $v.isolation }}{{ end -}}
+{{- if $v.stopSignal }}{{ $_ := set $set "STOP_SIGNAL" $v.stopSignal }}{{ end -}}
 {{- if eq $v.readiness "candidate" }}{{ $_ := set $set "READINESS" "candidate" }}{{ end -}}
 {{- if include "mongogate.wrapperByHttp" . -}}
 {{- $_ := set $set "PROBE_ADDRESS" (printf "%s:%d" $f.probeHost (int64 $f.wrapperPort)) -}}
