@@ -59,7 +59,7 @@ func TestFilesWithoutEnd(t *testing.T) {
 				if code := c.ProcessState.ExitCode(); code != 64 {
 					t.Errorf("exit code %d after %v: %.500s", code, time.Since(began), out)
 				}
-				if rss := c.ProcessState.SysUsage().(*syscall.Rusage).Maxrss; rss > 200<<10 { //nolint:errcheck // Linux
+				if rss := c.ProcessState.SysUsage().(*syscall.Rusage).Maxrss; rss > 200<<10 {
 					t.Errorf("%d MB of memory", rss>>10)
 				}
 				if strings.Contains(string(out), "panic") || strings.Contains(string(out), "goroutine") {

@@ -77,7 +77,7 @@ func linesOf(err error) []string {
 		}
 		return all
 	}
-	joined, ok := err.(interface{ Unwrap() []error }) //nolint:errorlint // the parts of this one
+	joined, ok := err.(interface{ Unwrap() []error })
 	if !ok {
 		return []string{err.Error()}
 	}

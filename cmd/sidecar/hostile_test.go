@@ -34,9 +34,21 @@ func hostileDocument(key, state, text string) bson.D {
 		history = append(history, bson.D{{Key: "at", Value: now}, {Key: "owner", Value: short}, {Key: "token", Value: int64(n)}, {Key: "how", Value: short}, {Key: "cluster", Value: short}, {Key: "pod", Value: short}})
 	}
 	d := bson.D{
-		{Key: "_id", Value: key}, {Key: "v", Value: 1}, {Key: "locked", Value: state == "held"}, {Key: "state", Value: state}, {Key: "owner", Value: owner},
-		{Key: "nonce", Value: "n"}, {Key: "beat", Value: int64(1)}, {Key: "ttlMs", Value: int64(600000)}, {Key: "graceMs", Value: int64(100000)}, {Key: "token", Value: int64(5)},
-		{Key: "created", Value: now}, {Key: "touched", Value: now}, {Key: "expire", Value: now.Add(10 * time.Minute)}, {Key: "holder", Value: holder}, {Key: "history", Value: history},
+		{Key: "_id", Value: key},
+		{Key: "v", Value: 1},
+		{Key: "locked", Value: state == "held"},
+		{Key: "state", Value: state},
+		{Key: "owner", Value: owner},
+		{Key: "nonce", Value: "n"},
+		{Key: "beat", Value: int64(1)},
+		{Key: "ttlMs", Value: int64(600000)},
+		{Key: "graceMs", Value: int64(100000)},
+		{Key: "token", Value: int64(5)},
+		{Key: "created", Value: now},
+		{Key: "touched", Value: now},
+		{Key: "expire", Value: now.Add(10 * time.Minute)},
+		{Key: "holder", Value: holder},
+		{Key: "history", Value: history},
 	}
 	if state == "done" {
 		d = append(d, bson.E{Key: "done", Value: bson.D{{Key: "at", Value: now}, {Key: "by", Value: text}, {Key: "jobUID", Value: text[:min(len(text), 99)]}, {Key: "outcome", Value: text[:min(len(text), 999)]}}})

@@ -67,7 +67,7 @@ func install(to string) error {
 	if err != nil {
 		return err
 	}
-	_, err = io.Copy(tmp, program) //nolint:gosec // our own program
+	_, err = io.Copy(tmp, program)
 	err = errors.Join(err, tmp.Chmod(unreadable), tmp.Close())
 	if err == nil {
 		err = os.Rename(tmp.Name(), to)

@@ -87,7 +87,7 @@ func runSidecar(ctx context.Context, w world, s *config.Settings) error {
 	ses.tasks.Go(func() { ended <- g.Run(asked) })
 	select {
 	case <-leave:
-		ses.warn(errors.Join(epochs.lost(), epochs.tries())) // for this exit, too, asks for a restart
+		ses.warn(holder.Within(noteWithin, func() error { return errors.Join(epochs.lost(), epochs.tries()) })) // for this exit, too, asks for a restart
 		// Nothing is released: there is no evidence, for which the gate would wait for ever. The process ends
 		// with the lease file shut and the lease running out.
 		err := &exit{exitLost, errors.New("lock lost: the gate leaves, so that the container begins anew")}

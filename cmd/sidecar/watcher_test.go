@@ -211,7 +211,7 @@ func TestAWatcherReadsNoSecretFile(t *testing.T) {
 	for mode, hidden := range map[os.FileMode]bool{0o755: false, 0o711: true} {
 		root := publicDir(t)
 		copyFile(t, rig.binary, filepath.Join(root, "mongogate"), mode)
-		if err := os.WriteFile(filepath.Join(root, "secret-uri"), []byte("mongodb://u:"+canary+"@127.0.0.1:1/?serverSelectionTimeoutMS=50"), 0o444); err != nil { //nolint:gosec // as in a Secret's volume
+		if err := os.WriteFile(filepath.Join(root, "secret-uri"), []byte("mongodb://u:"+canary+"@127.0.0.1:1/?serverSelectionTimeoutMS=50"), 0o444); err != nil {
 			t.Fatal(err)
 		}
 		_, through := watched(t, "/secret-uri", func() {

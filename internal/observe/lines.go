@@ -187,7 +187,7 @@ func writeAll(fd int, b []byte) error {
 			b = b[n:]
 		case unix.EINTR:
 		case unix.EAGAIN:
-			if _, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLOUT}}, -1); err != nil && err != unix.EINTR {
+			if _, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLOUT}}, -1); err != nil && err != unix.EINTR { //nolint:gosec // a descriptor
 				return fmt.Errorf("waiting for the log's reader: %w", err)
 			}
 		default:

@@ -69,7 +69,7 @@ func (p printed) Write(record []byte) (int, error) {
 // bounded cuts what is longer than anybody reads.
 type bounded struct{ zapcore.Core }
 
-func (b *bounded) With(fields []zapcore.Field) zapcore.Core {
+func (b *bounded) With(fields []zapcore.Field) zapcore.Core { //nolint:ireturn // the interface of zap
 	return &bounded{b.Core.With(short(fields))}
 }
 
