@@ -2,6 +2,7 @@ package main
 
 const (
 	collectionGo  = "pkg/mongolock/collection.go"
+	tokenFenceGo  = "pkg/mongolock/fence.go"
 	handOutGo     = "pkg/mongolock/handout.go"
 	leftGo        = "pkg/mongolock/left.go"
 	marksGo       = "pkg/mongolock/marks.go"
@@ -114,6 +115,26 @@ func twinMutants() []mutant {
 			name: "unique-index", protects: "P2: a unique index beside that of _id is refused",
 			edits: []edit{{collectionGo, `if d.Unique && (!only || d.Key[0].Key != "_id") {`, "if false {"}},
 			tests: []string{unit("TestUnsuitableIndexes")},
+		},
+		{
+			name: "fence-of-any-type", protects: "P7: a fence field of another type lets no token through",
+			edits: []edit{{tokenFenceGo, `bson.D{{Key: f.field, Value: bson.D{{Key: "$lte", Value: f.token}}}},`, `bson.D{{Key: f.field, Value: bson.D{{Key: "$not", Value: bson.D{{Key: "$gt", Value: f.token}}}}}},`}},
+			tests: []string{unit("TestFenceLetsNoLateWriteThrough")},
+		},
+		{
+			name: "fence-upsert-anywhere", protects: "P7: an upsert without an _id inserts no second document",
+			edits: []edit{{tokenFenceGo, "\tif !givesID(d) {\n", "\tif false {\n"}},
+			tests: []string{unit("TestFenceRefusesWhatItCannotProtect")},
+		},
+		{
+			name: "fence-loses-the-callers-max", protects: "P7: the caller's own $max is written too",
+			edits: []edit{{tokenFenceGo, "\t\t\thighest = append(highest, arg...)\n", ""}},
+			tests: []string{unit("TestFenceMerges")},
+		},
+		{
+			name: "fence-written-by-the-caller", protects: "P7: an update that writes the field itself is refused",
+			edits: []edit{{tokenFenceGo, "if overlaps(a.Key, f.field) || ", "if false && to == \"\" || "}},
+			tests: []string{unit("TestFenceRefusesWhatItCannotProtect")},
 		},
 		{
 			name: "copy-adopts", protects: "P8: a copy of a state directory adopts nothing",
