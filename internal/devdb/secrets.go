@@ -80,7 +80,9 @@ func (s *secrets) build(hosts []string, query url.Values, signIn bool) string {
 // addRoot makes the user root on a server that does not yet ask who one is.
 func (s *secrets) addRoot(ctx context.Context, client *mongo.Client) error {
 	err := client.Database("admin").RunCommand(ctx, bson.D{
-		{Key: "createUser", Value: "root"}, {Key: "pwd", Value: s.password}, {Key: "roles", Value: bson.A{"root"}},
+		{Key: "createUser", Value: "root"},
+		{Key: "pwd", Value: s.password},
+		{Key: "roles", Value: bson.A{"root"}},
 		// All members may be killed right after it: a majority has it by then.
 		{Key: "writeConcern", Value: bson.D{{Key: "w", Value: "majority"}, {Key: "j", Value: true}}},
 	}).Err()

@@ -25,7 +25,7 @@ func Faults() []Fault {
 		{"kill of the primary", func(ctx context.Context, s *Set, e time.Duration) {
 			old, next := s.Primary(), other(s)
 			s.Kill(old)
-			pause(ctx, e+rand.N(e/5))
+			pause(ctx, roughly(e))
 			s.Elect(next)
 			pause(ctx, e/2)
 			s.Start(old)
@@ -33,7 +33,7 @@ func Faults() []Fault {
 		{"primary frozen", func(ctx context.Context, s *Set, e time.Duration) {
 			old, next := s.Primary(), other(s)
 			s.Freeze(old)
-			pause(ctx, e+rand.N(e/5))
+			pause(ctx, roughly(e))
 			s.Elect(next)
 			pause(ctx, e/5)
 			s.Thaw(old)
@@ -41,7 +41,7 @@ func Faults() []Fault {
 		{"primary frozen, and the majority waits for it", func(ctx context.Context, s *Set, e time.Duration) {
 			old, next := s.Primary(), other(s)
 			s.Freeze(old)
-			pause(ctx, e+rand.N(e/5))
+			pause(ctx, roughly(e))
 			s.Stall(true)
 			s.Elect(next)
 			pause(ctx, e*6/10)
@@ -50,7 +50,7 @@ func Faults() []Fault {
 			s.Thaw(old)
 		}},
 		{"restart of all", func(ctx context.Context, s *Set, e time.Duration) {
-			next := rand.IntN(Members)
+			next := rand.IntN(Members) //nolint:gosec // spreads, guards nothing
 			for i := range Members {
 				s.Kill(i)
 			}
@@ -58,7 +58,7 @@ func Faults() []Fault {
 			for i := range Members {
 				s.Start(i)
 			}
-			pause(ctx, e+rand.N(e/5))
+			pause(ctx, roughly(e))
 			s.Elect(next)
 		}},
 		{"no majority for four elections", func(ctx context.Context, s *Set, e time.Duration) {
@@ -70,13 +70,18 @@ func Faults() []Fault {
 	}
 }
 
+// roughly is an election's time as it is drawn: up to a fifth more.
+func roughly(e time.Duration) time.Duration {
+	return e + rand.N(e/5) //nolint:gosec // spreads, guards nothing
+}
+
 // other is a member that is not the primary.
 func other(s *Set) int {
 	primary := s.Primary()
 	if primary == Nobody {
-		return rand.IntN(Members)
+		return rand.IntN(Members) //nolint:gosec // spreads, guards nothing
 	}
-	return (primary + 1 + rand.IntN(Members-1)) % Members
+	return (primary + 1 + rand.IntN(Members-1)) % Members //nolint:gosec // spreads, guards nothing
 }
 
 func pause(ctx context.Context, d time.Duration) {

@@ -58,7 +58,7 @@ func (m *member) serve(client net.Conn) {
 		answer := m.own(r)
 		if answer == nil {
 			if server == nil {
-				if server, err = net.DialTimeout("tcp", m.set.target, 10*time.Second); err != nil {
+				if server, err = (&net.Dialer{Timeout: 10 * time.Second}).DialContext(m.set.ctx, "tcp", m.set.target); err != nil {
 					return
 				}
 				m.set.mu.Lock()
@@ -152,10 +152,21 @@ func (m *member) hello(r *request) []byte {
 	defer s.mu.Unlock()
 	isPrimary := s.primary == m.number
 	doc := bson.D{
-		{Key: "helloOk", Value: true}, {Key: "ismaster", Value: isPrimary}, {Key: "isWritablePrimary", Value: isPrimary}, {Key: "secondary", Value: !isPrimary},
-		{Key: "setName", Value: s.name}, {Key: "setVersion", Value: 1}, {Key: "hosts", Value: s.hosts()}, {Key: "me", Value: m.listener.Addr().String()},
-		{Key: "maxBsonObjectSize", Value: 16 << 20}, {Key: "maxMessageSizeBytes", Value: 48_000_000}, {Key: "maxWriteBatchSize", Value: 100_000},
-		{Key: "localTime", Value: time.Now()}, {Key: "minWireVersion", Value: 0}, {Key: "maxWireVersion", Value: 21}, {Key: "readOnly", Value: false},
+		{Key: "helloOk", Value: true},
+		{Key: "ismaster", Value: isPrimary},
+		{Key: "isWritablePrimary", Value: isPrimary},
+		{Key: "secondary", Value: !isPrimary},
+		{Key: "setName", Value: s.name},
+		{Key: "setVersion", Value: 1},
+		{Key: "hosts", Value: s.hosts()},
+		{Key: "me", Value: m.listener.Addr().String()},
+		{Key: "maxBsonObjectSize", Value: 16 << 20},
+		{Key: "maxMessageSizeBytes", Value: 48_000_000},
+		{Key: "maxWriteBatchSize", Value: 100_000},
+		{Key: "localTime", Value: time.Now()},
+		{Key: "minWireVersion", Value: 0},
+		{Key: "maxWireVersion", Value: 21},
+		{Key: "readOnly", Value: false},
 		{Key: "lastWrite", Value: bson.D{{Key: "lastWriteDate", Value: time.Now()}}},
 	}
 	if s.primary != Nobody {

@@ -173,7 +173,7 @@ func (t Trial) Run(ctx context.Context, target string) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer set.Close()
+	defer func() { _ = set.Close() }() // all that it can say is that it has been closed
 	return t.run(ctx, set)
 }
 

@@ -38,26 +38,23 @@ type cable struct {
 }
 
 func (n *network) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
-	for {
-		n.mu.Lock()
-		n.dialed++
-		resolve, swallow, refuse := n.resolve, n.swallow, n.refuse
-		n.mu.Unlock()
-		if resolve > 0 {
-			select {
-			case <-time.After(resolve):
-			case <-ctx.Done():
-				return nil, ctx.Err()
-			}
-		}
-		if refuse {
-			return nil, &net.OpError{Op: "dial", Net: network, Err: syscall.ECONNREFUSED}
-		}
-		if swallow { // what was sent to that address never comes back, also when the fault is over
-			<-ctx.Done()
+	n.mu.Lock()
+	n.dialed++
+	resolve, swallow, refuse := n.resolve, n.swallow, n.refuse
+	n.mu.Unlock()
+	if resolve > 0 {
+		select {
+		case <-time.After(resolve):
+		case <-ctx.Done():
 			return nil, ctx.Err()
 		}
-		break
+	}
+	if refuse {
+		return nil, &net.OpError{Op: "dial", Net: network, Err: syscall.ECONNREFUSED}
+	}
+	if swallow { // what was sent to that address never comes back, also when the fault is over
+		<-ctx.Done()
+		return nil, ctx.Err()
 	}
 	conn, err := n.inner.DialContext(ctx, network, address)
 	if err != nil {
@@ -93,7 +90,7 @@ func (n *network) losesReplies() {
 func (n *network) reset() {
 	n.change(func(n *network) {
 		for _, w := range n.cables {
-			_ = w.Conn.Close()
+			_ = w.Close()
 		}
 	})
 }
@@ -140,19 +137,23 @@ var outages = []struct {
 		name:  "silence, and the address swallows",
 		begin: func(n *network) { n.silence(); n.change(func(n *network) { n.swallow = true }) },
 		end:   func(n *network) { n.change(func(n *network) { n.swallow = false }) },
-	}, {
+	},
+	{
 		name:  "silence, and the balancer accepts and says nothing",
 		begin: func(n *network) { n.silence(); n.change(func(n *network) { n.mute, n.deaf = true, true }) },
 		end:   func(n *network) { n.change(func(n *network) { n.mute, n.deaf = false, false }) },
-	}, {
+	},
+	{
 		name:  "one way only",
 		begin: func(n *network) { n.losesReplies(); n.change(func(n *network) { n.deaf = true }) },
 		end:   func(n *network) { n.change(func(n *network) { n.deaf = false }) },
-	}, {
+	},
+	{
 		name:  "reset and refused",
 		begin: func(n *network) { n.reset(); n.change(func(n *network) { n.refuse = true }) },
 		end:   func(n *network) { n.change(func(n *network) { n.refuse = false }) },
-	}, {
+	},
+	{
 		name:  "reset, and the resolver takes three quarters of a call",
 		begin: func(n *network) { n.reset(); n.change(func(n *network) { n.resolve = 6 * time.Second * 3 / 4 }) },
 		end:   func(n *network) { n.change(func(n *network) { n.resolve = 0 }) },
