@@ -26,7 +26,8 @@ import (
 	"github.com/mongogate/mongogate/internal/kube/kubetest"
 )
 
-// ofEach is how many gates are tried with each observer; make prove and whoever doubts takes 20.
+// ofEach is how many gates are tried at a time with each observer. For more trials take -count: a hundred gates at once on
+// a small machine lose their leases to it.
 var ofEach = flag.Int("of-each", 2, "gates with each observer that does not take what it is given")
 
 // The outage is half a ttl. The deadline is 8.2 s after a renewal, and 1 + 5 + 1 s is less: no lease is to be lost.
