@@ -108,7 +108,7 @@ func twinMutants() []mutant {
 		},
 		{
 			name: "capped-unlisted", protects: "P2: a collection that evicts documents is found without the right to list it",
-			edits: []edit{{collectionGo, "\tcase err == nil:\n\t\tadd(true,", "\tcase err == nil && false:\n\t\tadd(true,"}},
+			edits: []edit{{collectionGo, "\tcase open:\n", "\tcase false:\n"}},
 			tests: []string{unit("TestUnsuitableIsSeenByReading")},
 		},
 		{

@@ -44,7 +44,7 @@ var commands = map[string]command{
 	"buildInfo":   {run: buildInfo},
 	"endSessions": {run: func(*execution) (bson.D, error) { return nil, nil }},
 	"find": {run: find, fields: []string{
-		"filter", "projection", "sort", "limit", "skip", "singleBatch", "batchSize", "hint", "allowDiskUse", "collation",
+		"filter", "projection", "sort", "limit", "skip", "singleBatch", "batchSize", "hint", "allowDiskUse", "collation", "tailable",
 	}},
 	"insert":        {run: insert, writes: true, fields: []string{"documents", "ordered", "bypassDocumentValidation"}},
 	"update":        {run: update, writes: true, fields: []string{"updates", "ordered", "bypassDocumentValidation"}},

@@ -36,6 +36,9 @@ func find(x *execution) (bson.D, error) {
 	if limit > 0 {
 		limit += skip
 	}
+	if truthy(lookup(x.body, "tailable")) {
+		return nil, fail(2, "error processing query: tailable cursor requested on non capped collection")
+	}
 	docs, err := x.data.match(namespace, filter, sort, limit, x.now)
 	if err != nil {
 		return nil, err

@@ -118,18 +118,22 @@ func (c *collectionOptions) judge(add adding) {
 
 // tryOptions looks at what a collection does, with the right to read it alone.
 func (l *Locker) tryOptions(ctx context.Context, add adding) error {
-	// Only a capped collection has tailable cursors.
+	// Only a capped collection has tailable cursors, which stay open behind what they have found. Some servers take no
+	// notice of the word, and close the cursor.
+	open := false
 	err := l.call(ctx, func(ctx context.Context, k *connection) error {
 		cur, err := k.coll.Find(ctx, byID(storeID), options.Find().SetCursorType(options.Tailable))
 		if err == nil {
+			open = cur.ID() != 0
 			err = cur.Close(ctx)
 		}
 		return err
 	})
+	var said mongo.CommandError
 	switch {
-	case err == nil:
+	case open:
 		add(true, anotherCollection, "the collection is capped: it evicts the oldest documents, held locks among them")
-	case !refused(err):
+	case err != nil && !errors.As(err, &said):
 		return fmt.Errorf("looking whether the collection is capped: %w", err)
 	}
 	// The document of the fingerprint has no capitals, no accent and no number.
