@@ -7,7 +7,7 @@ import (
 	"syscall"
 )
 
-// Any, of --stop-signal: every signal that may be meant as a request to stop.
+// Any of --stop-signal is every signal that may be meant as a request to stop.
 const Any = "any"
 
 // The numbers are Linux's on every platform that we build for: x86 and ARM.

@@ -15,11 +15,11 @@ import (
 type Isolation int
 
 const (
-	// IsolateNothing: the command can signal every process of its user.
+	// IsolateNothing lets the command signal every process of its user.
 	IsolateNothing Isolation = iota
-	// IsolateSignals: the command is in a Landlock domain and can signal only what it has started.
+	// IsolateSignals puts the command into a Landlock domain, from which it can signal only what it has started.
 	IsolateSignals
-	// IsolatePIDs: the command is in a process namespace of its own. It sees no process outside,
+	// IsolatePIDs puts the command into a process namespace of its own. It sees no process outside,
 	// and the kernel ends all of it with the guard.
 	IsolatePIDs
 )

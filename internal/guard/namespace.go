@@ -106,7 +106,7 @@ func (n *nested) meet() error {
 		return err
 	}
 	if records[0].Kind == kindFailed {
-		return syscall.Errno(records[0].Value) //nolint:gosec // an errno
+		return syscall.Errno(records[0].Value)
 	}
 	if n.main, err = inside(n.first, int(records[0].Value)); err != nil {
 		return err
@@ -126,10 +126,10 @@ func (n *nested) ended(exits []proctree.Exit) (status unix.WaitStatus, ended boo
 	records, _ := drain(n.report)
 	for _, r := range records {
 		if r.Kind == kindStopped {
-			n.paused = syscall.Signal(r.Value) //nolint:gosec // it was one
+			n.paused = syscall.Signal(r.Value)
 		}
 		if r.Kind == kindExited {
-			return unix.WaitStatus(r.Value), true //nolint:gosec // it was one
+			return unix.WaitStatus(r.Value), true
 		}
 	}
 	for _, exit := range exits {

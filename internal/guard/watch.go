@@ -271,7 +271,7 @@ func (w *watch) sleep(now time.Duration, killing bool) {
 		fds = append(fds, unix.PollFd{Fd: w.control, Events: unix.POLLIN})
 	}
 	if w.nested != nil && w.main != 0 {
-		fds = append(fds, unix.PollFd{Fd: int32(w.nested.report), Events: unix.POLLIN}) //nolint:gosec // a descriptor
+		fds = append(fds, unix.PollFd{Fd: int32(w.nested.report), Events: unix.POLLIN})
 	}
 	millis := int((pause + time.Millisecond - 1) / time.Millisecond)
 	if _, err := unix.Poll(fds, millis); err != nil && !errors.Is(err, unix.EINTR) {

@@ -122,7 +122,7 @@ func (t *Timer) Close() error {
 }
 
 func create(sig unix.Signal) (id int32, err error) {
-	e := event{signal: int32(sig)}                                                                                                     // notify 0 is SIGEV_SIGNAL: to the process
+	e := event{signal: int32(sig)}                                                                                                     //nolint:gosec // at most 64; notify is 0, SIGEV_SIGNAL: to the process
 	_, _, errno := unix.Syscall(unix.SYS_TIMER_CREATE, unix.CLOCK_BOOTTIME, uintptr(unsafe.Pointer(&e)), uintptr(unsafe.Pointer(&id))) //nolint:gosec // the kernel's interface
 	if errno != 0 {
 		return 0, fmt.Errorf("make a kernel timer for signal %d: %w", int(sig), errno)

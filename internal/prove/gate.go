@@ -54,7 +54,7 @@ func (b Binaries) StartGate(o Order, dir string) (*Gate, error) {
 	// A group of its own: ^C is for us. The kernel kills it with the thread that has started it.
 	g.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	if o.User != 0 {
-		g.cmd.SysProcAttr.Credential = &syscall.Credential{Uid: uint32(o.User), Gid: uint32(o.User)} //nolint:gosec // our own number
+		g.cmd.SysProcAttr.Credential = &syscall.Credential{Uid: uint32(o.User), Gid: uint32(o.User)}
 	}
 	log, err := os.Create(g.log)
 	if err != nil {

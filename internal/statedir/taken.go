@@ -26,7 +26,7 @@ func takenBy(path string) string {
 	if err != nil {
 		return ""
 	}
-	file := fmt.Sprintf("%02x:%02x:%d", unix.Major(stat.Dev), unix.Minor(stat.Dev), stat.Ino) //nolint:unconvert // of another type elsewhere
+	file := fmt.Sprintf("%02x:%02x:%d", unix.Major(stat.Dev), unix.Minor(stat.Dev), stat.Ino)
 	for line := range strings.Lines(string(locks)) {
 		// 1: FLOCK  ADVISORY  WRITE 1234 00:1a:5678 0 EOF
 		f := strings.Fields(line)

@@ -37,7 +37,7 @@ func makeBase(base string) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", base, err)
 	}
-	dir := os.NewFile(uintptr(fd), base) //nolint:gosec // a descriptor
+	dir := os.NewFile(uintptr(fd), base)
 	defer dir.Close()
 	info, err := dir.Stat()
 	if err != nil {

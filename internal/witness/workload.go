@@ -41,8 +41,10 @@ const beatEvery = 50 * time.Millisecond
 
 // Args is the workload as arguments of [Main].
 func (w Work) Args() []string {
-	args := []string{"-log", w.Log, "-for", w.For.String(), "-exit", strconv.Itoa(w.Exit), "-note", w.Note,
-		"-attack", w.Attack, "-after", w.After.String(), "-watchers", w.Watchers}
+	args := []string{
+		"-log", w.Log, "-for", w.For.String(), "-exit", strconv.Itoa(w.Exit), "-note", w.Note,
+		"-attack", w.Attack, "-after", w.After.String(), "-watchers", w.Watchers,
+	}
 	for name, on := range map[string]bool{"-deaf": w.Deaf, "-daemon": w.Daemon} {
 		if on {
 			args = append(args, name)

@@ -34,9 +34,10 @@ func (b *bench) lost(l *fakeLease) time.Duration {
 // After a loss others have a turn: the rest doubles while losses follow each other, up to a bound, and begins anew after a good hold.
 func TestRestAfterLosses(t *testing.T) {
 	onBench(t, 1, resting, func(b *bench) {
-		for i, want := range []time.Duration{10, 20, 40, 80, 160, 160, 160} {
-			if got := b.lost(b.grant(int64(i+1), time.Hour)); got != want*time.Second {
-				b.Errorf("loss %d: a rest of %v, want %v", i+1, got, want*time.Second)
+		for i, seconds := range []int{10, 20, 40, 80, 160, 160, 160} {
+			want := time.Duration(seconds) * time.Second
+			if got := b.lost(b.grant(int64(i+1), time.Hour)); got != want {
+				b.Errorf("loss %d: a rest of %v, want %v", i+1, got, want)
 			}
 		}
 		good := b.grant(10, time.Hour)
