@@ -45,7 +45,7 @@ func (s *sentinel) writer(reason string) func() error {
 func (s *sentinel) write(reason string) error {
 	err := writeFile(s.path, reason+"\n")
 	if err != nil && os.Rename(s.prepared(), s.path) == nil {
-		return nil
+		err = nil
 	}
 	return err
 }

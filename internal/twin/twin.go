@@ -139,8 +139,7 @@ func (t *twin) pass(sig os.Signal) {
 	if !ok || number == unix.SIGCHLD {
 		return
 	}
-	switch number {
-	case unix.SIGTSTP, unix.SIGCONT: // of a terminal, where a stopped gate would lose its lock; of our own timers
+	if number == unix.SIGTSTP || number == unix.SIGCONT { // of a terminal, where a stopped gate would lose its lock; of our own timers
 		return
 	}
 	t.asked = true
@@ -156,21 +155,18 @@ func (t *twin) begin() error {
 		return fmt.Errorf("make a pipe: %w", err)
 	}
 	if err := unix.Pipe2(up[:], unix.O_CLOEXEC|unix.O_NONBLOCK); err != nil {
-		unix.Close(down[0])
-		unix.Close(down[1])
+		closeAll(down[:]...)
 		return fmt.Errorf("make a pipe: %w", err)
 	}
 	if t.began != 0 {
-		unix.Close(t.news.fd)
-		unix.Close(t.confirm)
+		closeAll(t.news.fd, t.confirm)
 	}
-	pid, err := syscall.ForkExec("/proc/self/exe", append([]string{os.Args[0], Name}, t.args...), &syscall.ProcAttr{
+	pid, err := syscall.ForkExec("/proc/self/exe", append([]string{os.Args[0], Name}, t.args...), &syscall.ProcAttr{ //nolint:gosec // ourselves, once more
 		Env: os.Environ(), Files: []uintptr{0, 1, 2, uintptr(up[1]), uintptr(down[0])},
 		// A group of its own: a ^C comes by way of us, once.
 		Sys: &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL},
 	})
-	unix.Close(up[1])
-	unix.Close(down[0])
+	closeAll(up[1], down[0])
 	t.news, t.confirm = lines{fd: up[0]}, down[1]
 	t.began = t.clock.Now()
 	if err != nil {
@@ -180,6 +176,12 @@ func (t *twin) begin() error {
 	t.gate, t.ended, t.again = pid, nil, 0
 	t.heard = t.began + starting
 	return nil
+}
+
+func closeAll(fds ...int) {
+	for _, fd := range fds {
+		_ = unix.Close(fd)
+	}
 }
 
 // step reads, looks and acts. What was said before this instant is read before the instant is judged, wherever in between we are frozen.
