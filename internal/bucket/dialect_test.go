@@ -182,10 +182,22 @@ func TestRetentionIsCheckedAgainstTheLongestPeriod(t *testing.T) {
 		spec string
 		want time.Duration
 	}{
-		{"15m", 15 * time.Minute}, {"1d", day}, {"7d", 7 * day}, {"auto", 0}, {"none", 0},
-		{"cron:* * * * *", time.Minute}, {"cron:0 * * * *", time.Hour}, {"cron:0 9-17 * * *", 16 * time.Hour}, {"cron:0 3 * * *", day},
-		{"cron:0 3 * * 1-5", 3 * day}, {"cron:@weekly", 7 * day}, {"cron:@monthly", 31 * day}, {"cron:0 0 31 * *", 61 * day},
-		{"cron:0 0 1 1,2 *", 335 * day}, {"cron:@yearly", 366 * day}, {"cron:0 0 29 2 *", 1461 * day},
+		{"15m", 15 * time.Minute},
+		{"1d", day},
+		{"7d", 7 * day},
+		{"auto", 0},
+		{"none", 0},
+		{"cron:* * * * *", time.Minute},
+		{"cron:0 * * * *", time.Hour},
+		{"cron:0 9-17 * * *", 16 * time.Hour},
+		{"cron:0 3 * * *", day},
+		{"cron:0 3 * * 1-5", 3 * day},
+		{"cron:@weekly", 7 * day},
+		{"cron:@monthly", 31 * day},
+		{"cron:0 0 31 * *", 61 * day},
+		{"cron:0 0 1 1,2 *", 335 * day},
+		{"cron:@yearly", 366 * day},
+		{"cron:0 0 29 2 *", 1461 * day},
 	} {
 		for _, parse := range []func(string) (Spec, error){ParseSpec, ParseCronJobSpec} {
 			spec, err := parse(c.spec)

@@ -55,10 +55,10 @@ func cronieYear(loc *time.Location, schedules []string) [][]time.Time {
 				continue
 			}
 			dom, dow := j.Dom>>w.Day()&1 == 1, j.Dow>>int(w.Weekday())&1 == 1
-			if star := j.Dom>>63 == 1 || j.Dow>>63 == 1; star && !(dom && dow) || !star && !dom && !dow {
+			if star := j.Dom>>63 == 1 || j.Dow>>63 == 1; star && (!dom || !dow) || !star && !dom && !dow {
 				continue
 			}
-			if !(j.wild && doWild || !j.wild && doNonWild) {
+			if (!j.wild || !doWild) && (j.wild || !doNonWild) {
 				continue
 			}
 			// Two starts in one minute are one run: nothing but the time tells them apart.

@@ -92,7 +92,7 @@ func (m *member) forward(r *request, server net.Conn) []byte {
 	s.mu.Lock()
 	term, process, stalled := s.term, m.process, s.stalled
 	s.mu.Unlock()
-	if stalled && r.writes() && rand.IntN(2) == 0 { // one is done and waits, another waits before it is done
+	if stalled && r.writes() && rand.IntN(2) == 0 { //nolint:gosec // chooses what a trial does; one is done and waits, another waits before it is done
 		if !s.await(longest, func() bool { return !s.stalled || m.down }) {
 			return nil
 		}

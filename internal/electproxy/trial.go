@@ -221,7 +221,7 @@ func (t Trial) run(ctx context.Context, set *Set) (*Report, error) {
 			pause(ctx, 20*time.Millisecond)
 		}
 		t.bucket(ctx, w, lockers, fmt.Sprint("bucket-", n, "-before"), &buckets)
-		pause(ctx, rand.N(t.Timing.Heartbeat))
+		pause(ctx, rand.N(t.Timing.Heartbeat)) //nolint:gosec // spreads what a trial does
 		lost, begun := w.begins(r), time.Now()
 		var releases sync.WaitGroup
 		elected := make(chan struct{})
@@ -289,7 +289,7 @@ func (t Trial) contend(ctx context.Context, w *watcher, l *mongolock.Locker, key
 		w.starts(key, lease.Token())
 		var shift <-chan time.Time
 		if shifts {
-			shift = time.After(t.Timing.TTL/2 + rand.N(2*t.Timing.TTL))
+			shift = time.After(t.Timing.TTL/2 + rand.N(2*t.Timing.TTL)) //nolint:gosec // spreads what a trial does
 		}
 		select {
 		case <-lease.Done():

@@ -120,7 +120,7 @@ func (n *Notices) Acquired(key string, token int64, history []mongolock.HandOver
 	case "taken-over", "expired":
 		before := "another holder"
 		if at > 0 {
-			before = acquirer(history[at-1])
+			before = acquirer(history[at-1]) //nolint:gosec // at is an index, and above zero
 		}
 		n.tell(Notice{Reason: LockTakenOver, Warning: true, Text: fmt.Sprintf("lock %q was taken over from %s, who no longer renewed it; token %d", key, before, token)})
 		return

@@ -38,8 +38,8 @@ func firstMark(mark int64) marks {
 // clones of a virtual machine may draw the same random numbers for a while.
 func newMark() int64 {
 	var b [8]byte
-	_, _ = rand.Read(b[:])                                                                           // never fails, see crypto/rand
-	return int64((binary.LittleEndian.Uint64(b[:]) ^ uint64(time.Now().UnixNano())) & math.MaxInt64) //nolint:gosec // 63 bits fit
+	_, _ = rand.Read(b[:]) // never fails, see crypto/rand
+	return int64((binary.LittleEndian.Uint64(b[:]) ^ uint64(time.Now().UnixNano())) & math.MaxInt64)
 }
 
 // known are all of them, for a request to name.

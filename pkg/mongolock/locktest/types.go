@@ -17,10 +17,20 @@ import (
 // values are one or more of every type that a field may turn out to have.
 func values() []any {
 	return []any{
-		bson.Null{}, true, false, int32(0), int32(1), int64(0), int64(1), int64(-1), int64(1 << 62), int64(math.MaxInt64), int64(math.MinInt64),
+		bson.Null{},
+		true, false, int32(0), int32(1), int64(0), int64(1), int64(-1), int64(1 << 62), int64(math.MaxInt64), int64(math.MinInt64),
 		0.0, 1.0, 9e15, math.NaN(), math.Inf(1), bson.NewDecimal128(0, 1),
-		"", "yes", "held", bson.DateTime(0), bson.D{}, bson.D{{Key: "x", Value: int32(1)}}, bson.A{}, bson.A{"held"},
-		bson.Binary{Data: []byte{1}}, bson.NewObjectID(), bson.Regex{Pattern: "x"}, bson.Timestamp{T: 1}, bson.MinKey{}, bson.MaxKey{},
+		"", "yes", "held", bson.DateTime(0),
+		bson.D{},
+		bson.D{{Key: "x", Value: int32(1)}},
+		bson.A{},
+		bson.A{"held"},
+		bson.Binary{Data: []byte{1}},
+		bson.NewObjectID(),
+		bson.Regex{Pattern: "x"},
+		bson.Timestamp{T: 1},
+		bson.MinKey{},
+		bson.MaxKey{},
 	}
 }
 
