@@ -308,7 +308,7 @@ func (t Trial) contend(ctx context.Context, w *watcher, l *mongolock.Locker, key
 func (t Trial) bucket(ctx context.Context, w *watcher, lockers []*mongolock.Locker, key string, all *sync.WaitGroup) {
 	for _, l := range lockers {
 		all.Go(func() {
-			pause(ctx, rand.N(t.Timing.Operation))
+			pause(ctx, rand.N(t.Timing.Operation)) //nolint:gosec // spreads what a trial does
 			for ctx.Err() == nil {
 				lease, err := l.Acquire(ctx, key)
 				if done := (*mongolock.DoneError)(nil); errors.As(err, &done) {
@@ -322,7 +322,7 @@ func (t Trial) bucket(ctx context.Context, w *watcher, lockers []*mongolock.Lock
 				w.starts(key, lease.Token())
 				select {
 				case <-lease.Done():
-				case <-time.After(rand.N(t.Timing.TTL / 4)):
+				case <-time.After(rand.N(t.Timing.TTL / 4)): //nolint:gosec // spreads what a trial does
 				}
 				lost := lease.Err() != nil
 				if !lost {
