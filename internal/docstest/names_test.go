@@ -22,11 +22,15 @@ var foreign = map[string]string{
 	"from":           "kubectl create job",
 	"from-file":      "kubectl create secret",
 	"kube-version":   "helm template",
+	"boottime":       "unshare",
+	"env":            "kubectl debug",
+	"fork":           "unshare",
 	"load":           "docker buildx",
 	"previous":       "kubectl logs",
 	"replicas":       "kubectl scale",
 	"sync-on-commit": "SecantusDB",
 	"tag":            "docker",
+	"time":           "unshare",
 	"wait":           "helm",
 }
 
@@ -52,7 +56,7 @@ var (
 func TestNamedFlagsExist(t *testing.T) {
 	p := newPlace(t, "names")
 	root, _ := p.mongogate(t, "--help")
-	flags, all := map[string][]string{}, []string{"help"}
+	flags, all := map[string][]string{}, []string{"help", "version"}
 	for _, m := range helpName.FindAllStringSubmatch(root, -1) {
 		said, code := p.mongogate(t, m[1], "--help")
 		if code != 0 {
