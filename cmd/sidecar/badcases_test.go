@@ -72,7 +72,7 @@ var wrongs = []wrong{
 	{why: "no index", args: gated("--completion-index=first"), lines: []string{`completion-index: "first": not a whole number…flag --completion-index)…; give the number that Kubernetes gave the`}},
 	{why: "control character", args: gated("--name=a\nb"), lines: []string{`name: "a\nb": it contains a control character…flag --name)…; take it out`}},
 	{why: "no format", args: []string{"list", "-o", "csv"}, lines: []string{`output: "csv": not one of the words that are possible…flag --output)…; give table, json or yaml`}},
-	{why: "no level", args: gated("--log-level=warn"), lines: []string{`log-level: "warn": not one of the words that are possible…flag --log-level)…; give debug, info or error`}},
+	{why: "no level", args: gated("--log-level=loud"), lines: []string{`log-level: "loud": not one of the words that are possible…flag --log-level)…; give debug, info, warn or error`}},
 	{why: "no database", args: gated("--database=my.locks"), lines: []string{`database: "my.locks": a database's name cannot contain any of /\. "$*<>:|?…flag --database)…; take it out`}},
 	{why: "connection string as database", args: gated("--database=" + goodURI), lines: []string{`database: [redacted]: a database's name cannot contain any of /\. "$*<>:|?…flag --database)…; take it out`}},
 	{why: "database of the server", args: gated("--database=admin"), lines: []string{`database: "admin": this database belongs to MongoDB itself…flag --database)…; name another, such as mongolock`}},
