@@ -23,15 +23,16 @@ func version() string {
 	return "(devel)"
 }
 
-func versionLine() string {
-	return fmt.Sprintf("mongogate %s %s %s/%s", version(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+// madeWith says which program this is, and what it was made with and for.
+func madeWith() string {
+	return fmt.Sprintf("%s %s %s/%s", version(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
 }
 
 func newVersion(w world) *cobra.Command {
 	return &cobra.Command{
 		Use: "version", Short: "Print the version", Args: exactly(0),
 		RunE: func(*cobra.Command, []string) error {
-			_, err := fmt.Fprintln(w.stdout, versionLine())
+			_, err := fmt.Fprintln(w.stdout, "mongogate", madeWith())
 			return err
 		},
 	}
