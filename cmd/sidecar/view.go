@@ -86,9 +86,10 @@ func closeLocker(l *mongolock.Locker) error {
 	}
 }
 
-// settle waits for what came of an acquisition that was cut short: nobody else would undo it.
+// settle waits for what came of an acquisition that was cut short: nobody else would undo it. A store that does
+// not answer within two calls holds the end of the program up no longer: what it did after all runs out by itself.
 func settle(l *mongolock.Locker) error {
-	ctx, cancel := context.WithTimeout(context.Background(), finishWithin(l.Timing()))
+	ctx, cancel := context.WithTimeout(context.Background(), 2*l.Timing().Operation)
 	defer cancel()
 	return l.Settle(ctx)
 }

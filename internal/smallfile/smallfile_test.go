@@ -70,6 +70,11 @@ func TestOnce(t *testing.T) {
 		t.Errorf("a writer that does not write: %v", err)
 	}
 	_ = w.Close()
+	// Another pipe: one that reads the first may still be there.
+	pipe = filepath.Join(dir, "second")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
 	go func() {
 		w, err := os.OpenFile(pipe, os.O_WRONLY, 0)
 		if err == nil {
