@@ -90,8 +90,8 @@ func TestHandOverOnKilledGuard(t *testing.T) {
 	p.released(gone, next)
 }
 
-// SIGSTOP of the gate: main is gone before the lease ends all the same. A gate
-// that wakes up when another holds starts nothing.
+// SIGSTOP of the gate: main is gone before the lease ends all the same. Its own
+// timers wake the gate, which gives the lock back once nothing is left; a gate that wakes up when another holds starts nothing.
 func TestHandOverOnFrozenGate(t *testing.T) {
 	t.Parallel() // or the next scenario waits for the last of these
 	for _, c := range []struct {
@@ -109,7 +109,7 @@ func TestHandOverOnFrozenGate(t *testing.T) {
 			gone := p.lost("gate-frozen", c.name, frozen)
 			next := p.AwaitRun(p.b, p.TakenOver())
 			p.Figure("gate-frozen-to-successor-running-"+c.name, next.Start.Sub(frozen))
-			p.watched(gone, next)
+			p.woken(gone, next)
 
 			for _, g := range p.a.Processes(c.frozen) { // where the kubelet has not ended the pod yet
 				_ = g.Signal(syscall.SIGCONT)
@@ -221,6 +221,19 @@ func (p *pair) watched(gone, next witness.Run) {
 		p.Errorf("the successor's lock was %s: its holder fell silent and released nothing", how)
 	}
 	p.renewals.Watched(gone, next)
+}
+
+// woken fails the test if the lock changed hands before main had gone: a gate that was frozen is woken by the kernel
+// and may have given it back on evidence; else the successor has watched the whole lease.
+func (p *pair) woken(gone, next witness.Run) {
+	p.Helper()
+	if p.handedOver() != "free" {
+		p.watched(gone, next)
+		return
+	}
+	if next.Start.Before(gone.Gone) {
+		p.Errorf("UNSAFE: the lock was given back %v before main had gone", gone.Gone.Sub(next.Start))
+	}
 }
 
 // handedOver is how cluster b first came to the lock: what its pod has done with it

@@ -169,7 +169,7 @@ func TestHygieneEqualNames(t *testing.T) {
 	p.a.Signal(kube.Gate, syscall.SIGSTOP)
 	gone := p.lost("gate-frozen", "equal-names", frozen)
 	next := p.AwaitRun(p.b, p.TakenOver())
-	p.watched(gone, next)
+	p.woken(gone, next)
 
 	p.a.ForceDelete()
 	again := p.A.Pod(app, p.a)

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/mongogate/mongogate/pkg/mongolock"
+
 	"github.com/mongogate/mongogate/e2e/kube"
 	"github.com/mongogate/mongogate/e2e/scenario"
 )
@@ -77,6 +79,9 @@ func TestSidecarsGateIsReplaced(t *testing.T) {
 	p.a.Signal(kube.Sidecar, syscall.SIGKILL)
 	p.a.Wait("has another gate", slow, p.a.HasSince(kube.Sidecar, killed))
 	p.Figure("sidecar-killed-to-gate-back", p.a.Started(kube.Sidecar).Sub(killed))
+	p.AwaitLock(p.Key, "adopted", slow, func(i mongolock.Info) bool {
+		return len(i.History) > 0 && i.History[len(i.History)-1].How == "adopted"
+	})
 	p.a.WaitReady(slow)
 	p.handed("free a", "adopted a")
 	if runs := p.Runs(); len(runs) != 1 || !runs[0].Alive() {

@@ -164,12 +164,12 @@ func (p *pair) handed(ways ...string) {
 // has ended. Its sidecar does not wait for that for ever: the pod runs again when
 // it has the lock again.
 func TestLossFollowerCrashes(t *testing.T) {
-	p := against(t, scenario.Opts{TTL: stubbornTTL}, gated("follow").With(stubborn))
+	p := against(t, scenario.Opts{TTL: stubbornTTL}, gated("follow").With(kube.Values{"args": stubborn["args"]})) // with all of its time to ignore SIGTERM
 	p.A.DB.Freeze()
-	p.a.Signal(kube.Follower, syscall.SIGSTOP) // its guard ends the tree, and it does not hear of it
+	p.a.WaitLog("mongogate", "gate shut", slow)
+	p.a.Signal(kube.Follower, syscall.SIGKILL) // its guard ends the tree, and nobody is left to say so
 	gone := p.AwaitGone(p.first, slow)
 	p.renewals.InTime(gone)
-	p.a.Signal(kube.Follower, syscall.SIGKILL)
 	p.watched(gone, p.AwaitRun(p.b, p.TakenOver()))
 	p.a.Wait("has its gate started anew", slow, func(pod *corev1.Pod) bool {
 		last := kube.Container(pod, "mongogate").LastTerminationState.Terminated

@@ -24,7 +24,8 @@ func TestPodsTwoGates(t *testing.T) {
 	s := scenario.New(t, scenario.Opts{TTL: 20 * time.Second})
 	one, two := s.Name+"/one", s.Name+"/two"
 	release := s.HoldLock(one)
-	gate := kube.Values{"one": s.A.Base["gate"], "two": s.A.Base["gate"]}
+	// Containers of a pod share their ports, so the second gate answers probes at another.
+	gate := kube.Values{"one": s.A.Base["gate"], "two": s.A.Base["gate"]}.With(kube.Values{"two": kube.Values{"probes": kube.Values{"port": 29027}}})
 	s.A.InstallChart("e2e/scenario/testdata/two-gates", "pair", gate.With(kube.Values{"image": s.Lab.WorkerImage, "key": s.Name, "cluster": s.A.Name}))
 	pod := s.A.Pod("app=pair")
 	s.AwaitHolder(two, pod, slow)

@@ -53,7 +53,7 @@ func lossMutants() []mutant {
 		},
 		{
 			name: "twin-silence-is-nothing", protects: "twin: a gate whose twin does not answer does not go on alone",
-			edits: []edit{{linkGo, "if time.Duration(l.unheard)*beat > max(l.within, 3*beat) {", "if false {"}},
+			edits: []edit{{linkGo, "if time.Duration(l.unheard)*every > max(l.within, 3*beat) {", "if false {"}},
 			tests: []string{twinIn},
 		},
 		{

@@ -8,6 +8,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -135,6 +136,9 @@ func (r *report) print(w io.Writer, floor int) int {
 	}
 	for _, id := range r.failed {
 		fmt.Fprintf(w, "\nFAIL %s\n%s", id, strings.Join(r.outputs[id], ""))
+		if strings.HasSuffix(id, " ") {
+			r.unended(w, id)
+		}
 	}
 	if len(r.unsteady) > 0 {
 		fmt.Fprintf(w, "\n%d failed, and passed when they ran again by themselves\n", len(r.unsteady))
@@ -148,6 +152,16 @@ func (r *report) print(w io.Writer, floor int) int {
 		return 1
 	}
 	return 0
+}
+
+// unended prints what tests said that were running when their package failed
+// without a test that did: an Example that ended the process, a crash.
+func (r *report) unended(w io.Writer, pkg string) {
+	for _, id := range slices.Sorted(maps.Keys(r.outputs)) {
+		if strings.HasPrefix(id, pkg) && id != pkg && !slices.Contains(r.failed, id) {
+			fmt.Fprintf(w, "did not end: %s\n%s", id, strings.Join(r.outputs[id], ""))
+		}
+	}
 }
 
 // lastLine is the reason of a skip: "file.go:12: this store has no change streams".

@@ -24,3 +24,18 @@ func TestPackagesAreShownAsTheyEnd(t *testing.T) {
 		t.Errorf("%q\nwant %q", live.String(), want)
 	}
 }
+
+// TestWhatDidNotEndIsShown: a package that fails without a failed test says what its running tests had said.
+func TestWhatDidNotEndIsShown(t *testing.T) {
+	r := report{outputs: map[string][]string{}, skipReason: map[string]string{}}
+	in := `{"Action":"output","Package":"a","Test":"ExampleOne","Output":"cannot connect\n"}
+{"Action":"fail","Package":"a","Elapsed":2.5}
+`
+	if err := r.read(strings.NewReader(in)); err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	if r.print(&out, 0) != 1 || !strings.Contains(out.String(), "did not end: a ExampleOne\ncannot connect\n") {
+		t.Error(out.String())
+	}
+}

@@ -4,7 +4,7 @@
 // small, that starts the gate as its child and knows the deadline as the gate does.
 //
 //	twin ── starts, passes signals on ──▶ gate
-//	     ◀─ news: held until, stopping, shut; repeated once a second ───
+//	     ◀─ news: held until, stopping, shut; repeated every second or two ───
 //	     ── confirmations ──▶
 //
 // Promised: when the gate is dead, frozen or hangs at the deadline, in the middle of a

@@ -164,14 +164,18 @@ func (l *Link) read() error {
 	return err
 }
 
-// Beat repeats the newest, at most once a second, and says whether the twin answers. It never waits.
+// Beat repeats the newest, at most once a second, every other second while the lock is held, and says whether the twin answers. It never waits.
 func (l *Link) Beat() error {
 	if l == nil {
 		return nil
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.plan == nil || l.closed || time.Since(l.beaten) < beat {
+	every := beat
+	if l.now.Stage == held {
+		every = 2 * beat // the twin waits for the deadline, whatever it hears until then
+	}
+	if l.plan == nil || l.closed || time.Since(l.beaten) < every {
 		return nil
 	}
 	l.beaten = time.Now()
@@ -184,7 +188,7 @@ func (l *Link) Beat() error {
 	if err != nil {
 		return fmt.Errorf("%w: %w", errSilent, err)
 	}
-	if time.Duration(l.unheard)*beat > max(l.within, 3*beat) {
+	if time.Duration(l.unheard)*every > max(l.within, 3*beat) {
 		return errSilent
 	}
 	return l.tell()

@@ -103,7 +103,13 @@ func Main(args []string, newHand func(Plan) (Hand, error)) int {
 
 // rest is how long the twin may sleep.
 func (t *twin) rest(now time.Duration) time.Duration {
-	if t.plan != nil && t.stage != shut {
+	if t.plan != nil && t.stage == held && t.again == 0 {
+		// News and the end of the gate wake us.
+		if due := t.at + t.slack(); due > now {
+			return min(4*look, due-now)
+		}
+	}
+	if t.plan != nil && t.stage == stopping {
 		if due := t.at + t.slack(); due > now {
 			return min(look, due-now)
 		}
