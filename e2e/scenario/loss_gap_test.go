@@ -58,8 +58,13 @@ func (p *pair) awaitRestarts(pod *kube.Pod, container string, times int32) {
 		if ended == nil {
 			ended = c.LastTerminationState.Terminated
 		}
-		return c.RestartCount >= times && c.State.Running == nil && ended != nil && ended.ExitCode == 137
+		return c.RestartCount >= times && c.State.Running == nil && ended != nil && (ended.ExitCode == 137 || beforeItBegan(ended))
 	})
+}
+
+// beforeItBegan: the container was killed before its command was executed, of which no witness can see anything.
+func beforeItBegan(end *corev1.ContainerStateTerminated) bool {
+	return end != nil && end.ExitCode == 128 && end.Reason == "StartError"
 }
 
 // gap judges what ran in a pod after its main had been stopped for a loss. What
@@ -73,6 +78,10 @@ func (p *pair) gap(action string, pod *kube.Pod, after time.Time) {
 	for n := int32(least); n <= most && len(seen) == 0; n++ {
 		p.awaitRestarts(pod, "main", stopped+n)
 		seen = slices.DeleteFunc(p.Runs(), func(r witness.Run) bool { return r.Pod != string(pod.UID) || !r.First.After(after) })
+	}
+	if main := kube.Container(pod.Pod, "main"); len(seen) == 0 && (beforeItBegan(main.State.Terminated) || beforeItBegan(main.LastTerminationState.Terminated)) {
+		p.Figure("gap-"+action+"-runs-seen-of-restarts", fmt.Sprintf("0 of %d, killed before they began", main.RestartCount))
+		return
 	}
 	if len(seen) == 0 {
 		p.Errorf("main was restarted %d times, and never seen to run: nothing was shown", p.restarts(pod, "main"))
