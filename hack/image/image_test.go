@@ -252,7 +252,7 @@ func sum(t *testing.T, path string) string {
 // TestContent: nothing but this is in the image.
 func TestContent(t *testing.T) {
 	want := map[string]string{
-		"/mongogate": "-rwxr-xr-x", roots.File: "-rw-r--r--", "/tmp": "dtrwxrwxrwx",
+		"/mongogate": "-rwx--x--x", "/mongogate.gz": "-r--r--r--", roots.File: "-rw-r--r--", "/tmp": "dtrwxrwxrwx",
 		"/etc": "drwxr-xr-x", "/etc/ssl": "drwxr-xr-x", "/etc/ssl/certs": "drwxr-xr-x",
 	}
 	for _, arch := range []string{"amd64", "arm64"} {
