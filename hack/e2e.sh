@@ -15,7 +15,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 cluster=hack/kube/cluster.sh
-floor=131
+floor=140
 pattern=.
 while [ $# -gt 0 ]; do
   case $1 in
