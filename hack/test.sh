@@ -4,7 +4,7 @@
 # that silently runs nothing is green too.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-floor=1500
+floor=2300
 
 bin=$(mktemp -d)
 trap 'rm -rf "$bin"' EXIT
