@@ -72,6 +72,11 @@ func lossMutants() []mutant {
 			tests: []string{"./internal/guard -run=TestStrangersOfPID1"},
 		},
 		{
+			name: "killers-outlive-their-run", protects: "run: what kills one run has ended before the next begins",
+			edits: []edit{{"internal/guard/evidence.go", "\tr.killers.Wait()\n", ""}},
+			tests: []string{"./internal/guard -run=TestKillOfOneRunSparesTheNext"},
+		},
+		{
 			name: "pid1-sees-its-own-alone", protects: "run: a process whose parent is not seen is below the first one of the namespace",
 			edits: []edit{{"internal/proctree/tree.go", "\tif root == 1 {\n", "\tif false {\n"}},
 			tests: []string{"./internal/guard -run=TestStrangersOfPID1"},

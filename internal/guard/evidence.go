@@ -29,7 +29,7 @@ func (r *run) reap() {
 	if os.Getpid() == 1 {
 		r.endStrangers()
 	}
-	close(r.evidence)
+	r.endKillers()
 	r.closeControl()
 	r.status.Close()
 	var back error
@@ -144,17 +144,39 @@ func (r *run) terminate() {
 // dead guard's tree is being killed already.
 func (r *run) terminateDirectly() {
 	r.mu.Lock()
+	defer r.mu.Unlock()
 	wanted := r.termAsked && !r.guardDead && !r.killing
 	r.termAsked = false
-	r.mu.Unlock()
 	if !wanted {
 		return
 	}
-	r.w.runs.Go(func() {
+	r.beside(func() {
 		if err := proctree.Terminate(os.Getpid(), r.process.PID); err != nil {
 			r.w.command.Log.Error(err, "some processes could not be terminated")
 		}
 	})
+}
+
+// beside signals processes of the tree in a goroutine of its own, while there can be any. It is called under the lock.
+func (r *run) beside(signal func()) {
+	if r.proved {
+		return
+	}
+	r.killers.Add(1)
+	r.w.runs.Go(func() {
+		defer r.killers.Done()
+		signal()
+	})
+}
+
+// endKillers tells the killers that nothing is left, and waits for them: one that still looked
+// for processes when the next run begins would find that run's guard.
+func (r *run) endKillers() {
+	r.mu.Lock()
+	r.proved = true
+	r.mu.Unlock()
+	close(r.evidence)
+	r.killers.Wait()
 }
 
 // kill works with a healthy guard, a frozen one and a dead one alike.
@@ -167,7 +189,9 @@ func (r *run) kill() {
 		return
 	}
 	r.tell(kindKill, 0)
-	r.w.runs.Go(r.killUntilGone)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.beside(r.killUntilGone)
 }
 
 // Once the tree looks empty a healthy guard ends by itself within

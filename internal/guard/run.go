@@ -22,7 +22,7 @@ import (
 //
 // Three goroutines belong to it, all waited for by Workload.Close: read takes
 // the guard's status, reap takes exit statuses until there is evidence, and
-// the killers, if any, end when reap has found it.
+// the killers, if any, end when reap has found it: before the run is reported to have ended.
 type run struct {
 	w       *Workload
 	process proctree.Process // the guard
@@ -41,7 +41,10 @@ type run struct {
 	guardDead  bool
 	termAsked  bool
 	killing    bool
+	proved     bool // no process of the tree is left
 	heard      heard
+
+	killers sync.WaitGroup
 }
 
 // heard is what the guard has told.
