@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -12,6 +11,8 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 	"go.mongodb.org/mongo-driver/v2/mongo/readconcern"
 	"go.mongodb.org/mongo-driver/v2/mongo/writeconcern"
+
+	"github.com/mongogate/mongogate/internal/bubble"
 )
 
 // locks connects a process as the lock does: majority, primary, no retries, short deadlines.
@@ -53,7 +54,7 @@ func nonceOf(raw bson.Raw) string { s, _ := raw.Lookup("nonce").StringValueOK();
 // inBubble runs a test on a cluster under virtual time; synctest fails it if a goroutine is left.
 func inBubble(t *testing.T, o Options, test func(t *testing.T, c *Cluster)) {
 	t.Helper()
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		c := New(o)
 		defer c.Close()
 		test(t, c)

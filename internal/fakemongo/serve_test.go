@@ -6,12 +6,13 @@ import (
 	"fmt"
 	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
+
+	"github.com/mongogate/mongogate/internal/bubble"
 )
 
 // TestListen serves two real connections over TCP, as a standalone server.
@@ -145,7 +146,7 @@ func TestDial(t *testing.T) {
 // TestDecideMayAct: a hook that isolates the primary at a chosen call does so before that call arrives.
 func TestDecideMayAct(t *testing.T) {
 	var c *Cluster
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		c = New(Options{ReplicaSet: "rs", Decide: func(call Call) Verdict {
 			if call.Command == "findAndModify" && call.N == 1 {
 				c.Isolate(0)

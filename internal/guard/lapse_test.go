@@ -4,8 +4,9 @@ package guard
 
 import (
 	"testing"
-	"testing/synctest"
 	"time"
+
+	"github.com/mongogate/mongogate/internal/bubble"
 )
 
 // deadlines stands for the pipe: its read deadline.
@@ -23,7 +24,7 @@ func (d *deadlines) wait() bool {
 }
 
 func TestLapse(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		var d deadlines
 		begun := time.Now()
 		l := newLapse(time.Second, d.set)
@@ -46,7 +47,7 @@ func TestLapse(t *testing.T) {
 
 // What arrived while the gate itself was stopped counts.
 func TestLapseSecondLook(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		var d deadlines
 		l := newLapse(time.Second, d.set)
 		l.sent(1)

@@ -4,15 +4,15 @@ import (
 	"errors"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
+	"github.com/mongogate/mongogate/internal/bubble"
 	"github.com/mongogate/mongogate/pkg/mongolock"
 )
 
 // TestWaitingSaysSoEveryMinute: one who waits for an hour is heard, about once a minute, with the holder's last renewal.
 func TestWaitingSaysSoEveryMinute(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		out := newWritten()
 		log, err := Logger(out.lines, true, "info")
 		if err != nil {
@@ -51,7 +51,7 @@ func TestWaitingSaysSoEveryMinute(t *testing.T) {
 
 // TestFailingSaysSoEveryMinute: a store that stays away is said again.
 func TestFailingSaysSoEveryMinute(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		out := newWritten()
 		log, err := Logger(out.lines, true, "info")
 		if err != nil {

@@ -9,12 +9,12 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/go-logr/logr/funcr"
 	"go.uber.org/goleak"
 
+	"github.com/mongogate/mongogate/internal/bubble"
 	"github.com/mongogate/mongogate/internal/smallfile"
 )
 
@@ -90,7 +90,7 @@ func (r *rig) run(test func()) {
 	ctx, stop := context.WithCancel(r.t.Context())
 	var done sync.WaitGroup
 	done.Go(func() { r.Run(ctx) })
-	synctest.Wait()
+	bubble.Wait()
 	test()
 	stop()
 	done.Wait()
@@ -104,7 +104,7 @@ func (r *rig) run(test func()) {
 // after passes time, and gives what was taken and tried since the start, and the lines.
 func (r *rig) after(d time.Duration) string {
 	time.Sleep(d)
-	synctest.Wait()
+	bubble.Wait()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return fmt.Sprintf("%d of %d, %d lines", len(r.taken), r.tries, len(r.lines))
@@ -130,7 +130,7 @@ func (r *rig) want(d time.Duration, want string) {
 }
 
 func TestChanges(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		r := newRig(t, "1"+secret)
 		r.run(func() {
 			r.want(time.Minute, "0 of 0, 0 lines")
@@ -151,7 +151,7 @@ func TestChanges(t *testing.T) {
 
 // TestRefused: what is refused is tried again, calmly, and told once.
 func TestRefused(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		r := newRig(t, "1"+secret)
 		r.run(func() {
 			r.refusing(errors.New("no such user yet"))
@@ -185,7 +185,7 @@ func TestRefused(t *testing.T) {
 }
 
 func TestUnreadable(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		r := newRig(t, "1"+secret)
 		r.run(func() {
 			for _, name := range []string{"uri", "ca.crt"} {
@@ -215,7 +215,7 @@ func TestUnreadable(t *testing.T) {
 
 // TestFilesThatChangeBeforeTheFirstLook: what the client was made from is what New saw, not what the first look sees.
 func TestFilesThatChangeBeforeTheFirstLook(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		r := newRig(t, "1"+secret)
 		r.put("2"+secret, "authority 1")
 		r.run(func() { r.want(12*time.Second, "1 of 1, 1 lines") })

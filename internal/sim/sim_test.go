@@ -7,8 +7,9 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
+
+	"github.com/mongogate/mongogate/internal/bubble"
 )
 
 var (
@@ -32,7 +33,7 @@ func TestHistories(t *testing.T) {
 		left.Go(func() {
 			defer func() { <-slots }()
 			t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) {
-				synctest.Test(t, func(t *testing.T) {
+				bubble.Test(t, func(t *testing.T) {
 					c, trace, err := Run(seed)
 					mu.Lock()
 					defer mu.Unlock()

@@ -6,9 +6,9 @@ import (
 	"fmt"
 	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
+	"github.com/mongogate/mongogate/internal/bubble"
 	"github.com/mongogate/mongogate/pkg/gate"
 )
 
@@ -250,7 +250,7 @@ var benchBudget = gate.Budget{Kill: 4 * time.Second, KillAfter: 3 * time.Second}
 // onBench runs f in a bubble with a gate that runs at the given clock rate.
 func onBench(t *testing.T, rate float64, change func(*gate.Config), f func(b *bench)) {
 	t.Helper()
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		now := time.Now()
 		b := &bench{
 			T: t, lock: &fakeLock{answers: make(chan answer)}, clock: bubbleClock{now, rate}, result: make(chan gate.Result, 1),
@@ -294,13 +294,13 @@ func (b *bench) answer(a answer) {
 	case <-time.After(time.Hour):
 		b.Fatal("the gate does not wait for the lock")
 	}
-	synctest.Wait()
+	bubble.Wait()
 }
 
 // after lets time pass.
 func (b *bench) after(d time.Duration) {
 	time.Sleep(d)
-	synctest.Wait()
+	bubble.Wait()
 }
 
 // ends waits for the gate's end.

@@ -6,12 +6,12 @@ import (
 	"slices"
 	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
+	"github.com/mongogate/mongogate/internal/bubble"
 	"github.com/mongogate/mongogate/internal/fakemongo"
 )
 
@@ -44,7 +44,7 @@ func (w *world) Now() time.Duration { return time.Since(w.start) }
 
 func inBubble(t *testing.T, test func(t *testing.T, w *world)) {
 	t.Helper()
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		w := &world{start: time.Now(), judge: func(sentCall) fakemongo.Verdict { return fakemongo.Verdict{} }}
 		w.cluster = fakemongo.New(fakemongo.Options{ReplicaSet: "rs", Decide: w.decide})
 		t.Cleanup(w.cluster.Close)
@@ -146,7 +146,7 @@ func (w *world) sent(process int) []sentCall {
 
 // seen is every event of a kind so far.
 func (w *world) seen(kind EventKind) []Event {
-	synctest.Wait() // the observer is told by and by
+	bubble.Wait() // the observer is told by and by
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return slices.DeleteFunc(slices.Clone(w.events), func(e Event) bool { return e.Kind != kind })

@@ -7,8 +7,9 @@ import (
 	"slices"
 	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
+
+	"github.com/mongogate/mongogate/internal/bubble"
 )
 
 // TestLineIsFair: 200 goroutines on one key, in the order in which they came, and only one of them asks the store.
@@ -37,7 +38,7 @@ func TestLineIsFair(t *testing.T) {
 					t.Error(err)
 				}
 			})
-			synctest.Wait() // it stands in line
+			bubble.Wait() // it stands in line
 		}
 		before := len(w.sent(0))
 		time.Sleep(5 * time.Minute)
@@ -89,7 +90,7 @@ func TestLineIsLeftAtOnce(t *testing.T) {
 				}
 				ended[i] <- err
 			}()
-			synctest.Wait()
+			bubble.Wait()
 		}
 		time.Sleep(time.Second)
 		// The first of the line, one in its middle, and the last.
@@ -133,7 +134,7 @@ func TestLineEndsWithTheLocker(t *testing.T) {
 		ended := make(chan error, 5)
 		for range cap(ended) {
 			go func() { _, err := l.Acquire(context.Background(), "key"); ended <- err }()
-			synctest.Wait()
+			bubble.Wait()
 		}
 		begun := w.Now()
 		if err := l.Close(t.Context()); err != nil {
@@ -162,7 +163,7 @@ func TestWhoMayWinAloneStandsInNoLine(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
 		go func() { _, err := l.Acquire(ctx, "key"); ended <- err }()
-		synctest.Wait()
+		bubble.Wait()
 		begun := w.Now()
 		s, err := l.Acquire(t.Context(), "key", Adopt(old.Nonce()))
 		w.must(t, s, err)

@@ -6,8 +6,9 @@ import (
 	"net"
 	"sync/atomic"
 	"testing"
-	"testing/synctest"
 	"time"
+
+	"github.com/mongogate/mongogate/internal/bubble"
 )
 
 type dialFunc func(ctx context.Context, network, address string) (net.Conn, error)
@@ -30,7 +31,7 @@ func TestAnAddressThatSwallows(t *testing.T) {
 		"nobody":                  {takes: []time.Duration{0, 0, 0}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
+			bubble.Test(t, func(t *testing.T) {
 				var n atomic.Int32
 				l := newSockets(dialFunc(func(ctx context.Context, _, _ string) (net.Conn, error) {
 					i := int(n.Add(1)) - 1
@@ -73,7 +74,7 @@ func TestAnAddressThatSwallows(t *testing.T) {
 
 // TestWhichConnectionsAreSilent: those that are as silent as the call that got no answer, and no other.
 func TestWhichConnectionsAreSilent(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		l := newSockets(dialFunc(func(context.Context, string, string) (net.Conn, error) {
 			a, b := net.Pipe()
 			go func() { // the server: says a word for each that it hears

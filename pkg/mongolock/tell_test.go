@@ -7,9 +7,9 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"testing/synctest"
 	"time"
 
+	"github.com/mongogate/mongogate/internal/bubble"
 	"github.com/mongogate/mongogate/internal/fakemongo"
 )
 
@@ -137,19 +137,19 @@ func TestDroppedEventsAreCounted(t *testing.T) {
 		for i := range maxTold + 1 + more {
 			l.tell(Event{Kind: EventRenewed, Token: int64(i)})
 			if i == 0 {
-				synctest.Wait() // it has taken the first, and stands
+				bubble.Wait() // it has taken the first, and stands
 			}
 		}
 		if l.Dropped() != more {
 			t.Errorf("%d dropped, want %d", l.Dropped(), more)
 		}
 		close(flow)
-		synctest.Wait()
+		bubble.Wait()
 		if len(got) != maxTold+2 || got[1].Kind != EventDropped || got[1].Dropped != more || got[2].Token != more+1 || got[len(got)-1].Token != maxTold+more {
 			t.Errorf("told %d events, the second %+v, the third %+v, the last %+v", len(got), got[1], got[2], got[len(got)-1])
 		}
 		l.tell(Event{Kind: EventRenewed})
-		synctest.Wait()
+		bubble.Wait()
 		if last := got[len(got)-1]; last.Kind != EventRenewed || l.Dropped() != more {
 			t.Errorf("it flows again, and is told %+v", last)
 		}
@@ -169,7 +169,7 @@ func TestObserverThatEndsItsGoroutine(t *testing.T) {
 		for range 3 {
 			l.tell(Event{Kind: EventRenewed})
 		}
-		synctest.Wait()
+		bubble.Wait()
 		if told.Load() != 3 {
 			t.Errorf("told %d of 3", told.Load())
 		}
