@@ -2,7 +2,12 @@
 // time, and checks that a test fails for each.
 //
 //	go run ./hack/mutants              # all; writes docs/mutants.md
-//	go run ./hack/mutants -run gate    # those whose names match; writes nothing
+//	go run ./hack/mutants -run gate    # those whose names match
+//	go run ./hack/mutants -new -out d  # those that docs/mutants.md does not show; what their tests said is in d
+//
+// What is killed is written at once, so that a run that is cut short is not lost; what is not killed loses its line.
+//
+// On a busy machine a test of times may fail for want of a processor, which looks like a kill: read what it said.
 //
 // It changes no file: a mutant is compiled with go test -overlay, or is a copy of the charts. It exits
 // with 1 where a mutant survives, where the text that it replaces is no longer
@@ -13,6 +18,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -46,16 +52,17 @@ func main() {
 	pattern := flag.String("run", "", "only mutants whose names match this regular expression")
 	fresh := flag.Bool("new", false, "only mutants that docs/mutants.md does not show yet")
 	parallel := flag.Int("p", 1, "how many tests run at a time")
+	out := flag.String("out", "", "directory for what the tests of each mutant said")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	if err := run(ctx, *pattern, *fresh, *parallel); err != nil {
+	if err := run(ctx, *pattern, *fresh, *parallel, *out); err != nil {
 		fmt.Fprintln(os.Stderr, "mutants:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, pattern string, fresh bool, parallel int) error {
+func run(ctx context.Context, pattern string, fresh bool, parallel int, out string) error {
 	match, err := regexp.Compile(pattern)
 	if err != nil {
 		return fmt.Errorf("-run: %w", err)
@@ -89,33 +96,31 @@ func run(ctx context.Context, pattern string, fresh bool, parallel int) error {
 	}
 
 	began, bad := time.Now(), 0
-	results := make([]result, len(chosen))
 	slots := make(chan struct{}, max(parallel, 1))
 	var all sync.WaitGroup
-	var printing sync.Mutex
-	for i, m := range chosen {
+	var recording sync.Mutex
+	var failures []error
+	for _, m := range chosen {
 		slots <- struct{}{}
 		all.Go(func() {
 			defer func() { <-slots }()
-			results[i] = try(ctx, root, m)
-			printing.Lock()
-			defer printing.Unlock()
-			if !results[i].good() {
+			r := try(ctx, root, m)
+			recording.Lock()
+			defer recording.Unlock()
+			if ctx.Err() != nil {
+				return
+			}
+			fmt.Println(r)
+			if !r.good() {
 				bad++
 			}
-			fmt.Println(results[i])
+			failures = append(failures, r.keep(out), record(root, shown, r))
 		})
 	}
 	all.Wait()
 	fmt.Printf("%d mutants, %d not as they should be, in %v\n", len(chosen), bad, time.Since(began).Round(time.Second))
-	if err := ctx.Err(); err != nil {
-		return err
-	}
 	if bad > 0 {
-		return fmt.Errorf("%d of %d mutants are not killed", bad, len(chosen))
+		failures = append(failures, fmt.Errorf("%d of %d mutants are not killed", bad, len(chosen)))
 	}
-	for _, r := range results {
-		shown[r.name] = r.row()
-	}
-	return write(root, shown)
+	return errors.Join(append(failures, ctx.Err())...)
 }

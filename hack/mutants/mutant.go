@@ -34,18 +34,19 @@ type result struct {
 	mutant
 	failed   []string // the first test that failed, per command
 	survived []string // commands that did not fail
+	said     strings.Builder
 	err      error
 	took     time.Duration
 }
 
-func (r result) good() bool {
+func (r *result) good() bool {
 	if r.equivalent != "" {
 		return r.err == nil && len(r.failed) == 0
 	}
 	return r.err == nil && len(r.survived) == 0 && len(r.failed) > 0
 }
 
-func (r result) String() string {
+func (r *result) String() string {
 	switch {
 	case r.err != nil:
 		return fmt.Sprintf("BROKEN    %s: %v", r.name, r.err)
@@ -61,8 +62,8 @@ func (r result) String() string {
 }
 
 // try compiles the mutant over the files of the tree and runs its tests.
-func try(ctx context.Context, root string, m mutant) result {
-	r, began := result{mutant: m}, time.Now()
+func try(ctx context.Context, root string, m mutant) *result {
+	r, began := &result{mutant: m}, time.Now()
 	dir, err := os.MkdirTemp("", "mutant")
 	if err != nil {
 		r.err = err
@@ -76,6 +77,7 @@ func try(ctx context.Context, root string, m mutant) result {
 	}
 	for _, test := range m.tests {
 		out, err := goTest(ctx, root, test, environ)
+		fmt.Fprintf(&r.said, "go test %s\n%s\n", test, out)
 		switch failed := firstFailure(out); {
 		case err == nil:
 			r.survived = append(r.survived, test)

@@ -10,7 +10,7 @@ import (
 const report = "docs/mutants.md"
 
 // row is the mutant's line in the documents.
-func (r result) row() string {
+func (r *result) row() string {
 	why := strings.Join(r.failed, ", ")
 	if r.equivalent != "" {
 		why = r.equivalent
@@ -31,6 +31,30 @@ func read(root string) (map[string]string, error) {
 		}
 	}
 	return shown, nil
+}
+
+// record gives a mutant its line, or takes it away.
+func record(root string, shown map[string]string, r *result) error {
+	if r.good() {
+		shown[r.name] = r.row()
+	} else {
+		delete(shown, r.name)
+	}
+	return write(root, shown)
+}
+
+// keep writes what a mutant's tests said into a file of dir.
+func (r *result) keep(dir string) error {
+	if dir == "" {
+		return nil
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return fmt.Errorf("-out: %w", err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, r.name+".txt"), []byte(r.String()+"\n\n"+r.said.String()), 0o644); err != nil {
+		return fmt.Errorf("-out: %w", err)
+	}
+	return nil
 }
 
 // write puts lines into the documents, in the order of the tables. What was not tried this time keeps its line.
