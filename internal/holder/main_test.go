@@ -15,9 +15,9 @@ import (
 
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
-	"go.uber.org/goleak"
 
 	"github.com/mongogate/mongogate/internal/devdb"
+	"github.com/mongogate/mongogate/internal/devdb/devdbmain"
 	"github.com/mongogate/mongogate/internal/devdb/devdbtest"
 	"github.com/mongogate/mongogate/internal/statedir"
 	"github.com/mongogate/mongogate/pkg/gate"
@@ -33,28 +33,7 @@ func TestMain(m *testing.M) {
 	if uri := os.Getenv(asCrash); uri != "" {
 		os.Exit(holdUntilKilled(uri, os.Args[1], os.Args[2]))
 	}
-	os.Exit(run(m))
-}
-
-func run(m *testing.M) int {
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
-	defer cancel()
-	var err error
-	if database, err = devdb.Start(ctx, 0); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	fmt.Println(database.Banner())
-	code := m.Run()
-	if err := database.Close(); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		code = 1
-	}
-	if err := goleak.Find(); code == 0 && err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		code = 1
-	}
-	return code
+	os.Exit(devdbmain.Run(m, &database, devdbmain.Start))
 }
 
 const testTTL = 4 * time.Second
