@@ -20,8 +20,8 @@ func TestElections(t *testing.T) {
 		Election: time.Second, Faults: Faults(), Elections: 3,
 		Timing: mongolock.Timing{TTL: 3 * time.Second, AllowShort: true}.WithDefaults(),
 	})
-	if report.Elections < 12 || report.Runs < 24 {
-		t.Errorf("%d elections, %d runs: too few", report.Elections, report.Runs)
+	if report.Elections < 12 || report.Runs < 24 || report.Buckets < 24 || report.Releases() < 8 {
+		t.Errorf("%s: too few", report.Summary())
 	}
 }
 
@@ -70,7 +70,7 @@ func trials(t *testing.T, sets int, trial Trial) *Report {
 	for _, w := range all.Wrong {
 		t.Error(w)
 	}
-	if all.Overlaps > 0 || all.TokenFaults > 0 || all.NotOnce > 0 {
+	if all.Overlaps > 0 || all.TokenFaults > 0 || all.NotOnce > 0 || all.Late > 0 || all.Unborne > 0 {
 		t.Errorf("%s", all.Summary())
 	}
 	return all

@@ -16,39 +16,22 @@ type Fault struct {
 // Faults are all kinds. The times are shares of an election's, so that a short one shows the same as a real one of 10 s.
 func Faults() []Fault {
 	return []Fault{
-		{"step-down", func(ctx context.Context, s *Set, e time.Duration) {
-			next := other(s)
-			s.Elect(Nobody)
-			pause(ctx, e/10)
-			s.Elect(next)
-		}},
-		{"kill of the primary", func(ctx context.Context, s *Set, e time.Duration) {
-			old, next := s.Primary(), other(s)
-			s.Kill(old)
-			pause(ctx, roughly(e))
+		{"step-down", stepsDown(0.1)},
+		{"kill of the primary", replaced((*Set).Kill, (*Set).Start, func(ctx context.Context, s *Set, e time.Duration, next int) {
 			s.Elect(next)
 			pause(ctx, e/2)
-			s.Start(old)
-		}},
-		{"primary frozen", func(ctx context.Context, s *Set, e time.Duration) {
-			old, next := s.Primary(), other(s)
-			s.Freeze(old)
-			pause(ctx, roughly(e))
+		})},
+		{"primary frozen", replaced((*Set).Freeze, (*Set).Thaw, func(ctx context.Context, s *Set, e time.Duration, next int) {
 			s.Elect(next)
 			pause(ctx, e/5)
-			s.Thaw(old)
-		}},
-		{"primary frozen, and the majority waits for it", func(ctx context.Context, s *Set, e time.Duration) {
-			old, next := s.Primary(), other(s)
-			s.Freeze(old)
-			pause(ctx, roughly(e))
+		})},
+		{"primary frozen, and the majority waits for it", replaced((*Set).Freeze, (*Set).Thaw, func(ctx context.Context, s *Set, e time.Duration, next int) {
 			s.Stall(true)
 			s.Elect(next)
 			pause(ctx, e*6/10)
 			s.Stall(false)
 			pause(ctx, e)
-			s.Thaw(old)
-		}},
+		})},
 		{"restart of all", func(ctx context.Context, s *Set, e time.Duration) {
 			next := rand.IntN(Members) //nolint:gosec // spreads, guards nothing
 			for i := range Members {
@@ -61,12 +44,28 @@ func Faults() []Fault {
 			pause(ctx, roughly(e))
 			s.Elect(next)
 		}},
-		{"no majority for four elections", func(ctx context.Context, s *Set, e time.Duration) {
-			next := other(s)
-			s.Elect(Nobody)
-			pause(ctx, 4*e)
-			s.Elect(next)
-		}},
+		{"no majority for four elections", stepsDown(4)},
+	}
+}
+
+// stepsDown leaves the set without a primary for so many elections' time.
+func stepsDown(elections float64) func(context.Context, *Set, time.Duration) {
+	return func(ctx context.Context, s *Set, e time.Duration) {
+		next := other(s)
+		s.Elect(Nobody)
+		pause(ctx, time.Duration(elections*float64(e)))
+		s.Elect(next)
+	}
+}
+
+// replaced: something befalls the primary, the others elect another one after their time, and then the old one comes back.
+func replaced(befalls, back func(*Set, int), elect func(ctx context.Context, s *Set, election time.Duration, next int)) func(context.Context, *Set, time.Duration) {
+	return func(ctx context.Context, s *Set, e time.Duration) {
+		old, next := s.Primary(), other(s)
+		befalls(s, old)
+		pause(ctx, roughly(e))
+		elect(ctx, s, e, next)
+		back(s, old)
 	}
 }
 

@@ -40,8 +40,9 @@ type Set struct {
 	primary int
 	term    int
 	stalled bool          // the primary waits for its majority
-	served  time.Time     // since when a primary acknowledges
 	changed chan struct{} // closed at every change
+	// The latest time without a primary that acknowledges: since when, and until when, zero while it lasts.
+	silent, served time.Time
 }
 
 // member is one address.
@@ -110,18 +111,30 @@ func (s *Set) Primary() int {
 	return s.primary
 }
 
-// since is since when a primary acknowledges.
-func (s *Set) since() time.Time {
+// outage is the latest time in which no primary acknowledged: from when to when.
+func (s *Set) outage() (silent, served time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.served
+	return s.silent, s.served
+}
+
+// acknowledges: a primary does. The caller holds mu.
+func (s *Set) acknowledges() bool {
+	return s.primary != Nobody && !s.members[s.primary].down && !s.members[s.primary].frozen && !s.stalled
 }
 
 // change changes something that a hello tells of.
 func (s *Set) change(f func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	before := s.acknowledges()
 	f()
+	switch after := s.acknowledges(); {
+	case before && !after:
+		s.silent, s.served = time.Now(), time.Time{}
+	case !before && after:
+		s.served = time.Now()
+	}
 	for _, m := range s.members {
 		m.counter++
 	}
@@ -135,7 +148,6 @@ func (s *Set) Elect(number int) {
 		s.primary = number
 		if number != Nobody {
 			s.term++
-			s.served = time.Now()
 		}
 	})
 }
@@ -167,7 +179,7 @@ func (s *Set) Freeze(number int) { s.change(func() { s.members[number].frozen = 
 func (s *Set) Thaw(number int) { s.change(func() { s.members[number].frozen = false }) }
 
 // Stall holds back every acknowledgement of a majority, or no more.
-func (s *Set) Stall(on bool) { s.change(func() { s.stalled, s.served = on, time.Now() }) }
+func (s *Set) Stall(on bool) { s.change(func() { s.stalled = on }) }
 
 // reset ends all connections of a member. The caller holds Set.mu.
 func (m *member) reset() {

@@ -27,14 +27,33 @@ type Trial struct {
 	Elections int
 	// Database is one that no other trial uses.
 	Database string
+	// After is told of each fault when it is over: when it began, and for how long no primary acknowledged.
+	After func(f Fault, began time.Time, outage time.Duration)
 }
+
+// Bears is the longest outage in an election that may cost no lease: what the local deadline leaves after a heartbeat,
+// less what a machine that is busy takes. At the default ttl that is 19 s.
+func Bears(t mongolock.Timing) time.Duration {
+	return t.Deadline(0) - t.Heartbeat - 700*time.Millisecond
+}
+
+// successor is how long one who waits for a key may wait for it after the election: a call that the old primary took with it, a look, and
+// what a machine that is busy takes.
+func (t Trial) successor() time.Duration { return t.Timing.Operation + t.poll() + time.Second }
+
+func (t Trial) poll() time.Duration { return t.Timing.TTL / 12 }
 
 // Report is what came of it.
 type Report struct {
 	Elections, Overlaps, TokenFaults int
 	// Runs of workloads, Buckets that were done, and those that were not done exactly once.
 	Runs, Buckets, NotOnce int
-	Faults                 map[string]*FaultReport
+	// Bears is the outage below which no lease may be lost, Within how many were there, Unborne how many of them were lost all the same.
+	Bears           time.Duration
+	Within, Unborne int
+	// Late releases cost a successor more than the election.
+	Late   int
+	Faults map[string]*FaultReport
 	// Wrong says what was, in words.
 	Wrong []string
 }
@@ -46,9 +65,10 @@ type FaultReport struct {
 	Held, Lost int
 	// Gap is the longest time between two renewals of one lease that were acknowledged, by when they were sent.
 	Gap time.Duration
-	// Releases that were begun in the middle of it, and how long after the election the longest successor had to wait.
-	Releases  int
-	Successor time.Duration
+	// Releases that were begun in the middle of it, how many of them the store acknowledged, and how long after both,
+	// election and release, the longest successor had to wait.
+	Releases, Acknowledged int
+	Successor              time.Duration
 }
 
 // watcher sees who runs, from outside of all leases.
@@ -139,10 +159,11 @@ func (w *watcher) looks(ctx context.Context) {
 	}
 }
 
-// begins is a fault's, and says how many leases such ones have cost so far; ends is some time after it.
-func (w *watcher) begins(f *FaultReport) (lost int) {
+// begins is a fault's, and says how many leases such ones have met and cost so far; ends is some time after it.
+func (w *watcher) begins(f *FaultReport) (held, lost int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	held, lost = f.Held, f.Lost
 	f.Times++
 	for l, r := range w.leases {
 		if l.Held() {
@@ -150,17 +171,19 @@ func (w *watcher) begins(f *FaultReport) (lost int) {
 			f.Held++
 		}
 	}
-	return f.Lost
+	return held, lost
 }
 
-// ends forgets of which fault leases are. With a real ttl none may have been lost by an outage that the arithmetic bears, less a
-// second for a machine that is busy.
-func (w *watcher) ends(f *FaultReport, before int, outage time.Duration, t mongolock.Timing) {
+// ends forgets of which fault leases are. With a real ttl none may have been lost by an outage that the arithmetic bears.
+func (w *watcher) ends(f *FaultReport, held, lost int, outage time.Duration, t mongolock.Timing) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	lost := f.Lost - before
-	if bears := t.Deadline(0) - t.Heartbeat - time.Second; lost > 0 && t.TTL >= mongolock.MinTTL && outage < bears {
-		w.wrong("%d leases lost by an outage of %v", lost, outage)
+	if t.TTL >= mongolock.MinTTL && outage < w.report.Bears {
+		w.report.Within += f.Held - held
+		if n := f.Lost - lost; n > 0 {
+			w.report.Unborne += n
+			w.wrong("%d leases lost by an outage of %v", n, outage)
+		}
 	}
 	for _, r := range w.leases {
 		r.counted = nil
@@ -174,11 +197,12 @@ func (t Trial) Run(ctx context.Context, target string) (*Report, error) {
 		return nil, err
 	}
 	defer func() { _ = set.Close() }() // all that it can say is that it has been closed
-	return t.run(ctx, set)
+	return t.RunOn(ctx, set)
 }
 
-func (t Trial) run(ctx context.Context, set *Set) (*Report, error) {
-	report := &Report{Faults: map[string]*FaultReport{}}
+// RunOn has it on a set that others use too.
+func (t Trial) RunOn(ctx context.Context, set *Set) (*Report, error) {
+	report := &Report{Faults: map[string]*FaultReport{}, Bears: Bears(t.Timing)}
 	w := &watcher{running: map[string]int{}, tokens: map[string]int64{}, done: map[string]*done{}, report: report, leases: map[*mongolock.Lease]*renewals{}}
 	ctx, end := context.WithCancel(ctx)
 	defer end()
@@ -187,7 +211,7 @@ func (t Trial) run(ctx context.Context, set *Set) (*Report, error) {
 	defer end()
 	open := func(i int) (*mongolock.Locker, error) {
 		return mongolock.Connect(set.URI(), mongolock.Options{
-			Database: t.Database, Owner: fmt.Sprint("contender-", i), Timing: t.Timing, Poll: t.Timing.TTL / 12, Keep: time.Hour,
+			Database: t.Database, Owner: fmt.Sprint("contender-", i), Timing: t.Timing, Poll: t.poll(), Keep: time.Hour,
 		})
 	}
 	lockers := make([]*mongolock.Locker, Contenders)
@@ -222,18 +246,23 @@ func (t Trial) run(ctx context.Context, set *Set) (*Report, error) {
 		}
 		t.bucket(ctx, w, lockers, fmt.Sprint("bucket-", n, "-before"), &buckets)
 		pause(ctx, rand.N(t.Timing.Heartbeat)) //nolint:gosec // spreads what a trial does
-		lost, begun := w.begins(r), time.Now()
+		held, lost := w.begins(r)
+		began := time.Now()
 		var releases sync.WaitGroup
 		elected := make(chan struct{})
-		releases.Go(func() { t.release(ctx, w, lockers, fmt.Sprint("given-", n), r, elected) })
+		releases.Go(func() { t.release(ctx, w, lockers, fmt.Sprint("given-", n), set, r, elected) })
 		t.bucket(ctx, w, lockers, fmt.Sprint("bucket-", n, "-amid"), &buckets)
 		pause(ctx, t.Timing.Operation/4)
 		f.Run(ctx, set, t.Election)
 		close(elected)
 		report.Elections++
 		pause(ctx, t.Timing.TTL) // those that were lost know of it
-		w.ends(r, lost, set.since().Sub(begun), t.Timing)
 		releases.Wait()
+		silent, served := set.outage()
+		w.ends(r, held, lost, served.Sub(silent), t.Timing)
+		if t.After != nil {
+			t.After(f, began, served.Sub(silent))
+		}
 	}
 	buckets.Wait()
 	if err := ctx.Err(); err != nil {
@@ -342,7 +371,7 @@ func (t Trial) bucket(ctx context.Context, w *watcher, lockers []*mongolock.Lock
 }
 
 // release gives a key back in the middle of an election, while another one waits for it.
-func (t Trial) release(ctx context.Context, w *watcher, lockers []*mongolock.Locker, key string, r *FaultReport, elected <-chan struct{}) {
+func (t Trial) release(ctx context.Context, w *watcher, lockers []*mongolock.Locker, key string, set *Set, r *FaultReport, elected <-chan struct{}) {
 	lease, err := lockers[0].Try(ctx, key)
 	if err != nil {
 		return
@@ -360,31 +389,47 @@ func (t Trial) release(ctx context.Context, w *watcher, lockers []*mongolock.Loc
 		_ = lease.Release(end) // nobody waits for it
 	})
 	pause(ctx, t.Timing.Operation/4+t.Election/5)
+	given := time.Now()
 	end, cancel := context.WithTimeout(ctx, t.Timing.TTL)
 	err = lease.Release(end)
 	cancel()
 	<-elected
-	now := time.Now()
 	waiting.Wait()
 	select {
 	case at := <-next:
-		w.mu.Lock()
-		defer w.mu.Unlock()
-		if err == nil {
-			r.Releases++
-			r.Successor = max(r.Successor, at.Sub(now))
-		}
-	default:
+		w.succeeds(t, r, key, err == nil, set, given, at)
+	default: // all is over
+	}
+}
+
+// succeeds: the successor had the key at an instant. It cannot have it before the election, nor before the release was begun.
+func (w *watcher) succeeds(t Trial, r *FaultReport, key string, acknowledged bool, set *Set, given, at time.Time) {
+	_, from := set.outage()
+	if given.After(from) {
+		from = given
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	waited := at.Sub(from)
+	r.Releases++
+	if acknowledged {
+		r.Acknowledged++
+	}
+	r.Successor = max(r.Successor, waited)
+	if most := t.successor(); waited > most {
+		w.report.Late++
+		w.wrong("%s: the successor waited %v after the election, more than %v", key, waited, most)
 	}
 }
 
 // Table is the report in Markdown.
 func (r *Report) Table(faults []Fault) string {
 	var b strings.Builder
-	b.WriteString("| fault | times | longest gap | leases lost | releases in the middle; the successor's wait after the election |\n|---|---:|---:|---:|---:|\n")
+	b.WriteString("| fault | times | longest gap of a lease that lived | leases lost | releases in the middle, acknowledged | the successor's wait after the election, longest |\n|---|---:|---:|---:|---:|---:|\n")
 	for _, f := range faults {
 		if k := r.Faults[f.Name]; k != nil {
-			fmt.Fprintf(&b, "| %s | %d | %.1f s | %d of %d | %d; %.1f s at most |\n", f.Name, k.Times, k.Gap.Seconds(), k.Lost, k.Held, k.Releases, max(0, k.Successor.Seconds()))
+			fmt.Fprintf(&b, "| %s | %d | %.1f s | %d of %d | %d of %d | %.1f s |\n",
+				f.Name, k.Times, k.Gap.Seconds(), k.Lost, k.Held, k.Acknowledged, k.Releases, max(0, k.Successor.Seconds()))
 		}
 	}
 	return b.String()
@@ -398,6 +443,10 @@ func (r *Report) Add(other *Report) {
 	r.Runs += other.Runs
 	r.Buckets += other.Buckets
 	r.NotOnce += other.NotOnce
+	r.Bears = other.Bears
+	r.Within += other.Within
+	r.Unborne += other.Unborne
+	r.Late += other.Late
 	r.Wrong = slices.Concat(r.Wrong, other.Wrong)
 	if r.Faults == nil {
 		r.Faults = map[string]*FaultReport{}
@@ -412,12 +461,26 @@ func (r *Report) Add(other *Report) {
 		k.Held += o.Held
 		k.Lost += o.Lost
 		k.Releases += o.Releases
+		k.Acknowledged += o.Acknowledged
 		k.Gap, k.Successor = max(k.Gap, o.Gap), max(k.Successor, o.Successor)
 	}
 }
 
-// Summary is the report in a line.
+// Releases is how many were begun in the middle of an election.
+func (r *Report) Releases() (n int) {
+	for _, k := range r.Faults {
+		n += k.Releases
+	}
+	return n
+}
+
+// Summary is the report in a few sentences.
 func (r *Report) Summary() string {
-	return fmt.Sprintf("%d elections, %d runs of workloads: %d overlaps, %d wrong tokens; %d buckets with %d contenders each, %d not done exactly once",
-		r.Elections, r.Runs, r.Overlaps, r.TokenFaults, r.Buckets, Contenders, r.NotOnce)
+	s := fmt.Sprintf("%d elections, %d contenders for each key, %d runs of workloads: %d overlaps, %d wrong tokens. "+
+		"%d buckets: %d lost or doubled. %d releases in the middle of an election: %d cost the successor more than the election.",
+		r.Elections, Contenders, r.Runs, r.Overlaps, r.TokenFaults, r.Buckets, r.NotOnce, r.Releases(), r.Late)
+	if r.Within > 0 {
+		s += fmt.Sprintf(" %d leases met an outage below %v: %d lost.", r.Within, r.Bears.Round(100*time.Millisecond), r.Unborne)
+	}
+	return s
 }
