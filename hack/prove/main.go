@@ -2,7 +2,7 @@
 
 // Command prove runs the whole proof (see internal/prove) and writes its page:
 //
-//	go run ./hack/prove [-loss 200] [-handover 100] [-fresh 20] [-skip 20] [-attack 220] [-elections 54] [-parallel 8] [-binary bin/mongogate] [-out docs/proof.md]
+//	go run ./hack/prove [-loss 200] [-handover 100] [-fresh 20] [-skip 20] [-attack 220] [-unread 140] [-elections 54] [-parallel 8] [-binary bin/mongogate] [-out docs/proof.md]
 //
 // It exits with code 0 only if every trial has passed.
 package main
@@ -28,6 +28,7 @@ func main() {
 	flag.IntVar(&plan.Fresh, "fresh", plan.Fresh, "trials of hand-overs to one who came later")
 	flag.IntVar(&plan.Skips, "skip", plan.Skips, "trials of scheduled runs whose winner crashed")
 	flag.IntVar(&plan.Attacks, "attack", plan.Attacks, "trials of commands that stop or kill gate and guard, all kinds in turn (needs root)")
+	flag.IntVar(&plan.Unread, "unread", plan.Unread, "trials in which nobody outside takes what a gate has for them, all kinds in turn")
 	flag.IntVar(&plan.Elections, "elections", plan.Elections, "elections of a replica set, all kinds in turn, with the server's times and the default ttl")
 	flag.IntVar(&plan.Parallel, "parallel", plan.Parallel, "trials at once")
 	binary := flag.String("binary", "", "the mongogate that is tried; empty builds one")

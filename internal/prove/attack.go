@@ -68,15 +68,9 @@ func (a attack) try(ctx context.Context, t *Trial) (m Measure, err error) {
 		}
 	}
 	work := witness.Work{Attack: a.what, Daemon: a.byDescendant, After: 1200*time.Millisecond + rand.N(heartbeat)}
-	holder, err := t.start("a", true, work, "--isolation", a.isolation)
+	holder, err := t.holder(ctx, work, "--isolation", a.isolation)
 	if err != nil {
 		return m, err
-	}
-	if _, err := t.started(ctx, holder); err != nil {
-		return m, err
-	}
-	if _, err := holder.FindGuard(); err != nil {
-		return m, fmt.Errorf("%w: %w", errDisturbed, err)
 	}
 	b, err := t.start("b", false, witness.Work{})
 	if err != nil {
@@ -95,13 +89,7 @@ func (a attack) try(ctx context.Context, t *Trial) (m Measure, err error) {
 	if _, err := t.started(ctx, b); err != nil {
 		return m, err
 	}
-	if err := t.beatsOn(ctx, b); err != nil {
-		return m, err
-	}
-	if _, err := b.FindGuard(); err != nil {
-		return m, err
-	}
-	if err := errors.Join(t.stop(ctx, b), t.cleared(ctx)); err != nil {
+	if err := t.runsOn(ctx, b); err != nil {
 		return m, err
 	}
 	if _, err := t.judge(); err != nil {

@@ -3,6 +3,7 @@
 package prove
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/url"
@@ -30,6 +31,11 @@ type Order struct {
 	Work  witness.Work
 	// User is whom the gate runs as, where it is not ours: a user that nobody else is.
 	User int
+	// Stderr is its standard error, where that is not its log. Env is more of its environment.
+	Stderr *os.File
+	Env    []string
+	// Binary is the gate's, where it is not the one that is tried.
+	Binary string
 }
 
 // Gate is a process `mongogate run` with its guard and its workload.
@@ -49,8 +55,8 @@ func (b Binaries) StartGate(o Order, dir string) (*Gate, error) {
 	key, _, _ := strings.Cut(o.Key, "@")
 	// The marks are set behind the gate, so that gate and guard do not bear them.
 	args = append(args, "--", "env", witness.EnvID+"="+o.ID, witness.EnvKey+"="+key, b.Witness)
-	g.cmd = exec.Command(b.Mongogate, append(args, o.Work.Args()...)...) // ended by Clear
-	g.cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), "MONGOGATE_URI=" + o.URI}
+	g.cmd = exec.Command(cmp.Or(o.Binary, b.Mongogate), append(args, o.Work.Args()...)...) // ended by Clear
+	g.cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), "MONGOGATE_URI=" + o.URI}, o.Env...)
 	// A group of its own: ^C is for us. The kernel kills it with the thread that has started it.
 	g.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	if o.User != 0 {
@@ -61,6 +67,9 @@ func (b Binaries) StartGate(o Order, dir string) (*Gate, error) {
 		return nil, fmt.Errorf("prove: %w", err)
 	}
 	g.cmd.Stdout, g.cmd.Stderr = log, log
+	if o.Stderr != nil {
+		g.cmd.Stderr = o.Stderr
+	}
 	started := make(chan error)
 	go func() { // waited for by Clear
 		defer close(g.ended)

@@ -51,13 +51,7 @@ func takeOver(waiting bool) func(context.Context, *Trial) (Measure, error) {
 		if silent := runs - t.lastArrival(killed); silent < ttl+grace {
 			return m, fmt.Errorf("taken over after %v of silence, sooner than ttl + grace", silent)
 		}
-		if err := t.beatsOn(ctx, b); err != nil {
-			return m, err
-		}
-		if _, err := b.FindGuard(); err != nil {
-			return m, err
-		}
-		if err := errors.Join(t.stop(ctx, b), t.cleared(ctx)); err != nil {
+		if err := t.runsOn(ctx, b); err != nil {
 			return m, err
 		}
 		if _, err := t.judge(); err != nil {
@@ -65,19 +59,6 @@ func takeOver(waiting bool) func(context.Context, *Trial) (Measure, error) {
 		}
 		return m, late
 	}
-}
-
-// holder starts a gate and waits until its workload runs.
-func (t *Trial) holder(ctx context.Context, w witness.Work, flags ...string) (*Gate, error) {
-	a, err := t.start("a", true, w, flags...)
-	if err != nil {
-		return nil, err
-	}
-	if _, err := t.started(ctx, a); err != nil {
-		return nil, err
-	}
-	_, err = a.FindGuard()
-	return a, err
 }
 
 // kill is kill -9 of everything at any moment between two renewals. It returns the instant before.

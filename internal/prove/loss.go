@@ -103,15 +103,9 @@ func (l loss) try(ctx context.Context, t *Trial) (m Measure, err error) {
 	if l.strike == nil {
 		l.work.For = 1500*time.Millisecond + phase
 	}
-	a, err := t.start("a", true, l.work)
+	a, err := t.holder(ctx, l.work)
 	if err != nil {
 		return m, err
-	}
-	if _, err := t.started(ctx, a); err != nil {
-		return m, err
-	}
-	if _, err := a.FindGuard(); err != nil {
-		return m, fmt.Errorf("%w: %w", errDisturbed, err)
 	}
 	b, err := t.start("b", false, witness.Work{})
 	if err != nil {
@@ -196,41 +190,7 @@ func (t *Trial) handedOver(ctx context.Context, l loss, a, b *Gate) error {
 		return fmt.Errorf("gate %s does not say that it has lost the lock", a.ID)
 	}
 	// It would show if the holder that came back did something to the challenger's lease.
-	if err := t.beatsOn(ctx, b); err != nil {
-		return err
-	}
-	if _, err := b.FindGuard(); err != nil {
-		return err
-	}
-	if err := t.stop(ctx, b); err != nil {
-		return err
-	}
-	return t.cleared(ctx)
-}
-
-// beatsOn waits until a gate has renewed once more, its workload running.
-func (t *Trial) beatsOn(ctx context.Context, g *Gate) error {
-	if err := t.renews(ctx, g); err != nil {
-		return err
-	}
-	at := t.rig.clock.Now()
-	_, err := t.line(ctx, g.ID+" goes on", func(e witness.Entry) bool { return e.ID == g.ID && e.Event == witness.Beat && e.At > at })
-	return err
-}
-
-// renews waits for a renewal.
-func (t *Trial) renews(ctx context.Context, g *Gate) error {
-	before, err := g.Lease()
-	if err != nil {
-		return err
-	}
-	return until(ctx, g.ID+" renews", func() (bool, error) {
-		if g.HasEnded() {
-			return false, t.ends(ctx, g, 0)
-		}
-		now, err := g.Lease()
-		return now.Deadline > before.Deadline, err
-	})
+	return t.runsOn(ctx, b)
 }
 
 // anyMoment is one between two renewals or, every third time, between the

@@ -21,6 +21,8 @@ type Plan struct {
 	Skips int
 	// Attacks are commands that stop or kill gate and guard, all kinds in turn. They need root.
 	Attacks int
+	// Unread are gates, and leases of the library, for which nobody outside takes what they have, all kinds in turn.
+	Unread int
 	// Elections are of a replica set, under the library.
 	Elections int
 	// Parallel is how many trials run at once; they mostly wait.
@@ -29,8 +31,8 @@ type Plan struct {
 
 // Whole is what a release is to pass, Short what every change is.
 var (
-	Whole = Plan{Losses: 200, HandOvers: 100, Fresh: 20, Skips: 20, Attacks: 220, Elections: 54, Parallel: 8}
-	Short = Plan{Losses: 30, HandOvers: 20, Fresh: 4, Skips: 4, Attacks: 11, Parallel: 6}
+	Whole = Plan{Losses: 200, HandOvers: 100, Fresh: 20, Skips: 20, Attacks: 220, Unread: 140, Elections: 54, Parallel: 8}
+	Short = Plan{Losses: 30, HandOvers: 20, Fresh: 4, Skips: 4, Attacks: 11, Unread: 7, Parallel: 6}
 )
 
 // Result is one trial.
@@ -69,6 +71,10 @@ func (p Plan) tasks() []task {
 		kinds := attacks()
 		a := kinds[i%len(kinds)]
 		all = append(all, task{a.name(), i / len(kinds), a.try})
+	}
+	for i := range p.Unread {
+		kinds := unreads()
+		all = append(all, task{kinds[i%len(kinds)].kind, i / len(kinds), kinds[i%len(kinds)].try})
 	}
 	for _, g := range []struct {
 		kind string

@@ -59,6 +59,11 @@ func floor(t *testing.T, results []Result) {
 			t.Errorf("%s: %d trials passed, want 3 at least", l.name, passed[l.name])
 		}
 	}
+	for _, k := range unreads() {
+		if passed[k.kind] < 1 {
+			t.Errorf("%s: no trial passed", k.kind)
+		}
+	}
 	for _, c := range []struct {
 		kind       string
 		have, want int

@@ -112,6 +112,10 @@ runs from the end of the command at the latest.
 and under Landlock's signal scope (`+"`--isolation signals`"+`); the database is cut off in the same moment. The time runs from there to the moment at which nothing is left; the bound is the ttl. What is not
 covered is [named](safety.md#a-command-against-its-gate) and not among the rows.
 
+**Nobody takes what a gate has** (the rows "unread", with a ttl of 10 s): its log, at the level debug, goes to a full pipe, a terminal stopped by ^S, a pipe without a reader; scrapers and probes ask and never read; the API server
+answers no Event and no label (that gate is built with a service account where the trial can write one); an observer of the library never returns. An outage of half a ttl, at any moment, costs no lease: it is renewed by a request that was sent after it.
+Then the database is cut off for good: nothing of the workload is left within a ttl, the challenger takes over, and the time runs from the cut to the end of the gate, with code 88, or to the return of the library's release and Close.
+
 **Hand-overs after kill -9** of gate, guard and workload: the time runs from the kill, or from the start of the one who came later, to
 the first line of the next workload. The bound is ttl + grace + one poll + one operation = %v. Nobody took over before ttl + grace of silence.
 
@@ -119,10 +123,11 @@ the first line of the next workload. The bound is ttl + grace + one poll + one o
 third one skips on the record that it did. Nobody skips a run that nobody does.
 
 **Elections**: the real driver goes through elections of every kind, with the server's own times (10 s and more to elect) and the default ttl of 30 s; a proxy (internal/electproxy)
-shows three members over the one server. Three contenders for each key, scheduled runs with three contenders each, before and amid each election, and a release in the middle of it.
+shows three members over the one server. Three contenders of the library for each key, scheduled runs with three contenders each, before and amid each election, and a release in the middle of it; and three gates of the built binary for one more key
+on each set, each started again when it has lost its lease. An outage is the time in which no primary acknowledges. A successor may take one operation, one poll and a second after the election.
 
 %s
-Timing of all but the elections: ttl %v, heartbeat %v, operation %v, kill budget %v, SIGKILL after %v, grace %v, poll %v (the default ttl is 30s). The share of the bound depends
+Timing of all but the elections and the rows "unread": ttl %v, heartbeat %v, operation %v, kill budget %v, SIGKILL after %v, grace %v, poll %v (the default ttl is 30s). The share of the bound depends
 on the kill budget more than on the machine: a workload that obeys SIGTERM is gone soon after (ttl − kill budget − drift) / ttl = %.0f %% of the ttl.
 `,
 		now.UTC().Format("2006-01-02"), runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), runtime.Version(),

@@ -9,12 +9,15 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"sync"
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"github.com/mongogate/mongogate/internal/devdb"
+	"github.com/mongogate/mongogate/internal/kube/kubetest"
 	"github.com/mongogate/mongogate/internal/witness"
 	"github.com/mongogate/mongogate/pkg/gate"
 )
@@ -26,22 +29,32 @@ type Binaries struct{ Mongogate, Witness string }
 // mongogate that is there is taken as it is; "" builds one.
 func Build(ctx context.Context, dir, mongogate string) (Binaries, error) {
 	b := Binaries{Witness: filepath.Join(dir, "witness")}
-	build := map[string]string{b.Witness: "hack/witness"}
+	programs := map[string]string{b.Witness: "hack/witness"}
 	var err error
 	if b.Mongogate, err = filepath.Abs(mongogate); err != nil {
 		return b, fmt.Errorf("finding %s: %w", mongogate, err)
 	}
 	if mongogate == "" {
 		b.Mongogate = filepath.Join(dir, "mongogate")
-		build[b.Mongogate] = "cmd/sidecar"
+		programs[b.Mongogate] = "cmd/sidecar"
 	}
-	for out, pkg := range build {
-		cmd := exec.CommandContext(ctx, "go", "build", "-o", out, "github.com/mongogate/mongogate/"+pkg)
-		if said, err := cmd.CombinedOutput(); err != nil {
-			return b, fmt.Errorf("building %s: %w\n%s", pkg, err, said)
+	for out, pkg := range programs {
+		if err := build(ctx, out, pkg); err != nil {
+			return b, err
 		}
 	}
 	return b, nil
+}
+
+// build builds one of them.
+func build(ctx context.Context, out, pkg string, flags ...string) error {
+	args := slices.Concat([]string{"build", "-o", out}, flags, []string{"github.com/mongogate/mongogate/" + pkg})
+	cmd := exec.CommandContext(ctx, "go", args...)
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if said, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("building %s: %w\n%s", pkg, err, said)
+	}
+	return nil
 }
 
 // database is where the trials' locks are, and what is dropped at the end.
@@ -58,6 +71,7 @@ type Rig struct {
 	stalls   *stalls
 	client   *mongo.Client
 	address  string // of the member that takes writes
+	inPod    func() (string, error)
 	run      string // makes keys differ from those of another proof on the same server
 }
 
@@ -74,6 +88,7 @@ func Open(ctx context.Context, mongogate string) (r *Rig, err error) {
 			err = errors.Join(err, opened.Close())
 		}
 	}()
+	r.inPod = sync.OnceValues(r.buildInPod)
 	if r.Server, err = devdb.Start(ctx, 0); err != nil {
 		return nil, err
 	}
@@ -104,6 +119,15 @@ func (r *Rig) Close() error {
 		errs = append(errs, r.Server.Close())
 	}
 	return errors.Join(append(errs, os.RemoveAll(r.Dir))...)
+}
+
+// buildInPod builds a gate that finds a service account where we can write one.
+func (r *Rig) buildInPod() (string, error) {
+	account, out := filepath.Join(r.Dir, "account"), filepath.Join(r.Dir, "mongogate-in-pod")
+	if err := kubetest.WriteAccount(account); err != nil {
+		return "", fmt.Errorf("prove: %w", err)
+	}
+	return out, build(context.Background(), out, "cmd/sidecar", "-trimpath", "-ldflags", "-s -w -X main.account="+account)
 }
 
 // locks is the collection of the trials' locks, past all proxies.

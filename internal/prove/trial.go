@@ -86,34 +86,58 @@ func (t *Trial) end() error {
 
 // start starts a gate behind the proxy or, the others, past it.
 func (t *Trial) start(id string, behindProxy bool, work witness.Work, flags ...string) (*Gate, error) {
-	uri := t.rig.Server.URI
+	o, err := t.order(id, behindProxy, work, slices.Concat(timingFlags(), flags)...)
+	if err != nil {
+		return nil, err
+	}
+	return t.launch(o)
+}
+
+// order is how it is started, with the timing that the flags say.
+func (t *Trial) order(id string, behindProxy bool, work witness.Work, flags ...string) (o Order, err error) {
+	o = Order{ID: t.key + "." + id, Owner: id, Key: t.key, URI: t.rig.Server.URI, State: filepath.Join(t.dir, "state-"+id), Work: work}
 	if behindProxy {
-		var err error
-		if uri, err = t.proxy.URI(uri); err != nil {
-			return nil, err
+		if o.URI, err = t.proxy.URI(o.URI); err != nil {
+			return o, err
 		}
 	}
-	work.Log = t.logPath()
-	key := t.key
+	o.Work.Log = t.logPath()
 	if slices.Contains(flags, "--bucket") {
-		key += "@{{.Bucket}}"
+		o.Key += "@{{.Bucket}}"
 	}
-	user := 0
+	o.Flags = slices.Concat([]string{"--database", database}, flags)
 	if work.Attack != "" {
-		var err error
-		if user, err = t.own(filepath.Join(t.dir, "state-"+id)); err != nil {
-			return nil, err
-		}
+		o.User, err = t.own(o.State)
 	}
-	g, err := t.rig.StartGate(Order{
-		User: user,
-		ID:   t.key + "." + id, Owner: id, Key: key, URI: uri, State: filepath.Join(t.dir, "state-"+id), Work: work,
-		Flags: slices.Concat([]string{"--database", database}, timingFlags(), flags),
-	}, t.dir)
+	return o, err
+}
+
+func (t *Trial) launch(o Order) (*Gate, error) {
+	g, err := t.rig.StartGate(o, t.dir)
 	if err == nil {
 		t.gates = append(t.gates, g)
 	}
 	return g, err
+}
+
+// holder starts a gate behind the proxy and waits until its workload runs.
+func (t *Trial) holder(ctx context.Context, w witness.Work, flags ...string) (*Gate, error) {
+	a, err := t.start("a", true, w, flags...)
+	if err != nil {
+		return nil, err
+	}
+	return a, t.holds(ctx, a)
+}
+
+// holds waits until a gate's workload runs, and finds its guard.
+func (t *Trial) holds(ctx context.Context, g *Gate) error {
+	if _, err := t.started(ctx, g); err != nil {
+		return err
+	}
+	if _, err := g.FindGuard(); err != nil {
+		return fmt.Errorf("%w: %w", errDisturbed, err)
+	}
+	return nil
 }
 
 // until waits for a condition.
@@ -219,6 +243,45 @@ func (t *Trial) cleared(ctx context.Context) error {
 		return fmt.Errorf("%w: %s", err, strings.Join(left, ", "))
 	}
 	return nil
+}
+
+// runsOn: a challenger that runs renews once more, and is stopped; then nothing is left.
+func (t *Trial) runsOn(ctx context.Context, b *Gate) error {
+	if err := t.beatsOn(ctx, b); err != nil {
+		return err
+	}
+	if _, err := b.FindGuard(); err != nil {
+		return err
+	}
+	if err := t.stop(ctx, b); err != nil {
+		return err
+	}
+	return t.cleared(ctx)
+}
+
+// beatsOn waits until a gate has renewed once more, its workload running.
+func (t *Trial) beatsOn(ctx context.Context, g *Gate) error {
+	if err := t.renews(ctx, g); err != nil {
+		return err
+	}
+	at := t.rig.clock.Now()
+	_, err := t.line(ctx, g.ID+" goes on", func(e witness.Entry) bool { return e.ID == g.ID && e.Event == witness.Beat && e.At > at })
+	return err
+}
+
+// renews waits for a renewal.
+func (t *Trial) renews(ctx context.Context, g *Gate) error {
+	before, err := g.Lease()
+	if err != nil {
+		return err
+	}
+	return until(ctx, g.ID+" renews", func() (bool, error) {
+		if g.HasEnded() {
+			return false, t.ends(ctx, g, 0)
+		}
+		now, err := g.Lease()
+		return now.Deadline > before.Deadline, err
+	})
 }
 
 // judge is the witness's verdict on the whole trial.

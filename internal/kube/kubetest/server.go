@@ -31,6 +31,8 @@ const (
 type Server struct {
 	Host, Port string
 
+	web *httptest.Server
+
 	mu     sync.Mutex
 	pod    map[string]any
 	jobs   map[string]json.RawMessage // metadata by name
@@ -55,15 +57,31 @@ type Event struct {
 // Start starts a server with a pod and ends it with the test.
 func Start(t testing.TB, name, uid string) *Server {
 	t.Helper()
-	s := &Server{denied: map[string]bool{}}
-	s.pod = map[string]any{"metadata": map[string]any{"name": name, "namespace": Namespace, "uid": uid, "labels": map[string]any{}}}
-	web := httptest.NewTLSServer(http.HandlerFunc(s.serve))
-	t.Cleanup(web.Close)
-	var err error
-	if s.Host, s.Port, err = net.SplitHostPort(web.Listener.Addr().String()); err != nil {
+	s, err := Open(name, uid)
+	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { _ = s.Close() })
 	return s
+}
+
+// Open starts one that lives until it is closed.
+func Open(name, uid string) (*Server, error) {
+	s := &Server{denied: map[string]bool{}}
+	s.pod = map[string]any{"metadata": map[string]any{"name": name, "namespace": Namespace, "uid": uid, "labels": map[string]any{}}}
+	s.web = httptest.NewTLSServer(http.HandlerFunc(s.serve))
+	var err error
+	if s.Host, s.Port, err = net.SplitHostPort(s.web.Listener.Addr().String()); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
+// Close ends it, and every call to it.
+func (s *Server) Close() error {
+	s.web.CloseClientConnections() // a call without an answer would be waited for
+	s.web.Close()
+	return nil
 }
 
 // WriteAccount writes a service account into a directory, for all servers: their certificate is the same.
