@@ -140,23 +140,6 @@ func (m mutant) overlay(root, dir string) (string, error) {
 	return overlay, os.WriteFile(overlay, b, 0o600)
 }
 
-// healthy runs every test once without a mutant: one that fails anyway kills nothing.
-func healthy(ctx context.Context, root string, chosen []mutant) error {
-	var tests []string
-	for _, m := range chosen {
-		tests = append(tests, m.tests...)
-	}
-	slices.Sort(tests)
-	for _, test := range slices.Compact(tests) {
-		if out, err := goTest(ctx, root, test, nil); err != nil {
-			return fmt.Errorf("without any mutant, go test %s: %w\n%s", test, err, head(out))
-		} else if strings.Contains(out, "no tests to run") {
-			return fmt.Errorf("go test %s runs no test", test)
-		}
-	}
-	return nil
-}
-
 // head is the beginning of an output.
 func head(out string) string {
 	lines := strings.SplitAfterN(out, "\n", 31)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"regexp"
+	"slices"
 	"testing"
 )
 
@@ -38,5 +39,12 @@ func TestFirstFailure(t *testing.T) {
 		if got := firstFailure(out); got != want {
 			t.Errorf("%q: %q, want %q", out, got, want)
 		}
+	}
+}
+
+func TestParts(t *testing.T) {
+	module, pkg, flags := parts("-C e2e -timeout=40s ./render -run=^TestA$/b -sim.histories=3")
+	if want := []string{"-test.timeout=40s", "-test.run=^TestA$/b", "-sim.histories=3"}; module != "e2e" || pkg != "./render" || !slices.Equal(flags, want) {
+		t.Errorf("%q, %q, %q", module, pkg, flags)
 	}
 }
