@@ -8,41 +8,64 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 )
 
-// healthy runs every test once without a mutant: one that fails anyway kills nothing. Each package is compiled once.
-func healthy(ctx context.Context, root string, chosen []mutant) error {
-	dir, err := os.MkdirTemp("", "mutants")
-	if err != nil {
-		return fmt.Errorf("a directory for the tests: %w", err)
-	}
-	defer os.RemoveAll(dir)
+// binaries are the tests of packages as they are, each compiled once.
+type binaries struct {
+	root, dir string
+
+	mu    sync.Mutex
+	built map[string]string
+}
+
+// healthy runs every test once without a mutant: one that fails anyway kills nothing.
+func (b *binaries) healthy(ctx context.Context, chosen []mutant) error {
 	var tests []string
 	for _, m := range chosen {
 		tests = append(tests, m.tests...)
 	}
 	slices.Sort(tests)
-	built := map[string]string{}
 	for _, test := range slices.Compact(tests) {
-		module, pkg, flags := parts(test)
-		in := filepath.Join(root, module, pkg)
-		if built[in] == "" {
-			built[in] = filepath.Join(dir, fmt.Sprintf("%d.test", len(built)))
-			build := exec.CommandContext(ctx, "go", "test", "-c", "-o", built[in], ".")
-			build.Dir = in
-			if out, err := build.CombinedOutput(); err != nil {
-				return fmt.Errorf("without any mutant, %s does not compile: %w\n%s", in, err, head(string(out)))
-			}
-		}
-		cmd := exec.CommandContext(ctx, built[in], append([]string{"-test.failfast", "-test.timeout=2m"}, flags...)...)
-		cmd.Dir = in
-		if out, err := cmd.CombinedOutput(); err != nil {
-			return fmt.Errorf("without any mutant, go test %s: %w\n%s", test, err, head(string(out)))
-		} else if strings.Contains(string(out), "no tests to run") {
+		if out, err := b.run(ctx, test, nil); err != nil {
+			return fmt.Errorf("without any mutant, go test %s: %w\n%s", test, err, head(out))
+		} else if strings.Contains(out, "no tests to run") {
 			return fmt.Errorf("go test %s runs no test", test)
 		}
 	}
 	return nil
+}
+
+// run is go test with these arguments.
+func (b *binaries) run(ctx context.Context, test string, environ []string) (string, error) {
+	module, pkg, flags := parts(test)
+	in := filepath.Join(b.root, module, pkg)
+	binary, err := b.of(ctx, in)
+	if err != nil {
+		return "", err
+	}
+	cmd := exec.CommandContext(ctx, binary, append([]string{"-test.failfast", "-test.timeout=2m"}, flags...)...) //nolint:gosec // what was just built
+	cmd.Dir = in
+	cmd.Env = append(os.Environ(), environ...)
+	out, err := cmd.CombinedOutput()
+	return string(out), err
+}
+
+// of compiles the tests of the package in a directory.
+func (b *binaries) of(ctx context.Context, in string) (string, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if path, ok := b.built[in]; ok {
+		return path, nil
+	}
+	path := filepath.Join(b.dir, fmt.Sprintf("%d.test", len(b.built)))
+	build := exec.CommandContext(ctx, "go", "test", "-c", "-o", path, ".")
+	build.Dir = in
+	if out, err := build.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("%s does not compile: %w\n%s", in, err, head(string(out)))
+	}
+	b.built[in] = path
+	return path, nil
 }
 
 // parts takes the arguments of go test apart: a module of its own (or ""), the package, and the flags as the test's binary takes them.

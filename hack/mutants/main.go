@@ -91,7 +91,13 @@ func run(ctx context.Context, pattern string, fresh bool, parallel int, out stri
 	if len(chosen) == 0 {
 		return fmt.Errorf("no mutant's name matches %q", pattern)
 	}
-	if err := healthy(ctx, root, chosen); err != nil {
+	dir, err := os.MkdirTemp("", "mutants")
+	if err != nil {
+		return fmt.Errorf("a directory for the tests: %w", err)
+	}
+	defer os.RemoveAll(dir)
+	tests := &binaries{root: root, dir: dir, built: map[string]string{}}
+	if err := tests.healthy(ctx, chosen); err != nil {
 		return err
 	}
 
@@ -104,7 +110,7 @@ func run(ctx context.Context, pattern string, fresh bool, parallel int, out stri
 		slots <- struct{}{}
 		all.Go(func() {
 			defer func() { <-slots }()
-			r := try(ctx, root, m)
+			r := try(ctx, tests, m)
 			recording.Lock()
 			defer recording.Unlock()
 			if ctx.Err() != nil {

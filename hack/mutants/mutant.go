@@ -62,7 +62,7 @@ func (r *result) String() string {
 }
 
 // try compiles the mutant over the files of the tree and runs its tests.
-func try(ctx context.Context, root string, m mutant) *result {
+func try(ctx context.Context, tests *binaries, m mutant) *result {
 	r, began := &result{mutant: m}, time.Now()
 	dir, err := os.MkdirTemp("", "mutant")
 	if err != nil {
@@ -70,13 +70,17 @@ func try(ctx context.Context, root string, m mutant) *result {
 		return r
 	}
 	defer os.RemoveAll(dir)
-	environ, err := m.environ(root, dir)
+	environ, err := m.environ(tests.root, dir)
 	if err != nil {
 		r.err = err
 		return r
 	}
 	for _, test := range m.tests {
-		out, err := goTest(ctx, root, test, environ)
+		do := tests.goTest
+		if m.aboutCharts() { // which the tests read when they run
+			do = tests.run
+		}
+		out, err := do(ctx, test, environ)
 		fmt.Fprintf(&r.said, "go test %s\n%s\n", test, out)
 		switch failed := firstFailure(out); {
 		case err == nil:
@@ -146,15 +150,15 @@ func head(out string) string {
 	return strings.Join(lines[:min(len(lines), 30)], "")
 }
 
-// goTest runs go test with the arguments in test. A module of its own is given first, as -C DIRECTORY.
-func goTest(ctx context.Context, root, test string, environ []string) (string, error) {
+// goTest is go test with these arguments. A module of its own is given first, as -C DIRECTORY.
+func (b *binaries) goTest(ctx context.Context, test string, environ []string) (string, error) {
 	args, rest := []string{"test"}, strings.Fields(test)
 	if rest[0] == "-C" {
 		args, rest = append(args, rest[:2]...), rest[2:]
 	}
-	args = slices.Concat(args, []string{"-count=1", "-failfast", "-timeout=2m"}, rest)
+	args = slices.Concat(args, []string{"-count=1", "-vet=off", "-failfast", "-timeout=2m"}, rest)
 	cmd := exec.CommandContext(ctx, "go", args...)
-	cmd.Dir = root
+	cmd.Dir = b.root
 	cmd.Env = append(os.Environ(), environ...)
 	out, err := cmd.CombinedOutput()
 	var exit *exec.ExitError

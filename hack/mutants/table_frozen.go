@@ -59,5 +59,10 @@ func frozenMutants() []mutant {
 			edits: []edit{{fileGo, "return l.BootID == d.boot && l.TimeNamespace != d.clock", "return false"}},
 			tests: []string{"./internal/statedir -run=TestLeaseOfAnotherTimeNamespace"},
 		},
+		{
+			name: "guard-with-another-clock", protects: "run: no command where the guard's clock would be another one than the gate's",
+			edits: []edit{{guardWorkloadGo, "proctree.CheckProc, proctree.CheckTime,", "proctree.CheckProc,"}},
+			tests: []string{"./internal/guard -run=^TestGuardWithAnotherClockIsRefused$"},
+		},
 	}
 }

@@ -77,6 +77,16 @@ func twinMutants() []mutant {
 			tests: []string{unit("TestP5_LeaseThatIsOverIsNeverHandedOut")},
 		},
 		{
+			name: "dead-pair-handed-out", protects: "P5: nor are two keys of which one is over",
+			edits: []edit{{handOutGo, "\tif p.Held() {\n", "\tif true {\n"}},
+			tests: []string{unit("TestP9_PairThatIsOverIsNeverHandedOut")},
+		},
+		{
+			name: "dead-lease-from-the-disk", protects: "P5: a lease that is over once its nonce is on the disk is not handed out",
+			edits: []edit{{holderLockGo, "\tif held.Held() {\n", "\tif true {\n"}},
+			tests: []string{"./internal/holder -run=^TestLeaseThatIsOverIsNeverHandedOut$"},
+		},
+		{
 			name: "dead-lease-ends-the-waiting", protects: "a gate goes on waiting where its lease was over before it had it",
 			edits: []edit{{holderLockGo, "if l.Once || !errors.Is(err, mongolock.ErrLost)", "if true || !errors.Is(err, mongolock.ErrLost)"}},
 			tests: []string{"./internal/holder -run=^TestLeaseThatIsOverIsNeverHandedOut$"},
@@ -110,6 +120,26 @@ func twinMutants() []mutant {
 			name: "capped-unlisted", protects: "P2: a collection that evicts documents is found without the right to list it",
 			edits: []edit{{collectionGo, "\tcase open:\n", "\tcase false:\n"}},
 			tests: []string{unit("TestUnsuitableIsSeenByReading")},
+		},
+		{
+			name: "collation-listed", protects: "P2: a collection that takes different keys for one is refused",
+			edits: []edit{{collectionGo, `len(o.Collation) > 0 && locale != "simple"`, `len(o.Collation) > 0 && locale == "?"`}},
+			tests: []string{unit("TestUnsuitableCollections")},
+		},
+		{
+			name: "collation-unlisted", protects: "P2: a collection that takes different keys for one is found without the right to list it",
+			edits: []edit{{collectionGo, "err == nil && id != other {", "err == nil && id != other && false {"}},
+			tests: []string{unit("TestUnsuitableIsSeenByReading")},
+		},
+		{
+			name: "ttl-of-another-field", protects: "P2: an index that deletes what is held is refused",
+			edits: []edit{{collectionGo, "if sparesHeld(d.Partial) {", "if true || sparesHeld(d.Partial) {"}},
+			tests: []string{unit("TestUnsuitableIndexes")},
+		},
+		{
+			name: "unsuitable-is-used", protects: "P2: a gate takes no lock in a collection that is refused",
+			edits: []edit{{holderLockGo, "if errors.Is(err, mongolock.ErrCollection) {", "if false {"}},
+			tests: []string{"./internal/holder -run=^TestUnsuitableCollectionIsNotUsed$"},
 		},
 		{
 			name: "unique-index", protects: "P2: a unique index beside that of _id is refused",

@@ -4,9 +4,10 @@ const (
 	placeGo = "internal/fence/place.go"
 	twinGo  = "internal/twin/twin.go"
 	linkGo  = "internal/twin/link.go"
-
-	twinIn = "-timeout=170s ./internal/fence -run=^TestTwin$"
 )
+
+// twinCase is one of its cases.
+func twinCase(name string) string { return "-timeout=170s ./internal/fence -run=^TestTwin$/" + name }
 
 // lossMutants are of what a sidecar does to a workload that it did not start.
 func lossMutants() []mutant {
@@ -39,22 +40,40 @@ func lossMutants() []mutant {
 		{
 			name: "twin-trusts-the-gate", protects: "twin: a gate that is dead, frozen or hangs at the deadline is replaced",
 			edits: []edit{{twinGo, "if now >= t.at+t.slack() {\n\t\t\treturn", "if false {\n\t\t\treturn"}},
-			tests: []string{twinIn},
+			tests: []string{twinCase("the_gate_is_frozen$")},
 		},
 		{
 			name: "twin-trusts-a-shut-gate", protects: "twin: while the lock is not held a frozen gate is replaced too",
 			edits: []edit{{twinGo, "} else if silent {", "} else if false {"}},
-			tests: []string{twinIn},
+			tests: []string{twinCase("frozen_and_does_not_hold$")},
 		},
 		{
 			name: "twin-lets-a-crash-be", protects: "twin: a gate that was killed while it held is started again",
 			edits: []edit{{twinGo, "if !crashed || t.plan == nil || t.plan.Leave || t.asked {", "if true {"}},
-			tests: []string{twinIn},
+			tests: []string{twinCase("the_gate_is_killed$")},
 		},
 		{
 			name: "twin-silence-is-nothing", protects: "twin: a gate whose twin does not answer does not go on alone",
 			edits: []edit{{linkGo, "if time.Duration(l.unheard)*every > max(l.within, 3*beat) {", "if false {"}},
-			tests: []string{twinIn},
+			tests: []string{twinCase("the_twin_is_frozen$")},
+		},
+		{
+			name: "twin-trusts-a-stopping-gate", protects: "twin: a gate that is frozen in the middle of a loss is replaced",
+			edits: []edit{{twinGo, "if silent && now >= t.at+t.slack() ||", "if false && silent ||"}},
+			tests: []string{twinCase("frozen_in_the_middle_of_a_loss$")},
+		},
+		{
+			name: "twin-and-gate-sleep-on", protects: "twin: kernel timers wake the two that were stopped together",
+			edits: []edit{
+				{twinGo, "_ = t.last.Set(from, t.at+t.plan.KillAfter+(t.plan.Budget-t.plan.KillAfter)/4)", "_ = from"},
+				{linkGo, "_ = l.last.Wake(deadline, deadline+l.budget())", ""},
+			},
+			tests: []string{twinCase("both_are_stopped_once$")},
+		},
+		{
+			name: "gate-outlives-its-twin", protects: "twin: a gate without its twin does not go on",
+			edits: []edit{{twinGo, "Setpgid: true, Pdeathsig: syscall.SIGKILL}", "Setpgid: true}"}},
+			tests: []string{twinCase("the_twin_is_killed$")},
 		},
 		{
 			name: "epoch-asks-nobody", protects: "restart: the rule is asked for before it is said to be ignored",
@@ -80,6 +99,16 @@ func lossMutants() []mutant {
 			name: "pid1-sees-its-own-alone", protects: "run: a process whose parent is not seen is below the first one of the namespace",
 			edits: []edit{{"internal/proctree/tree.go", "\tif root == 1 {\n", "\tif false {\n"}},
 			tests: []string{"./internal/guard -run=TestStrangersOfPID1"},
+		},
+		{
+			name: "sentinel-of-a-run", protects: "sentinel: a file that nobody would write is no setting",
+			edits: []edit{{"internal/config/table.go", `name: "sentinel", commands: fencer,`, `name: "sentinel", commands: []string{"run", "init", "sidecar", "doctor"},`}},
+			tests: []string{"./internal/config -run=^TestBadInput$", "./internal/config -run=^TestEverySettingIsRead$"},
+		},
+		{
+			name: "sentinel-without-its-fence", protects: "sentinel: a file that the fence would never write is refused",
+			edits: []edit{{"internal/config/check.go", `if !slices.Contains(s.Fence, Sentinel) && s.Sentinel != "" {`, "if false {"}},
+			tests: []string{"./internal/config -run=^TestBadInput$"},
 		},
 		{
 			name: "sentinel-untried", protects: "sentinel: one that cannot be written is refused before the lock is taken",

@@ -5,12 +5,14 @@ package fence
 import (
 	"crypto/rand"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -23,7 +25,7 @@ import (
 // What the test binary is told when it is started again as the first process
 // of a namespace (then its name is that of a pause), and by that one as the gate.
 const (
-	envTest    = "FENCE_TEST"         // the test to run inside
+	envTest    = "FENCE_TEST"         // the test to run inside, or those of its subtests that were asked for
 	envInside  = "FENCE_TEST_INSIDE"  // set for the gate
 	envGate    = "FENCE_TEST_GATE"    // the gate's cgroup, "" for that of the first process
 	envWork    = "FENCE_TEST_WORK"    // directory of the cgroups for workloads
@@ -57,7 +59,7 @@ func first() int {
 	if uid := os.Getenv(envUID); uid != "" {
 		gate = append(gate, "setpriv", "--reuid", uid, "--regid", uid, "--clear-groups")
 	}
-	gate = append(gate, os.Args[0], "-test.run=^"+os.Getenv(envTest)+"$", "-test.v", "-test.count=1", "-test.timeout=170s")
+	gate = append(gate, os.Args[0], "-test.run="+os.Getenv(envTest), "-test.v", "-test.count=1", "-test.timeout=170s")
 	sh, err := exec.LookPath("sh")
 	if err != nil {
 		return fail(err)
@@ -125,7 +127,11 @@ func inside(t *testing.T, p pod) bool {
 	}
 	root := cgroups(t, tops...)
 	cmd := exec.Command(binary)
-	cmd.Env = append(os.Environ(), envTest+"="+t.Name(), envWork+"="+root, envUID+"="+p.uid, envPrelude+"="+p.prelude, "DIR="+dir)
+	test := "^" + t.Name() + "$"
+	if _, subtests, some := strings.Cut(flag.Lookup("test.run").Value.String(), "/"); some {
+		test += "/" + subtests
+	}
+	cmd.Env = append(os.Environ(), envTest+"="+test, envWork+"="+root, envUID+"="+p.uid, envPrelude+"="+p.prelude, "DIR="+dir)
 	cmd.Env = append(cmd.Env, p.env...)
 	if !p.oneCgroup {
 		cmd.Env = append(cmd.Env, envGate+"="+filepath.Join(root, "gate"))

@@ -18,6 +18,8 @@ func TestMain(m *testing.M) {
 		switch os.Args[1] {
 		case guard.Name:
 			os.Exit(guard.Main(os.Args[2:]))
+		case otherTimeName:
+			os.Exit(otherTimeMain())
 		case gateName:
 			os.Exit(gateMain(os.Args[2]))
 		}

@@ -1,0 +1,37 @@
+//go:build linux
+
+package holder
+
+import (
+	"errors"
+	"testing"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+
+	"github.com/mongogate/mongogate/internal/devdb/devdbtest"
+	"github.com/mongogate/mongogate/pkg/mongolock"
+)
+
+// TestUnsuitableCollectionIsNotUsed: a gate looks at the collection before it takes anything in it.
+func TestUnsuitableCollectionIsNotUsed(t *testing.T) {
+	const name = "capped"
+	db := collection(t).Database()
+	if err := db.CreateCollection(t.Context(), name, options.CreateCollection().SetCapped(true).SetSizeInBytes(1<<20)); err != nil {
+		t.Skipf("this server makes no such collection: %v", err)
+	}
+	l, err := mongolock.Connect(database.URI, mongolock.Options{Database: db.Name(), Collection: name, Owner: "tester", Timing: mongolock.Timing{TTL: testTTL, AllowShort: true}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	devdbtest.CloseLater(t, l)
+	for what, lock := range map[string]*Lock{"waiting": {}, "once": {Once: true}, "with its job": {Job: "job"}} {
+		lock.Locker, lock.Key, lock.Warn = l, newKey(), fail(t)
+		if s, err := lock.Acquire(t.Context()); !errors.Is(err, mongolock.ErrCollection) {
+			t.Errorf("%s: %v, %v, want a refusal", what, s, err)
+		}
+		if n, err := db.Collection(name).CountDocuments(t.Context(), bson.D{{Key: "_id", Value: bson.D{{Key: "$in", Value: bson.A{lock.Key, "job"}}}}}); err != nil || n != 0 {
+			t.Errorf("%s: %d documents, %v: the lock was taken in it", what, n, err)
+		}
+	}
+}
