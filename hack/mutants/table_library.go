@@ -39,6 +39,11 @@ func libraryMutants() []mutant {
 			tests: []string{unit("TestEndingOutlivesAnElection")},
 		},
 		{
+			name: "ending-of-two-calls", protects: "P6: a release is asked for until the lease is over for everybody, whatever the election takes",
+			edits: []edit{{finishGo, "return max(s.sent+s.timing.Silence(), s.locker.opts.Clock.Now()+2*s.timing.Operation)", "return s.locker.opts.Clock.Now() + 2*s.timing.Operation"}},
+			tests: []string{unit("TestEndingOutlivesAnElection")},
+		},
+		{
 			name: "ending-forbidden-is-over", protects: "P6: a right that is missing may come back within the lease",
 			edits: []edit{{finishGo, "return refused(err) && !Denied(err)", "return refused(err)"}},
 			tests: []string{unit("TestEndingOutlivesARightThatIsMissing")},
