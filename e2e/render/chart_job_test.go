@@ -106,6 +106,39 @@ func TestChartJobIsNotTriedInVain(t *testing.T) {
 	fmt.Println("cases: charts: Jobs that are not tried in vain")
 }
 
+// Where nothing tries again, a run is not left to a holder that may fail.
+func TestChartWaitsWhereNothingTriesAgain(t *testing.T) {
+	for v, want := range map[string]string{
+		"":                       "",
+		"job: {backoffLimit: 0}": "wait",
+		"job: {backoffLimit: 1}": "",
+		"job: {completionMode: Indexed, completions: 2, backoffLimitPerIndex: 0}": "wait",
+		"job: {completionMode: Indexed, completions: 2, backoffLimitPerIndex: 1}": "",
+		"job: {backoffLimit: 0}\ngate: {ifHeld: skip}":                            "skip",
+		"job: {backoffLimit: 0}\ngate: {failIfHeld: true}":                        "",
+		"job: {backoffLimit: 0}\ngate: {bucket: none}":                            "",
+	} {
+		r, err := helm(t, charts+"/mongogate", merged(values(t, leastApp), values(t, cron+v)), "v1.36.3")
+		if err != nil {
+			t.Errorf("%s: %v", v, err)
+			continue
+		}
+		objects, err := Decode([]byte(r.Manifest))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := ""
+		for _, e := range jobOf(t, objects).Template.Spec.Containers[0].Env {
+			if e.Name == "MONGOGATE_IF_HELD" {
+				got = e.Value
+			}
+		}
+		if got != want {
+			t.Errorf("%q: if held %q, want %q", v, got, want)
+		}
+	}
+}
+
 func TestChartNotesSayWhatCountsTheWaiting(t *testing.T) {
 	r, err := helm(t, charts+"/mongogate", merged(values(t, leastApp), values(t, cron+"job: {activeDeadlineSeconds: 3600}")), "v1.36.3")
 	if err != nil || !strings.Contains(r.Notes, "activeDeadlineSeconds: 3600 counts the waiting for the lock as well") {

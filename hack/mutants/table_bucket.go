@@ -76,6 +76,11 @@ func bucketMutants() []mutant {
 			tests: []string{"./cmd/sidecar -run=TestJobsOfNoCronJob"},
 		},
 		{
+			name: "job-unproven-in-silence", protects: "P9: a run that is taken from a Job's name says that nothing proves it",
+			edits: []edit{{"cmd/sidecar/runfacts.go", `if s.JobName != "" && !s.KubeOwner {`, "if false {"}},
+			tests: []string{"./cmd/sidecar -run=^TestJobsOfNoCronJob$"},
+		},
+		{
 			name: "chart-weekday-seven", protects: "charts: a schedule that Kubernetes refuses is refused",
 			edits: []edit{{"charts/mongogate-lib/templates/_schedule.tpl", "{{- $high := index (list 59 23 31 12 6) .index -}}", "{{- $high := index (list 59 23 31 12 7) .index -}}"}},
 			tests: []string{"-C e2e ./render -run=TestChartSchedulesAreKubernetes"},
@@ -104,6 +109,11 @@ func bucketMutants() []mutant {
 			name: "runs-skip-by-default", protects: "a run that nobody starts again is not left to a holder that may fail",
 			edits: []edit{{loadGo, "\treturn Wait\n}\n", "\treturn Skip\n}\n"}},
 			tests: []string{runsUnit, "./cmd/sidecar -run=TestRunOfAWinnerThatLosesItsLease"},
+		},
+		{
+			name: "chart-run-left-to-nobody", protects: "charts: a run that nothing tries again is not left to a holder that may fail",
+			edits: []edit{{libEnv, `(or (eq (toString $f.job.backoffLimit) "0") (eq (toString $f.job.backoffLimitPerIndex) "0"))`, `(eq (toString $f.job.backoffLimit) "-1")`}},
+			tests: []string{chartTest + "TestChartWaitsWhereNothingTriesAgain"},
 		},
 		{
 			name: "runs-late-in-silence", protects: "a start that is far from its tick says so",

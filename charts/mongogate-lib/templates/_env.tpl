@@ -100,7 +100,7 @@ container), follower (run --follow: no database), test (helm test).
 {{- define "mongogate.ifHeld" -}}
 {{- $f := include "mongogate.facts" . | fromJson -}}
 {{- if .values.ifHeld -}}{{ .values.ifHeld }}
-{{- else if and (eq .kind "CronJob") (ne .values.bucket "none") (not .values.failIfHeld) (eq (toString $f.job.backoffLimit) "0") -}}wait
+{{- else if and (eq .kind "CronJob") (ne .values.bucket "none") (not .values.failIfHeld) (or (eq (toString $f.job.backoffLimit) "0") (eq (toString $f.job.backoffLimitPerIndex) "0")) -}}wait
 {{- end -}}
 {{- end -}}
 
