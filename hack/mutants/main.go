@@ -9,7 +9,8 @@
 //
 // On a busy machine a test of times may fail for want of a processor, which looks like a kill: read what it said.
 //
-// It changes no file: a mutant is compiled with go test -overlay, or is a copy of the charts. It exits
+// It changes no file: mutants are compiled with an overlay (go help build), those that change
+// bodies of functions alone all at once, to be chosen by a variable; or they are copies of the charts. It exits
 // with 1 where a mutant survives, where the text that it replaces is no longer
 // there exactly once, where a mutant does not compile, or where a test fails without any mutant.
 //
@@ -96,7 +97,11 @@ func run(ctx context.Context, pattern string, fresh bool, parallel int, out stri
 		return fmt.Errorf("a directory for the tests: %w", err)
 	}
 	defer os.RemoveAll(dir)
-	tests := &binaries{root: root, dir: dir, built: map[string]string{}}
+	with, err := newSchemata(ctx, root, dir, chosen)
+	if err != nil {
+		return err
+	}
+	tests := &binaries{root: root, dir: dir, with: with, built: map[string]string{}, apart: map[string]bool{}}
 	if err := tests.healthy(ctx, chosen); err != nil {
 		return err
 	}

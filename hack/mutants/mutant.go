@@ -76,11 +76,7 @@ func try(ctx context.Context, tests *binaries, m mutant) *result {
 		return r
 	}
 	for _, test := range m.tests {
-		do := tests.goTest
-		if m.aboutCharts() { // which the tests read when they run
-			do = tests.run
-		}
-		out, err := do(ctx, test, environ)
+		out, err := tests.meet(ctx, m, test, environ)
 		fmt.Fprintf(&r.said, "go test %s\n%s\n", test, out)
 		switch failed := firstFailure(out); {
 		case err == nil:
@@ -110,8 +106,8 @@ func (m mutant) environ(root, dir string) ([]string, error) {
 	return []string{"GOFLAGS=-overlay=" + overlay + " " + os.Getenv("GOFLAGS")}, err
 }
 
-// overlay writes the mutated files and the JSON that puts them in place of the real ones (go help build).
-func (m mutant) overlay(root, dir string) (string, error) {
+// changed gives the files that the mutant changes, by their path.
+func (m mutant) changed(root string) (map[string]string, error) {
 	changed := map[string]string{}
 	for _, e := range m.edits {
 		path := filepath.Join(root, e.file)
@@ -119,14 +115,23 @@ func (m mutant) overlay(root, dir string) (string, error) {
 		if !ok {
 			b, err := os.ReadFile(path)
 			if err != nil {
-				return "", err
+				return nil, fmt.Errorf("reading what is changed: %w", err)
 			}
 			text = string(b)
 		}
 		if n := strings.Count(text, e.old); n != 1 {
-			return "", fmt.Errorf("%s has this %d times, want once: %q", e.file, n, e.old)
+			return nil, fmt.Errorf("%s has this %d times, want once: %q", e.file, n, e.old)
 		}
 		changed[path] = strings.Replace(text, e.old, e.new, 1)
+	}
+	return changed, nil
+}
+
+// overlay writes the mutated files and the JSON that puts them in place of the real ones (go help build).
+func (m mutant) overlay(root, dir string) (string, error) {
+	changed, err := m.changed(root)
+	if err != nil {
+		return "", err
 	}
 	replace := map[string]string{}
 	for path, text := range changed {

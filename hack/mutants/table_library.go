@@ -71,7 +71,7 @@ func libraryMutants() []mutant {
 		{
 			name: "line-is-not-stood-in", protects: "one waiter of a process asks the store, first come first served",
 			edits: []edit{{lineGo, "\tif r.alone {", "\tif true {"}},
-			tests: []string{unit("TestLineIsFair")},
+			tests: []string{"./pkg/mongolock -run=^TestLineIsFair$"},
 		},
 		{
 			name: "line-waits-for-a-poll", protects: "a release in the process wakes the next",

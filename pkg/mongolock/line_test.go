@@ -112,8 +112,13 @@ func TestLineIsLeftAtOnce(t *testing.T) {
 			if i == 0 || i == 4 || i == many-1 {
 				continue
 			}
-			if err := <-ended[i]; err != nil {
-				t.Errorf("place %d: %v", i, err)
+			select {
+			case err := <-ended[i]:
+				if err != nil {
+					t.Errorf("place %d: %v", i, err)
+				}
+			case <-time.After(time.Minute):
+				t.Fatalf("place %d never has its turn", i)
 			}
 		}
 		if took := w.Now() - begun; took > 2*l.opts.Poll {

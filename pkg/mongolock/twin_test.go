@@ -116,6 +116,39 @@ func TestP5_TwinDoesNotRelease(t *testing.T) {
 	})
 }
 
+// TestP5_TwinThatCannotSaySo: a twin that lags has met the other, and what it writes of that is lost. Its own mark stands in the document.
+func TestP5_TwinThatCannotSaySo(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *world) {
+		a, b := w.locker(t, 0), w.locker(t, 1)
+		one, err := a.Try(t.Context(), "key")
+		w.must(t, one, err)
+		two := snapshot(one).resume(b)
+		defer two.Leave()
+		for range 3 {
+			if err := one.Renew(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		renewed := false
+		w.on(func(c sentCall) fakemongo.Verdict {
+			asks := c.Process == 1 && c.Command == "findAndModify"
+			lose := asks && renewed
+			renewed = renewed || asks
+			return fakemongo.Verdict{LoseRequest: lose}
+		})
+		_ = two.Renew(t.Context())
+		lostBy(t, "the copy", two, LostTwin)
+		w.on(nil)
+		var lost *LostError
+		if err := two.Release(t.Context()); !errors.As(err, &lost) || lost.Reason != LostTwin {
+			t.Errorf("%v, want a twin", err)
+		}
+		if d := w.doc("key"); !d.Locked || d.nonce != one.nonce {
+			t.Errorf("the copy freed the key of the original: %+v", d)
+		}
+	})
+}
+
 // TestP4_TwinsOfAnAcquisition: the copy is made while the acquire is under way, and only one of the two gets the answer.
 func TestP4_TwinsOfAnAcquisition(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *world) {
