@@ -49,7 +49,7 @@ func lossMutants() []mutant {
 		},
 		{
 			name: "twin-lets-a-crash-be", protects: "twin: a gate that was killed while it held is started again",
-			edits: []edit{{twinGo, "if !crashed || t.plan == nil || t.plan.Leave || t.asked {", "if true {"}},
+			edits: []edit{{twinGo, "if !crashed || t.plan == nil || t.plan.Leave || t.asked {", "if !crashed || true {"}},
 			tests: []string{twinCase("the_gate_is_killed$")},
 		},
 		{

@@ -36,7 +36,7 @@ func outputMutants() []mutant {
 			name: "exit-waits-for-the-log", protects: "output: the end of a process waits for its log for a short time only",
 			edits: []edit{
 				{linesGo, "\tcase <-time.After(within):\n", "\tcase <-time.After(1000 * within):\n"},
-				{linesGo, "if writing == nil || !since.IsZero() && time.Since(since) >= within {", "if writing == nil {"},
+				{linesGo, "!since.IsZero() && time.Since(since) >= within {", "!since.IsZero() && time.Since(since) >= 1000*within {"},
 			},
 			tests: []string{linesUnit},
 		},
@@ -97,7 +97,7 @@ func outputMutants() []mutant {
 		},
 		{
 			name: "state-files-that-wait", protects: "state directory: what others leave there is not waited for",
-			edits: []edit{{"internal/smallfile/smallfile.go", "if !info.Mode().IsRegular() {", "if false {"}},
+			edits: []edit{{"internal/smallfile/smallfile.go", "if !info.Mode().IsRegular() {", "if !info.Mode().IsRegular() && false {"}},
 			tests: []string{"./internal/statedir -run=TestStateFilesAreSmall"},
 		},
 		{

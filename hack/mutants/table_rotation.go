@@ -36,7 +36,7 @@ func rotationMutants() []mutant {
 		},
 		{
 			name: "rotate-reads-pipes", protects: "rotation: a pipe is read once",
-			edits: []edit{{"internal/smallfile/smallfile.go", "if !info.Mode().IsRegular() {", "if false {"}},
+			edits: []edit{{"internal/smallfile/smallfile.go", "if !info.Mode().IsRegular() {", "if !info.Mode().IsRegular() && false {"}},
 			tests: []string{"./internal/rotate -run=TestPipesAreNotReadAgain"},
 		},
 		{
