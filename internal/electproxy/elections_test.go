@@ -20,7 +20,7 @@ func TestElections(t *testing.T) {
 		Election: time.Second, Faults: Faults(), Elections: 3,
 		Timing: mongolock.Timing{TTL: 3 * time.Second, AllowShort: true}.WithDefaults(),
 	})
-	if report.Elections < 12 || report.Runs < 24 || report.Buckets < 24 || report.Releases() < 8 {
+	if report.Elections < 12 || report.Runs < 24 || report.Buckets < 24 || report.Borne < 8 {
 		t.Errorf("%s: too few", report.Summary())
 	}
 }

@@ -27,14 +27,24 @@ type Trial struct {
 	Elections int
 	// Database is one that no other trial uses.
 	Database string
-	// After is told of each fault when it is over: when it began, and for how long no primary acknowledged.
-	After func(f Fault, began time.Time, outage time.Duration)
+	// After is told of each fault when it is over: when it began, for how long no primary acknowledged, and for how long
+	// the machine let nobody run. True where it is disturbed, and is tried again.
+	After func(f Fault, began time.Time, outage, stalled time.Duration) (disturbed bool)
 }
 
-// Bears is the longest outage in an election that may cost no lease: what the local deadline leaves after a heartbeat,
-// less what a machine that is busy takes. At the default ttl that is 19 s.
+// Excuses is for how long a machine may let nobody run before a bound that is missed says nothing. It excuses no overlap, no token, no bucket.
+const Excuses = time.Second
+
+// Again is how many elections are tried again at most, of those of one set.
+const Again = 4
+
+// Bears is the longest outage in an election that may cost no lease: what docs/database.md says of outages, and at the default
+// ttl 19 s, for members that live tell of their new primary at once.
 func Bears(t mongolock.Timing) time.Duration {
-	return t.Deadline(0) - t.Heartbeat - 700*time.Millisecond
+	if t == (mongolock.Timing{}).WithDefaults() {
+		return 19 * time.Second
+	}
+	return t.Outage()
 }
 
 // successor is how long one who waits for a key may wait for it after the election: a call that the old primary took with it, a look, and
@@ -51,9 +61,11 @@ type Report struct {
 	// Bears is the outage below which no lease may be lost, Within how many were there, Unborne how many of them were lost all the same.
 	Bears           time.Duration
 	Within, Unborne int
-	// Late releases cost a successor more than the election.
-	Late   int
-	Faults map[string]*FaultReport
+	// Borne is of releases in an outage shorter than their lease, Late how many of them cost a successor more than the election.
+	Borne, Late int
+	// Disturbed elections were tried again.
+	Disturbed int
+	Faults    map[string]*FaultReport
 	// Wrong says what was, in words.
 	Wrong []string
 }
@@ -79,7 +91,16 @@ type watcher struct {
 	done    map[string]*done
 	report  *Report
 	leases  map[*mongolock.Lease]*renewals
+	told    map[string][]string // of each key, what its contenders were told
+	waited  map[string]bool     // keys that somebody was told to wait for
+	stalled time.Duration       // for how long the machine let nobody run, since the latest fault began
 }
+
+// How often the watcher looks, and how late it must be for a stall of the machine.
+const (
+	lookEvery = 20 * time.Millisecond
+	stalls    = 250 * time.Millisecond
+)
 
 // done is what became of a scheduled run.
 type done struct {
@@ -149,21 +170,31 @@ func (w *watcher) look(l *mongolock.Lease, r *renewals) {
 }
 
 func (w *watcher) looks(ctx context.Context) {
-	for ctx.Err() == nil {
+	for last := time.Now(); ctx.Err() == nil; {
 		w.mu.Lock()
+		now := time.Now()
+		if late := now.Sub(last) - lookEvery; late >= stalls {
+			w.stalled += late
+		}
+		last = now
 		for l, r := range w.leases {
 			w.look(l, r)
 		}
 		w.mu.Unlock()
-		pause(ctx, 20*time.Millisecond)
+		pause(ctx, lookEvery)
 	}
 }
 
 // begins is a fault's, and says how many leases such ones have met and cost so far; ends is some time after it.
-func (w *watcher) begins(f *FaultReport) (held, lost int) {
+func (w *watcher) begins(fault Fault) (f *FaultReport, held, lost int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if f = w.report.Faults[fault.Name]; f == nil {
+		f = &FaultReport{}
+		w.report.Faults[fault.Name] = f
+	}
 	held, lost = f.Held, f.Lost
+	w.stalled = 0
 	f.Times++
 	for l, r := range w.leases {
 		if l.Held() {
@@ -171,23 +202,30 @@ func (w *watcher) begins(f *FaultReport) (held, lost int) {
 			f.Held++
 		}
 	}
-	return held, lost
+	return f, held, lost
 }
 
-// ends forgets of which fault leases are. With a real ttl none may have been lost by an outage that the arithmetic bears.
-func (w *watcher) ends(f *FaultReport, held, lost int, outage time.Duration, t mongolock.Timing) {
+// ends forgets of which fault leases are. With a real ttl none may have been lost by an outage that the arithmetic bears, unless the machine stalled.
+func (w *watcher) ends(f *FaultReport, held, lost int, outage time.Duration, t mongolock.Timing) (disturbed bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if t.TTL >= mongolock.MinTTL && outage < w.report.Bears {
-		w.report.Within += f.Held - held
-		if n := f.Lost - lost; n > 0 {
-			w.report.Unborne += n
-			w.wrong("%d leases lost by an outage of %v", n, outage)
-		}
-	}
 	for _, r := range w.leases {
 		r.counted = nil
 	}
+	if t.TTL < mongolock.MinTTL || outage >= w.report.Bears {
+		return false
+	}
+	n := f.Lost - lost
+	if n > 0 && w.stalled >= Excuses {
+		f.Held, f.Lost = held, lost // it says nothing
+		return true
+	}
+	w.report.Within += f.Held - held
+	if n > 0 {
+		w.report.Unborne += n
+		w.wrong("%d leases lost by an outage of %v, the machine stalled for %v", n, outage, w.stalled)
+	}
+	return false
 }
 
 // Run has the trial in front of the server at target. The error is of what could not be tried.
@@ -203,15 +241,17 @@ func (t Trial) Run(ctx context.Context, target string) (*Report, error) {
 // RunOn has it on a set that others use too.
 func (t Trial) RunOn(ctx context.Context, set *Set) (*Report, error) {
 	report := &Report{Faults: map[string]*FaultReport{}, Bears: Bears(t.Timing)}
-	w := &watcher{running: map[string]int{}, tokens: map[string]int64{}, done: map[string]*done{}, report: report, leases: map[*mongolock.Lease]*renewals{}}
+	w := &watcher{running: map[string]int{}, tokens: map[string]int64{}, done: map[string]*done{}, report: report, leases: map[*mongolock.Lease]*renewals{}, told: map[string][]string{}, waited: map[string]bool{}}
 	ctx, end := context.WithCancel(ctx)
 	defer end()
 	var all sync.WaitGroup
 	defer all.Wait()
 	defer end()
 	open := func(i int) (*mongolock.Locker, error) {
+		owner := fmt.Sprint("contender-", i)
 		return mongolock.Connect(set.URI(), mongolock.Options{
-			Database: t.Database, Owner: fmt.Sprint("contender-", i), Timing: t.Timing, Poll: t.poll(), Keep: time.Hour,
+			Database: t.Database, Owner: owner, Timing: t.Timing, Poll: t.poll(), Keep: time.Hour,
+			Observe: func(e mongolock.Event) { w.observe(owner, e) },
 		})
 	}
 	lockers := make([]*mongolock.Locker, Contenders)
@@ -234,57 +274,76 @@ func (t Trial) RunOn(ctx context.Context, set *Set) (*Report, error) {
 	}
 	all.Go(func() { w.looks(ctx) })
 	var buckets sync.WaitGroup
+	var faults []Fault
 	for n := range t.Elections {
-		f := t.Faults[n%len(t.Faults)]
-		r := report.Faults[f.Name]
-		if r == nil {
-			r = &FaultReport{}
-			report.Faults[f.Name] = r
-		}
-		for ctx.Err() == nil && !w.runs("service") {
-			pause(ctx, 20*time.Millisecond)
-		}
-		t.bucket(ctx, w, lockers, fmt.Sprint("bucket-", n, "-before"), &buckets)
-		pause(ctx, rand.N(t.Timing.Heartbeat)) //nolint:gosec // spreads what a trial does
-		held, lost := w.begins(r)
-		began := time.Now()
-		var releases sync.WaitGroup
-		elected := make(chan struct{})
-		releases.Go(func() { t.release(ctx, w, lockers, fmt.Sprint("given-", n), set, r, elected) })
-		t.bucket(ctx, w, lockers, fmt.Sprint("bucket-", n, "-amid"), &buckets)
-		pause(ctx, t.Timing.Operation/4)
-		f.Run(ctx, set, t.Election)
-		close(elected)
-		report.Elections++
-		pause(ctx, t.Timing.TTL) // those that were lost know of it
-		releases.Wait()
-		silent, served := set.outage()
-		w.ends(r, held, lost, served.Sub(silent), t.Timing)
-		if t.After != nil {
-			t.After(f, began, served.Sub(silent))
+		faults = append(faults, t.Faults[n%len(t.Faults)])
+	}
+	for n := 0; n < len(faults) && ctx.Err() == nil; n++ {
+		f := faults[n]
+		switch disturbed := t.election(ctx, w, lockers, set, f, n, &buckets); {
+		case !disturbed:
+			report.Elections++
+		case len(faults) == t.Elections+Again:
+			w.wrong("%s: disturbed by the machine, which it has been too often", f.Name)
+		default:
+			report.Disturbed++
+			faults = append(faults, f)
 		}
 	}
 	buckets.Wait()
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("elections: %w", context.Cause(ctx))
 	}
+	w.buckets(len(faults))
+	return report, nil
+}
+
+// election is one of them, and all that goes on in it. A disturbed one says nothing but that nothing ran twice.
+func (t Trial) election(ctx context.Context, w *watcher, lockers []*mongolock.Locker, set *Set, f Fault, n int, buckets *sync.WaitGroup) (disturbed bool) {
+	for ctx.Err() == nil && !w.runs("service") {
+		pause(ctx, 20*time.Millisecond)
+	}
+	t.bucket(ctx, w, lockers, fmt.Sprint("bucket-", n, "-before"), buckets)
+	pause(ctx, rand.N(t.Timing.Heartbeat)) //nolint:gosec // spreads what a trial does
+	give := t.give(ctx, w, lockers, fmt.Sprint("given-", n))
+	r, held, lost := w.begins(f)
+	began := time.Now()
+	var releases sync.WaitGroup
+	elected := make(chan struct{})
+	releases.Go(func() { disturbed = give(set, r, elected) })
+	t.bucket(ctx, w, lockers, fmt.Sprint("bucket-", n, "-amid"), buckets)
+	pause(ctx, t.Timing.Operation/4)
+	f.Run(ctx, set, t.Election)
+	close(elected)
+	pause(ctx, t.Timing.TTL) // those that were lost know of it
+	releases.Wait()
+	silent, served := set.outage()
+	outage := served.Sub(silent)
+	disturbed = w.ends(r, held, lost, outage, t.Timing) || disturbed
+	if t.After != nil {
+		disturbed = t.After(f, began, outage, w.stall()) || disturbed
+	}
+	return disturbed
+}
+
+// buckets finds those that were not done exactly once, of so many elections.
+func (w *watcher) buckets(elections int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for n := range t.Elections {
+	for n := range elections {
 		for _, when := range []string{"-before", "-amid"} {
 			key := fmt.Sprint("bucket-", n, when)
-			report.Buckets++
+			w.report.Buckets++
 			d := w.done[key]
 			if d == nil {
 				d = &done{}
 			}
 			if d.acknowledged > 1 || !d.seen || d.again {
-				report.NotOnce++
+				w.report.NotOnce++
 				w.wrong("%s: acknowledged as done %d times, seen as done %v, begun again after that %v", key, d.acknowledged, d.seen, d.again)
 			}
 		}
 	}
-	return report, nil
 }
 
 // recorded notes that a run is done, and how many have been told so now.
@@ -298,6 +357,31 @@ func (w *watcher) recorded(key string, told int) {
 	}
 	d.seen = true
 	d.acknowledged += told
+}
+
+func (w *watcher) observe(who string, e mongolock.Event) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	holder := ""
+	if e.Info != nil {
+		holder = fmt.Sprintf(" %s with token %d, renewed %v", e.Info.Owner, e.Info.Token, e.Info.Touched.Format(clock))
+	}
+	w.told[e.Key] = append(w.told[e.Key], fmt.Sprintf("%v %s: %s %s %d%s %v", time.Now().Format(clock), who, e.Kind, e.Call, e.Token, holder, e.Err))
+	if e.Kind == mongolock.EventWaiting {
+		w.waited[e.Key] = true
+	}
+}
+
+func (w *watcher) waits(key string) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.waited[key]
+}
+
+func (w *watcher) stall() time.Duration {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.stalled
 }
 
 func (w *watcher) runs(key string) bool {
@@ -370,11 +454,12 @@ func (t Trial) bucket(ctx context.Context, w *watcher, lockers []*mongolock.Lock
 	}
 }
 
-// release gives a key back in the middle of an election, while another one waits for it.
-func (t Trial) release(ctx context.Context, w *watcher, lockers []*mongolock.Locker, key string, set *Set, r *FaultReport, elected <-chan struct{}) {
+// give takes a key for which another one waits, who has seen that it is held: one who comes later would have to watch
+// for ttl + grace. What it returns gives the key back in the middle of the election, and says whether the machine disturbed that.
+func (t Trial) give(ctx context.Context, w *watcher, lockers []*mongolock.Locker, key string) func(set *Set, r *FaultReport, elected <-chan struct{}) (disturbed bool) {
 	lease, err := lockers[0].Try(ctx, key)
 	if err != nil {
-		return
+		return func(*Set, *FaultReport, <-chan struct{}) bool { return false }
 	}
 	next := make(chan time.Time, 1)
 	var waiting sync.WaitGroup
@@ -388,39 +473,63 @@ func (t Trial) release(ctx context.Context, w *watcher, lockers []*mongolock.Loc
 		defer cancel()
 		_ = lease.Release(end) // nobody waits for it
 	})
-	pause(ctx, t.Timing.Operation/4+t.Election/5)
-	given := time.Now()
-	end, cancel := context.WithTimeout(ctx, t.Timing.TTL)
-	err = lease.Release(end)
-	cancel()
-	<-elected
-	waiting.Wait()
-	select {
-	case at := <-next:
-		w.succeeds(t, r, key, err == nil, set, given, at)
-	default: // all is over
+	for ctx.Err() == nil && !w.waits(key) {
+		pause(ctx, 5*time.Millisecond)
+	}
+	return func(set *Set, r *FaultReport, elected <-chan struct{}) bool {
+		pause(ctx, t.Timing.Operation/4+t.Election/5)
+		given := time.Now()
+		end, cancel := context.WithTimeout(ctx, t.Timing.TTL)
+		err := lease.Release(end)
+		cancel()
+		<-elected
+		waiting.Wait()
+		select {
+		case at := <-next:
+			return w.succeeds(t, r, key, err == nil, set, given, at)
+		default: // all is over
+			return false
+		}
 	}
 }
 
-// succeeds: the successor had the key at an instant. It cannot have it before the election, nor before the release was begun.
-func (w *watcher) succeeds(t Trial, r *FaultReport, key string, acknowledged bool, set *Set, given, at time.Time) {
-	_, from := set.outage()
+// succeeds: the successor had the key at an instant. It cannot have it before the election, nor before the release was begun. A release that
+// nobody could acknowledge for as long as its lease is none, and the successor waits as for a holder that died: from the last beat that it
+// has seen, at most ttl + grace.
+func (w *watcher) succeeds(t Trial, r *FaultReport, key string, acknowledged bool, set *Set, given, at time.Time) (disturbed bool) {
+	silent, from := set.outage()
+	borne := acknowledged || from.Sub(silent) < t.Timing.TTL
 	if given.After(from) {
 		from = given
+	}
+	most := t.successor()
+	if !borne {
+		most += t.Timing.Silence()
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	waited := at.Sub(from)
+	if waited > most && w.stalled >= Excuses {
+		return true
+	}
 	r.Releases++
 	if acknowledged {
 		r.Acknowledged++
 	}
-	r.Successor = max(r.Successor, waited)
-	if most := t.successor(); waited > most {
-		w.report.Late++
-		w.wrong("%s: the successor waited %v after the election, more than %v", key, waited, most)
+	if borne {
+		w.report.Borne++
 	}
+	r.Successor = max(r.Successor, waited)
+	if waited > most {
+		w.report.Late++
+		w.wrong("%s: the successor waited %v after the election, more than %v, the machine stalled for %v; released %v, elected %v\n%s",
+			key, waited, most, w.stalled, given.Format(clock), from.Format(clock), strings.Join(w.told[key], "\n"))
+	}
+	return false
 }
+
+// clock is how instants are shown.
+const clock = "15:04:05.000"
 
 // Table is the report in Markdown.
 func (r *Report) Table(faults []Fault) string {
@@ -446,7 +555,9 @@ func (r *Report) Add(other *Report) {
 	r.Bears = other.Bears
 	r.Within += other.Within
 	r.Unborne += other.Unborne
+	r.Borne += other.Borne
 	r.Late += other.Late
+	r.Disturbed += other.Disturbed
 	r.Wrong = slices.Concat(r.Wrong, other.Wrong)
 	if r.Faults == nil {
 		r.Faults = map[string]*FaultReport{}
@@ -466,21 +577,13 @@ func (r *Report) Add(other *Report) {
 	}
 }
 
-// Releases is how many were begun in the middle of an election.
-func (r *Report) Releases() (n int) {
-	for _, k := range r.Faults {
-		n += k.Releases
-	}
-	return n
-}
-
 // Summary is the report in a few sentences.
 func (r *Report) Summary() string {
 	s := fmt.Sprintf("%d elections, %d contenders for each key, %d runs of workloads: %d overlaps, %d wrong tokens. "+
-		"%d buckets: %d lost or doubled. %d releases in the middle of an election: %d cost the successor more than the election.",
-		r.Elections, Contenders, r.Runs, r.Overlaps, r.TokenFaults, r.Buckets, r.NotOnce, r.Releases(), r.Late)
+		"%d buckets: %d lost or doubled. %d releases in an election shorter than their lease: %d cost the successor more than the election.",
+		r.Elections, Contenders, r.Runs, r.Overlaps, r.TokenFaults, r.Buckets, r.NotOnce, r.Borne, r.Late)
 	if r.Within > 0 {
 		s += fmt.Sprintf(" %d leases met an outage below %v: %d lost.", r.Within, r.Bears.Round(100*time.Millisecond), r.Unborne)
 	}
-	return s
+	return s + fmt.Sprintf(" Disturbed by a machine that let nobody run for %v and more, and tried again: %d.", Excuses, r.Disturbed)
 }

@@ -113,17 +113,21 @@ func (r *Rig) electionsOf(ctx context.Context, trial electproxy.Trial, target st
 	if _, err := t.line(begin, "a gate runs", func(e witness.Entry) bool { return e.Event == witness.Start }); err != nil {
 		return nil, g, err
 	}
-	trial.After = func(f electproxy.Fault, began time.Time, outage time.Duration) {
+	trial.After = func(f electproxy.Fault, began time.Time, outage, stalled time.Duration) (disturbed bool) {
 		if outage >= electproxy.Bears(trial.Timing) {
-			return
+			return false
 		}
-		g.within++
 		at := r.clock.Now() - time.Since(began)
 		_, again, err := t.find(func(e witness.Entry) bool { return e.Event == witness.Start && e.At > at })
+		if again && stalled >= electproxy.Excuses {
+			return true
+		}
+		g.within++
 		if again || err != nil {
 			g.unborne++
-			g.wrong = append(g.wrong, fmt.Sprintf("%s: a gate lost its lease by an outage of %v (%v)", f.Name, outage, err))
+			g.wrong = append(g.wrong, fmt.Sprintf("%s: a gate lost its lease by an outage of %v, the machine stalled for %v (%v)", f.Name, outage, stalled, err))
 		}
+		return false
 	}
 	if report, err = trial.RunOn(ctx, set); err != nil {
 		return nil, g, err

@@ -125,6 +125,7 @@ third one skips on the record that it did. Nobody skips a run that nobody does.
 **Elections**: the real driver goes through elections of every kind, with the server's own times (10 s and more to elect) and the default ttl of 30 s; a proxy (internal/electproxy)
 shows three members over the one server. Three contenders of the library for each key, scheduled runs with three contenders each, before and amid each election, and a release in the middle of it; and three gates of the built binary for one more key
 on each set, each started again when it has lost its lease. An outage is the time in which no primary acknowledges. A successor may take one operation, one poll and a second after the election.
+Where no primary acknowledges for longer than the lease (no majority), nothing can be given back, and the successor waits as for a holder that died: ttl + grace from the last renewal that it has seen, most of which is over by then.
 
 %s
 Timing of all but the elections and the rows "unread": ttl %v, heartbeat %v, operation %v, kill budget %v, SIGKILL after %v, grace %v, poll %v (the default ttl is 30s). The share of the bound depends
