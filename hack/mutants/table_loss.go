@@ -53,6 +53,11 @@ func lossMutants() []mutant {
 			tests: []string{twinCase("the_gate_is_killed$")},
 		},
 		{
+			name: "twin-forgets-the-deadline", protects: "twin: the deadline outlives a gate that has just begun",
+			edits: []edit{{twinGo, "if n.Plan != nil && n.Stage == shut && (t.stage == held || t.stage == stopping) {", "if false {"}},
+			tests: []string{"./internal/twin"},
+		},
+		{
 			name: "twin-silence-is-nothing", protects: "twin: a gate whose twin does not answer does not go on alone",
 			edits: []edit{{linkGo, "if time.Duration(l.unheard)*every > max(l.within, 3*beat) {", "if false {"}},
 			tests: []string{twinCase("the_twin_is_frozen$")},

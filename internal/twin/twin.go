@@ -226,7 +226,11 @@ func (t *twin) listen(now time.Duration) {
 		if n.Plan != nil {
 			t.arm(*n.Plan)
 		}
-		newest, t.stage, t.at, t.heard = n.Seq, n.Stage, n.At, now
+		newest, t.heard = n.Seq, now
+		if n.Plan != nil && n.Stage == shut && (t.stage == held || t.stage == stopping) {
+			continue // the first that a gate says: it has not looked yet at what runs since the one before it
+		}
+		t.stage, t.at = n.Stage, n.At
 	}
 	if newest > 0 && t.plan != nil {
 		_ = send(t.confirm, confirmation{Seq: newest})
