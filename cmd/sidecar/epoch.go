@@ -53,6 +53,11 @@ type epochs struct {
 	dir *statedir.Dir
 	now string
 
+	// noting is held by who reads or writes notes. A state directory that hangs holds up the next one, and nobody else.
+	noting sync.Mutex
+	// judged: the note of those before has been read.
+	judged bool
+
 	mu sync.Mutex
 	// held: there is a note of this epoch, of this process or of one before it.
 	held bool
@@ -61,8 +66,6 @@ type epochs struct {
 	// asks: it was left by one that did not end by itself. The rule does not count where the kubelet ends
 	// a container, for its liveness probe say: it has not been asked yet.
 	asks bool
-	// judged: the note of those before has been read.
-	judged bool
 	// leaves: a held lock was lost, so that this process ends and asks for a restart.
 	leaves bool
 }
@@ -96,8 +99,8 @@ func (ses *session) epochs() (*epochs, error) {
 
 // judge reads what was noted before. The caller has the flock.
 func (e *epochs) judge() error {
-	e.mu.Lock()
-	defer e.mu.Unlock()
+	e.noting.Lock()
+	defer e.noting.Unlock()
 	if e.judged {
 		return nil
 	}
@@ -106,18 +109,26 @@ func (e *epochs) judge() error {
 		return err
 	}
 	e.judged = true
-	if h.Epoch != e.now {
-		return nil
-	}
-	e.held = true
-	if e.refused = h.Tried && !h.Asked; e.refused {
-		return nil
-	}
-	if e.asks = !h.Asked; e.asks {
+	if !e.learn(h) {
 		return nil
 	}
 	// It was told to end, by a probe that failed or for a new image. How this process ends counts again.
 	return e.dir.NoteHold(statedir.Hold{Epoch: e.now})
+}
+
+// learn draws conclusions from the note of a gate before this one, and says whether it is to be written anew.
+func (e *epochs) learn(h statedir.Hold) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if h.Epoch != e.now {
+		return false
+	}
+	e.held = true
+	if e.refused = h.Tried && !h.Asked; e.refused {
+		return false
+	}
+	e.asks = !h.Asked
+	return !e.asks
 }
 
 // returned is true where the workload of a gate before this one may still run.
@@ -155,12 +166,7 @@ func (e *epochs) tries() error {
 	if e == nil {
 		return nil
 	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if !e.held || e.refused {
-		return nil
-	}
-	return e.dir.NoteHold(statedir.Hold{Epoch: e.now, Tried: true})
+	return e.note(statedir.Hold{Epoch: e.now, Tried: true})
 }
 
 // opens notes the hold, before the gate can open.
@@ -168,6 +174,15 @@ func (e *epochs) opens() error {
 	if err := e.judge(); err != nil {
 		return err
 	}
+	e.noting.Lock()
+	defer e.noting.Unlock()
+	if err := e.hold(); err != nil {
+		return err
+	}
+	return e.dir.NoteHold(statedir.Hold{Epoch: e.now})
+}
+
+func (e *epochs) hold() error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.refused {
@@ -177,11 +192,11 @@ func (e *epochs) opens() error {
 		return errUnasked
 	}
 	e.held, e.leaves = true, false
-	return e.dir.NoteHold(statedir.Hold{Epoch: e.now})
+	return nil
 }
 
 // asked notes that the gate was told to end.
-func (e *epochs) asked() error { return e.note(true) }
+func (e *epochs) asked() error { return e.noteAsked(true) }
 
 // lost takes that back, for from a loss on its end asks for a restart.
 func (e *epochs) lost() error {
@@ -190,19 +205,27 @@ func (e *epochs) lost() error {
 		e.leaves = e.held
 		e.mu.Unlock()
 	}
-	return e.note(false)
+	return e.noteAsked(false)
 }
 
-func (e *epochs) note(asked bool) error {
+func (e *epochs) noteAsked(asked bool) error {
 	if e == nil {
 		return nil
 	}
+	return e.note(statedir.Hold{Epoch: e.now, Asked: asked})
+}
+
+// note notes more of a hold, where there is one.
+func (e *epochs) note(h statedir.Hold) error {
+	e.noting.Lock()
+	defer e.noting.Unlock()
 	e.mu.Lock()
-	defer e.mu.Unlock()
-	if !e.held || e.refused {
+	none := !e.held || e.refused
+	e.mu.Unlock()
+	if none {
 		return nil
 	}
-	return e.dir.NoteHold(statedir.Hold{Epoch: e.now, Asked: asked})
+	return e.dir.NoteHold(h)
 }
 
 // ended forgets the hold: there is evidence that nothing of the workload is left.
@@ -212,29 +235,51 @@ func (e *epochs) ended() error {
 	if e == nil {
 		return nil
 	}
+	e.noting.Lock()
+	defer e.noting.Unlock()
 	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.leaves {
+	leaves := e.leaves
+	e.held = e.held && leaves
+	e.mu.Unlock()
+	if leaves {
 		return nil
 	}
-	e.held = false
 	return e.dir.ForgetHold()
 }
 
 // noteWithin is how long a loss waits for its note: a state directory that hangs holds up the note, and not the loss.
 const noteWithin = 500 * time.Millisecond
 
-// watch notes what the gate does, beside whoever observes it.
-func (e *epochs) watch(next func(gate.Change), warn func(error)) func(gate.Change) {
-	return func(c gate.Change) {
-		switch {
-		case c.Action == gate.Shut && c.State == gate.Lost:
-			warn(holder.Within(noteWithin, e.lost))
-		case c.Action == gate.Finish:
-			warn(e.ended())
+// notedWorkload is a workload of which a loss is noted.
+type notedWorkload struct {
+	gate.Workload
+	note func() // of a loss, bounded in time
+}
+
+// Warn begins the note beside the sentinel. The channel is closed when both are done.
+func (w *notedWorkload) Warn(reason string) <-chan struct{} {
+	noted := make(chan struct{})
+	inner := w.Workload.Warn(reason)
+	go func() { // ends with the note, and with what the workload itself waits for
+		defer close(noted)
+		w.note()
+		if inner != nil {
+			<-inner
 		}
-		next(c)
-	}
+	}()
+	return noted
+}
+
+// notedLease is a lease of which the end of its workload is noted.
+type notedLease struct {
+	gate.Lease
+	note func() // bounded in time
+}
+
+// Finish is called with evidence that nothing is left.
+func (l *notedLease) Finish(ctx context.Context, outcome gate.Outcome) error {
+	l.note()
+	return l.Lease.Finish(ctx, outcome)
 }
 
 // notedLock is a lock that is noted before it is handed on, or never acquired.
@@ -252,7 +297,7 @@ func (n *notedLock) Acquire(ctx context.Context) (gate.Lease, error) {
 			return nil, err
 		}
 		if err = n.epochs.opens(); err == nil {
-			return l, nil
+			return &notedLease{l, func() { n.warn(holder.Within(noteWithin, n.epochs.ended)) }}, nil
 		}
 		n.warn(fmt.Errorf("the lock is not used: %w", err))
 		// Not given back, for something may run beside us: it is adopted again, or runs out.
@@ -337,6 +382,14 @@ func (ses *session) tellIgnored(e *epochs) {
 			}
 		}
 	})
+}
+
+// notedWorkload is a workload whose losses are noted, where the loss action wants that.
+func (ses *session) notedWorkload(w gate.Workload, e *epochs) gate.Workload {
+	if e == nil {
+		return w
+	}
+	return &notedWorkload{w, func() { ses.warn(holder.Within(noteWithin, e.lost)) }}
 }
 
 // warn logs what goes wrong beside the lock.

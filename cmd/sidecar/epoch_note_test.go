@@ -3,51 +3,110 @@
 package main
 
 import (
+	"context"
 	"testing"
+	"time"
 
+	"github.com/mongogate/mongogate/internal/holder"
 	"github.com/mongogate/mongogate/internal/statedir"
 	"github.com/mongogate/mongogate/pkg/gate"
 )
 
+// oneLease is a lock that is had at once, and a workload that is started, warned and gone.
+type oneLease struct {
+	gate.Lease
+	gate.Workload
+	finished int
+	warned   chan struct{}
+}
+
+func (l *oneLease) Acquire(context.Context) (gate.Lease, error) { return l, nil }
+func (l *oneLease) Key() string                                 { return "key" }
+func (l *oneLease) Warn(string) <-chan struct{}                 { return l.warned }
+func (l *oneLease) Finish(context.Context, gate.Outcome) error {
+	l.finished++
+	return nil
+}
+
+// notedRig is a state directory with an epoch, and what notes it.
+func notedRig(t *testing.T) (*epochs, *statedir.Dir) {
+	t.Helper()
+	base := t.TempDir()
+	now, err := statedir.BeginEpoch(base)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir, err := statedir.Open(base, "key")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := dir.TryLock(); err != nil {
+		t.Fatal(err)
+	}
+	return &epochs{dir: dir, now: now}, dir
+}
+
 // A workload that has ended is forgotten, unless a loss has ended it: the
 // kubelet starts its container again, with or without the gate.
 func TestEpochNoteOutlivesALoss(t *testing.T) {
-	for name, test := range map[string]struct {
-		changes []gate.Change
-		noted   bool
-	}{
-		"ended":              {[]gate.Change{{Action: gate.Finish}}, false},
-		"killed for a loss":  {[]gate.Change{{Action: gate.Shut, State: gate.Lost}, {Action: gate.Finish}}, true},
-		"not yet seen ended": {[]gate.Change{{Action: gate.Shut, State: gate.Lost}}, true},
+	for name, test := range map[string]struct{ lost, ended, noted bool }{
+		"ended":              {false, true, false},
+		"killed for a loss":  {true, true, true},
+		"not yet seen ended": {true, false, true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			base := t.TempDir()
-			now, err := statedir.BeginEpoch(base)
-			if err != nil {
-				t.Fatal(err)
-			}
-			dir, err := statedir.Open(base, "key")
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := dir.TryLock(); err != nil {
-				t.Fatal(err)
-			}
-			e := &epochs{dir: dir, now: now}
-			if err := e.opens(); err != nil {
-				t.Fatal(err)
-			}
-			see := e.watch(func(gate.Change) {}, func(err error) {
+			e, dir := notedRig(t)
+			one := &oneLease{}
+			warn := func(err error) {
 				if err != nil {
 					t.Error(err)
 				}
-			})
-			for _, c := range test.changes {
-				see(c)
 			}
-			if h, err := dir.Held(); err != nil || (h.Epoch == now) != test.noted {
+			lock := &notedLock{Lock: one, epochs: e, warn: warn}
+			lease, err := lock.Acquire(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			work := &notedWorkload{one, func() { warn(holder.Within(noteWithin, e.lost)) }}
+			if test.lost {
+				<-work.Warn("lost")
+			}
+			if test.ended {
+				if err := lease.Finish(t.Context(), gate.Failed); err != nil || one.finished != 1 {
+					t.Errorf("%v, finished %d times", err, one.finished)
+				}
+			}
+			if h, err := dir.Held(); err != nil || (h.Epoch == e.now) != test.noted {
 				t.Errorf("noted: %+v %v; it is to be there: %v", h, err, test.noted)
 			}
 		})
+	}
+}
+
+// A state directory that hangs holds up neither a loss nor an end, nor a probe that asks why the lock is not acquired.
+func TestEpochNoteThatHangs(t *testing.T) {
+	e, _ := notedRig(t)
+	one := &oneLease{}
+	lease, err := (&notedLock{Lock: one, epochs: e, warn: func(error) {}}).Acquire(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	e.noting.Lock() // a write that does not return
+	defer e.noting.Unlock()
+	begun := time.Now()
+	work := &notedWorkload{one, func() { _ = holder.Within(noteWithin, e.lost) }}
+	warned := work.Warn("lost")
+	if took := time.Since(begun); took > noteWithin/2 {
+		t.Errorf("the loss took %v", took)
+	}
+	<-warned
+	if e.Refused() != "" {
+		t.Error("refused")
+	}
+	if err := lease.Finish(t.Context(), gate.Failed); err != nil || one.finished != 1 {
+		t.Errorf("%v, finished %d times", err, one.finished)
+	}
+	if took := time.Since(begun); took > 3*noteWithin {
+		t.Errorf("loss and end took %v", took)
 	}
 }

@@ -153,24 +153,36 @@ func (k *kubeFeatures) skipped(text string) {
 	}
 }
 
-// changed keeps the label in step with the gate. It does not wait: nothing of a loss comes later for it.
+// changed tells people of a loss.
 func (k *kubeFeatures) changed(c gate.Change) {
-	switch c.Action {
-	case gate.Open:
-		k.setLabel(true)
-	case gate.Shut:
-		k.setLabel(false)
-		if k.notices != nil && c.State == gate.Lost {
-			k.notices.Shut(c.Grant, c.Reason)
-		}
-	case gate.Wait, gate.Warn, gate.Extend, gate.Terminate, gate.Kill, gate.Finish, gate.Exit:
+	if k.notices != nil && c.Action == gate.Shut && c.State == gate.Lost {
+		k.notices.Shut(c.Grant, c.Reason)
 	}
 }
 
-func (k *kubeFeatures) setLabel(held bool) {
-	if k.label != nil {
-		k.label.Set(held)
+// labelled is a workload with which the pod's label goes, where there is one.
+func (ses *session) labelled(w gate.Workload) gate.Workload {
+	if ses.kube.label == nil {
+		return w
 	}
+	return &labelledWorkload{w, ses.kube.label}
+}
+
+// labelledWorkload keeps the label in step with the gate, and does not wait for it: nothing of a loss comes later for it.
+// It is no observer, which may be told late: of a start after the lease has been given back.
+type labelledWorkload struct {
+	gate.Workload
+	label *kube.Label
+}
+
+func (w *labelledWorkload) Start(g gate.Grant) {
+	w.Workload.Start(g)
+	w.label.Set(true)
+}
+
+func (w *labelledWorkload) Warn(reason string) <-chan struct{} {
+	w.label.Set(false)
+	return w.Workload.Warn(reason)
 }
 
 // close says what is left to be said, and not for long.

@@ -95,7 +95,7 @@ func runGated(ctx context.Context, w world, s *config.Settings, args []string) e
 		workload = r
 	}
 	g, err := gate.New(gate.Config{
-		Clock: ses.clock, Budget: budget(s), Lock: lock, Workload: workload,
+		Clock: ses.clock, Budget: budget(s), Lock: lock, Workload: ses.labelled(workload),
 		Reacquire: s.OnLoss == config.Wait, Rest: rest(s), FinishWithin: finishWithin(timing(s)), Observe: ses.observe(),
 	})
 	if err != nil {

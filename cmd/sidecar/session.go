@@ -254,20 +254,23 @@ func (ses *session) observe() func(gate.Change) {
 	var lost time.Duration
 	return func(c gate.Change) {
 		ses.kube.changed(c)
+		if c.Missing > 0 {
+			observe.Warn(ses.log, "changes of the gate are missing from this log: it was not written in time", "missing", c.Missing)
+		}
 		kv := []any{"key", c.Grant.Key, "token", c.Grant.Token}
 		switch c.Action {
 		case gate.Open:
 			ses.log.Info("gate open", kv...)
 		case gate.Shut:
 			if c.State == gate.Lost {
-				lost = ses.clock.Now()
+				lost = c.At
 			}
 			ses.log.Info("gate shut", append(kv, "reason", c.Reason)...)
 		case gate.Terminate, gate.Kill:
 			ses.log.Info("stopping the workload", append(kv, "signal", strings.ToUpper("sig"+c.Action.String()[:4]))...)
 		case gate.Finish:
 			if c.State == gate.Lost && lost != 0 {
-				took := ses.clock.Now() - lost
+				took := c.At - lost
 				lost = 0
 				ses.metrics.Stopped(took)
 				ses.log.Info("nothing is left of the workload", append(kv, "took", took)...)

@@ -64,8 +64,8 @@ func runSidecar(ctx context.Context, w world, s *config.Settings) error {
 	defer recorder.Close()
 
 	g, err := gate.New(gate.Config{
-		Clock: ses.clock, Budget: budget(s), Lock: ses.telling(ses.noted(ses.sidecarLock(fenced.Idled), epochs)), Workload: recorder,
-		Reacquire: s.OnLoss == config.Wait || s.Followed, Rest: rest(s), FinishWithin: finishWithin(timing(s)), Observe: epochs.watch(ses.observe(), ses.warn),
+		Clock: ses.clock, Budget: budget(s), Lock: ses.telling(ses.noted(ses.sidecarLock(fenced.Idled), epochs)), Workload: ses.labelled(ses.notedWorkload(recorder, epochs)),
+		Reacquire: s.OnLoss == config.Wait || s.Followed, Rest: rest(s), FinishWithin: finishWithin(timing(s)), Observe: ses.observe(),
 	})
 	if err != nil {
 		return err

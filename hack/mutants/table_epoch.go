@@ -18,7 +18,7 @@ func epochMutants() []mutant {
 		},
 		{
 			name: "epoch-is-not-noted", protects: "restart: the epoch is noted before the gate opens",
-			edits: []edit{{epochGo, "\te.held, e.leaves = true, false\n\treturn e.dir.NoteHold(statedir.Hold{Epoch: e.now})", "\te.held, e.leaves = true, false\n\treturn nil"}},
+			edits: []edit{{epochGo, "\t\treturn err\n\t}\n\treturn e.dir.NoteHold(statedir.Hold{Epoch: e.now})", "\t\treturn err\n\t}\n\treturn nil"}},
 			tests: []string{ignoredCase("killed")},
 		},
 		{
@@ -33,12 +33,12 @@ func epochMutants() []mutant {
 		},
 		{
 			name: "epoch-loss-while-asked", protects: "restart: a loss asks for a restart, also of a gate that was told to end",
-			edits: []edit{{epochGo, "\t\te.mu.Unlock()\n\t}\n\treturn e.note(false)", "\t\te.mu.Unlock()\n\t}\n\treturn nil"}},
+			edits: []edit{{epochGo, "\t\te.mu.Unlock()\n\t}\n\treturn e.noteAsked(false)", "\t\te.mu.Unlock()\n\t}\n\treturn nil"}},
 			tests: []string{ignoredCase("lost_while_asked_to_end")},
 		},
 		{
 			name: "epoch-asked-once-for-ever", protects: "restart: each process's own end counts",
-			edits: []edit{{epochGo, "\treturn e.dir.NoteHold(statedir.Hold{Epoch: e.now})\n}\n\n// returned", "\treturn nil\n}\n\n// returned"}},
+			edits: []edit{{epochGo, "\treturn e.dir.NoteHold(statedir.Hold{Epoch: e.now})\n}\n\n// learn", "\treturn nil\n}\n\n// learn"}},
 			tests: []string{ignoredCase("asked_to_end_and_then_killed_while_waiting")},
 		},
 		{
@@ -48,7 +48,7 @@ func epochMutants() []mutant {
 		},
 		{
 			name: "epoch-forgets-nothing", protects: "restart: with evidence that nothing is left the next gate begins anew",
-			edits: []edit{{epochGo, "return e.dir.ForgetHold()", "return nil"}, {epochGo, "func (e *epochs) asked() error { return e.note(true) }", "func (e *epochs) asked() error { return nil }"}},
+			edits: []edit{{epochGo, "return e.dir.ForgetHold()", "return nil"}, {epochGo, "func (e *epochs) asked() error { return e.noteAsked(true) }", "func (e *epochs) asked() error { return nil }"}},
 			tests: []string{"-timeout=100s ./internal/fence -run=^TestSidecar$"},
 		},
 		{

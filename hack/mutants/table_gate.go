@@ -4,6 +4,8 @@ const (
 	gateUnit = "./pkg/gate -run=^Test[^BI]"
 	machGo   = "pkg/gate/machine.go"
 	gateGo   = "pkg/gate/gate.go"
+
+	gateTellGo = "pkg/gate/tell.go"
 )
 
 // gateMutants are of the gate and its loop.
@@ -13,6 +15,16 @@ func gateMutants() []mutant {
 			name: "gate-open-is-a-flag", protects: "gate: open is computed at the moment of asking",
 			edits: []edit{{machGo, "return m.state == Held && now < m.deadline", "return m.state == Held"}},
 			tests: []string{gateUnit},
+		},
+		{
+			name: "gate-observer-is-waited-for", protects: "gate: nobody who observes holds up a renewal, a loss or an exit",
+			edits: []edit{{gateTellGo, "\t\tgo q.run()\n\t}\n}\n\n// run", "\t\tq.mu.Unlock()\n\t\tq.run()\n\t\tq.mu.Lock()\n\t}\n}\n\n// run"}},
+			tests: []string{"./pkg/gate -run=^TestObserver"},
+		},
+		{
+			name: "epoch-note-is-waited-for", protects: "restart: a state directory that hangs holds up no loss and no end",
+			edits: []edit{{epochGo, "holder.Within(noteWithin, n.epochs.ended)", "n.epochs.ended()"}},
+			tests: []string{"./cmd/sidecar -run=^TestEpochNoteThatHangs"},
 		},
 		{
 			name: "gate-no-deadline", protects: "gate: the deadline shuts it",

@@ -88,7 +88,7 @@ func kubeMutants() []mutant {
 		},
 		{
 			name: "label-kept-on-loss", protects: "label: gone on loss, before the workload has ended",
-			edits: []edit{{kubeCmdGo, "k.setLabel(false)", ""}},
+			edits: []edit{{kubeCmdGo, "\tw.label.Set(false)\n", ""}},
 			tests: []string{"./cmd/sidecar -run=TestKubeLoss"},
 		},
 		{

@@ -15,7 +15,7 @@ func libraryMutants() []mutant {
 	return []mutant{
 		{
 			name: "observer-is-waited-for", protects: "nobody who tells waits for the observer",
-			edits: []edit{{tellGo, "func (l *Locker) tell(e Event) { l.told.tell(e) }", "func (l *Locker) tell(e Event) {\n\tif l.opts.Observe != nil {\n\t\tl.opts.Observe(e)\n\t}\n}"}},
+			edits: []edit{{tellGo, "func (l *Locker) tell(e Event) { l.told.Tell(e) }", "func (l *Locker) tell(e Event) {\n\tif l.opts.Observe != nil {\n\t\tl.opts.Observe(e)\n\t}\n}"}},
 			tests: []string{unit("TestObserverCallsBack")},
 		},
 		{
@@ -25,7 +25,7 @@ func libraryMutants() []mutant {
 		},
 		{
 			name: "drops-are-not-told", protects: "an observer that falls behind is told how much it has missed",
-			edits: []edit{{tellGo, "\tcase t.dropped > 0:", "\tcase false:"}},
+			edits: []edit{{tellGo, "\t\tif missing > 0 {", "\t\tif false {"}},
 			tests: []string{unit("TestDroppedEventsAreCounted")},
 		},
 		{

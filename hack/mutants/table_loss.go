@@ -87,7 +87,7 @@ func lossMutants() []mutant {
 		},
 		{
 			name: "epoch-asks-for-ever", protects: "restart: it is asked for once",
-			edits: []edit{{epochGo, "return e.dir.NoteHold(statedir.Hold{Epoch: e.now, Tried: true})", "return nil"}},
+			edits: []edit{{epochGo, "return e.note(statedir.Hold{Epoch: e.now, Tried: true})", "return nil"}},
 			tests: []string{ignoredCase("killed")},
 		},
 		{

@@ -7,16 +7,23 @@ import (
 	"github.com/mongogate/mongogate/pkg/gate"
 )
 
+// hangingWorkload holds its gate up, which no workload may.
+type hangingWorkload struct {
+	gate.Workload
+	hang chan struct{}
+}
+
+func (w hangingWorkload) Start(g gate.Grant) {
+	w.Workload.Start(g)
+	<-w.hang
+}
+
 // A loop that hangs is found out once its lease and its kill budget are over, and not before.
 func TestAlive(t *testing.T) {
 	var hang chan struct{} // made in the bubble, or its time would stand still
 	onBench(t, 1, func(c *gate.Config) {
 		hang = make(chan struct{})
-		c.Observe = func(c gate.Change) {
-			if c.Action == gate.Open {
-				<-hang
-			}
-		}
+		c.Workload = hangingWorkload{c.Workload, hang}
 	}, func(b *bench) {
 		if !b.gate.Alive() {
 			b.Error("not alive while it waits")

@@ -20,7 +20,8 @@ type Config struct {
 	Rest time.Duration
 	// FinishWithin is how long the store is asked to end a lease.
 	FinishWithin time.Duration
-	// Observe is told of every change, in order; it must not block.
+	// Observe is told of every change, in order, from a goroutine of its own. Nothing waits for it but the end of
+	// [Gate.Run], for [FlushWithin] at most. What the gate's promises rest on belongs to the Workload, the Lock or its leases.
 	Observe func(Change)
 }
 
@@ -34,6 +35,10 @@ type Change struct {
 	Err    error
 	// Rest, of Wait, is how long the gate rests after a loss before it tries to get the lock.
 	Rest time.Duration
+	// At is when it was done, by the gate's clock.
+	At time.Duration
+	// Missing is how many changes before this one were not told: the observer had not taken those before them.
+	Missing int
 }
 
 // Result is how a gate ended.
@@ -62,6 +67,7 @@ type Gate struct {
 	rest   rest
 	waited bool // for the lock, once at least
 	events chan message
+	told   *Queue[Change]
 	// tasks are the goroutines of the gate: waiting, listening to a lease, finishing.
 	tasks sync.WaitGroup
 }
@@ -77,10 +83,14 @@ func New(cfg Config) (*Gate, error) {
 	if cfg.FinishWithin <= 0 {
 		return nil, fmt.Errorf("finish within %v: must be positive", cfg.FinishWithin)
 	}
-	if cfg.Observe == nil {
-		cfg.Observe = func(Change) {}
+	told := NewQueue[Change](nil)
+	if cfg.Observe != nil {
+		told = NewQueue(func(c Change, missing int) {
+			c.Missing = missing
+			cfg.Observe(c)
+		})
 	}
-	return &Gate{cfg: cfg, machine: NewMachine(cfg.Budget, cfg.Reacquire), rest: rest{first: cfg.Rest}, events: make(chan message)}, nil
+	return &Gate{cfg: cfg, told: told, machine: NewMachine(cfg.Budget, cfg.Reacquire), rest: rest{first: cfg.Rest}, events: make(chan message)}, nil
 }
 
 // Open is true while the workload may run, computed at the moment of asking.
@@ -119,6 +129,7 @@ func (g *Gate) grant() Grant {
 func (g *Gate) Run(ctx context.Context) Result {
 	stop := ctx.Done()
 	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer g.told.Flush(FlushWithin)
 	defer g.tasks.Wait()
 	defer cancel()
 
@@ -207,9 +218,8 @@ func (g *Gate) do(ctx context.Context, acquire func(rest time.Duration), actions
 		case Exit:
 			end = true
 		}
-		// Readiness is the machine's state and needs no telling. Observers hear of
-		// what has been done: one whose log hangs does not hold up a signal.
-		g.cfg.Observe(Change{State: state, Action: a.Kind, Grant: grant, Reason: a.Reason, Rest: rest})
+		// Readiness is the machine's state and needs no telling. Observers hear of what has been done.
+		g.told.Tell(Change{State: state, Action: a.Kind, Grant: grant, Reason: a.Reason, Rest: rest, At: g.cfg.Clock.Now()})
 	}
 	return end
 }

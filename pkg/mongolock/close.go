@@ -32,7 +32,7 @@ func (l *Locker) Close(ctx context.Context) error {
 	k.replace()
 	l.settle(ctx)
 	err := k.close(ctx)
-	l.told.flush(flushesWithin)
+	l.told.Flush(flushesWithin)
 	return err
 }
 

@@ -15,6 +15,8 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
+
+	"github.com/mongogate/mongogate/pkg/gate"
 )
 
 // Locker obtains leases on the keys of one collection. It may be used by many goroutines.
@@ -31,7 +33,7 @@ type Locker struct {
 	watch   watches
 	hint    *hints
 	lines   lines
-	told    telling
+	told    *gate.Queue[Event]
 	sent    stencils
 	pending pending
 
@@ -55,8 +57,7 @@ func New(c *mongo.Collection, opts Options) (*Locker, error) {
 
 func newLocker(c *mongo.Collection, own *mongo.Client, sockets *sockets, o Options) *Locker {
 	life, stop := context.WithCancelCause(context.Background())
-	l := &Locker{opts: o, life: life, stop: stop}
-	l.told.observe = o.Observe
+	l := &Locker{opts: o, life: life, stop: stop, told: telling(o.Observe)}
 	l.conn.now = newConnection(c, own, sockets)
 	l.watch.clock = o.Clock
 	l.hint = newHints(l)

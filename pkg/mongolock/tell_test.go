@@ -11,6 +11,7 @@ import (
 
 	"github.com/mongogate/mongogate/internal/bubble"
 	"github.com/mongogate/mongogate/internal/fakemongo"
+	"github.com/mongogate/mongogate/pkg/gate"
 )
 
 // stuck is an observer that does not return until the test ends.
@@ -134,7 +135,7 @@ func TestDroppedEventsAreCounted(t *testing.T) {
 			}
 		})
 		const more = 10
-		for i := range maxTold + 1 + more {
+		for i := range gate.QueueSize + 1 + more {
 			l.tell(Event{Kind: EventRenewed, Token: int64(i)})
 			if i == 0 {
 				bubble.Wait() // it has taken the first, and stands
@@ -145,7 +146,7 @@ func TestDroppedEventsAreCounted(t *testing.T) {
 		}
 		close(flow)
 		bubble.Wait()
-		if len(got) != maxTold+2 || got[1].Kind != EventDropped || got[1].Dropped != more || got[2].Token != more+1 || got[len(got)-1].Token != maxTold+more {
+		if len(got) != gate.QueueSize+2 || got[1].Kind != EventDropped || got[1].Dropped != more || got[2].Token != more+1 || got[len(got)-1].Token != gate.QueueSize+more {
 			t.Errorf("told %d events, the second %+v, the third %+v, the last %+v", len(got), got[1], got[2], got[len(got)-1])
 		}
 		l.tell(Event{Kind: EventRenewed})
