@@ -7,6 +7,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"strings"
 	"sync"
@@ -38,6 +39,8 @@ type session struct {
 	// connecting is the answer to a Connect that is under way; nil where none is.
 	connecting chan connected
 	kube       kubeFeatures
+	// sole keeps a second gate that kills out of the pod; nil where this one does not.
+	sole io.Closer
 
 	ctx   context.Context //nolint:containedctx // the session's own life
 	end   context.CancelFunc
@@ -314,6 +317,9 @@ func (ses *session) closeAll() {
 	ses.stopRotating()
 	ses.stopConnecting()
 	ses.kube.close()
+	if ses.sole != nil {
+		ses.warn(ses.sole.Close())
+	}
 	if ses.locker != nil {
 		if err := closeLocker(ses.locker); err != nil && !errors.Is(err, context.DeadlineExceeded) {
 			ses.log.V(1).Info("closing", "error", err.Error())

@@ -111,6 +111,16 @@ func (ses *session) fence(e *epochs, link *twin.Link, leave func()) (*fence.Work
 		LeaveAtOnce: slices.Contains(s.Fence, config.Exit) || slices.Contains(s.Fence, config.Restart) && e.Refused() == "",
 		Spare:       s.Spare, Scan: s.ScanInterval, Budget: budget(s), Clock: ses.clock, Log: ses.log,
 	}
+	if cfg.Kill {
+		sole, err := fence.Sole()
+		for end := time.Now().Add(dying); errors.Is(err, fence.ErrTwoKill) && time.Now().Before(end); sole, err = fence.Sole() {
+			time.Sleep(10 * time.Millisecond) // the one before may be dying
+		}
+		if err != nil {
+			return nil, err
+		}
+		ses.sole = sole
+	}
 	cfg.Sentinel = ses.sentinelFile()
 	if s.Followed {
 		cfg.Dir, cfg.Idle = ses.dir, ses.idle()

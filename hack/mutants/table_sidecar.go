@@ -9,6 +9,7 @@ const (
 	scanGo     = "internal/fence/scan.go"
 	fenceGo    = "internal/fence/workload.go"
 	targetsGo  = "internal/fence/targets.go"
+	gatesGo    = "internal/fence/gates.go"
 	sentinelGo = "internal/fence/sentinel.go"
 	recorderGo = "internal/holder/recorder.go"
 	holderGo   = "internal/holder/lock.go"
@@ -25,6 +26,16 @@ const (
 // with real processes need root, a process namespace and cgroups.
 func sidecarMutants() []mutant {
 	return []mutant{
+		{
+			name: "gate-known-by-its-name", protects: "fence: what calls itself as a gate does is the workload all the same",
+			edits: []edit{{gatesGo, "if p.Comm != gateName {\n\t\treturn false\n\t}", "if p.Comm != gateName {\n\t\treturn false\n\t}\n\tif g != nil {\n\t\treturn true\n\t}"}},
+			tests: []string{"./internal/fence -run=TestGateIsNotKnownByItsName"},
+		},
+		{
+			name: "two-gates-kill", protects: "fence: two gates of one pod do not end each other's workload",
+			edits: []edit{{gatesGo, "return nil, ErrTwoKill", "return io.NopCloser(nil), nil"}},
+			tests: []string{"./internal/fence -run=TestOneGateKills"},
+		},
 		{
 			name: "state-no-flock", protects: "state directory: one gate at a time",
 			edits: []edit{{dirGo, "err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)", "err = unix.Flock(int(f.Fd()), unix.LOCK_SH|unix.LOCK_NB)"}},

@@ -3,6 +3,7 @@
 package fence
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -158,6 +159,43 @@ func TestSparedByItsName(t *testing.T) {
 	until(t, "without its first process it is spared no more", func() bool { return !alive(child.Process.Pid) })
 }
 
+// gatePrograms are programs of the name of a gate's: our own, and one that its user may not read.
+const gatePrograms = `mkdir -m 755 "$DIR/own" "$DIR/hides" && cp /proc/1/exe "$DIR/own/mongogate" && cp "$(command -v sleep)" "$DIR/hides/mongogate" && chmod 755 "$DIR/own/mongogate" && chmod 711 "$DIR/hides/mongogate"`
+
+// A name is no proof: a container that calls itself as a gate does is the workload, unless its program is the gate's own.
+func TestGateIsNotKnownByItsName(t *testing.T) {
+	sparedGate(t, "own", envSleeps+"=1")
+}
+
+// Nobody of its user sees what a gate runs. What hides like that under a gate's name is taken for one.
+func TestGateHidesItsProgram(t *testing.T) {
+	sparedGate(t, "hides", "")
+}
+
+func sparedGate(t *testing.T, which, env string) {
+	if !inside(t, pod{uid: "12345", prelude: gatePrograms}) {
+		return
+	}
+	w := held(t)
+	renamed := container(t, "work", "exec "+program(t, gateName)+" 1000")
+	gate := container(t, "other", "exec "+filepath.Join(os.Getenv("DIR"), which, gateName)+" 1000", env)
+	for _, c := range []*exec.Cmd{renamed, gate} {
+		until(t, "it runs", func() bool { return comm(c) == gateName })
+	}
+	lose(w)
+	goneIs(t, w, true)
+	time.Sleep(20 * w.cfg.Scan)
+	if alive(renamed.Process.Pid) || !alive(gate.Process.Pid) {
+		t.Errorf("what only has the name lives: %v, a gate: %v", alive(renamed.Process.Pid), alive(gate.Process.Pid))
+	}
+}
+
+// comm is the name of the program that a container begins with.
+func comm(c *exec.Cmd) string {
+	b, _ := os.ReadFile(fmt.Sprintf("/proc/%d/comm", c.Process.Pid))
+	return strings.TrimSuffix(string(b), "\n")
+}
+
 // The name that the kernel cuts is known as well, and the mark of a workload counts more than any.
 func TestMarkOverAName(t *testing.T) {
 	if !inside(t, pod{}) {
@@ -243,5 +281,26 @@ func TestContainers(t *testing.T) {
 		if tell := parsePlace(both[0]).apart(parsePlace(both[1])); len(tell) > 0 {
 			t.Errorf("%s: told apart by %q", name, tell)
 		}
+	}
+}
+
+// Two gates of one process namespace would end each other's workload.
+func TestOneGateKills(t *testing.T) {
+	first, err := Sole()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if second, err := Sole(); !errors.Is(err, ErrTwoKill) {
+		t.Errorf("%v, %v", second, err)
+	}
+	if err := first.Close(); err != nil {
+		t.Fatal(err)
+	}
+	again, err := Sole()
+	if err != nil {
+		t.Fatalf("after the first has ended: %v", err)
+	}
+	if err := again.Close(); err != nil {
+		t.Fatal(err)
 	}
 }

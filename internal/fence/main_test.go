@@ -15,6 +15,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
 	"golang.org/x/sys/unix"
@@ -31,12 +32,17 @@ const (
 	envWork    = "FENCE_TEST_WORK"    // directory of the cgroups for workloads
 	envUID     = "FENCE_TEST_UID"     // the gate's user, root where it is empty
 	envPrelude = "FENCE_TEST_PRELUDE" // what the first process runs before
+	envSleeps  = "FENCE_TEST_SLEEPS"  // this process only sleeps
 	envOwnView = "FENCE_TEST_OWNVIEW" // the gate has a cgroup namespace of its own
 )
 
 func TestMain(m *testing.M) {
 	if os.Getpid() == 1 && os.Getenv(envTest) != "" {
 		os.Exit(first())
+	}
+	if os.Getenv(envSleeps) != "" {
+		time.Sleep(time.Hour)
+		return
 	}
 	goleak.VerifyTestMain(m)
 }

@@ -54,6 +54,7 @@ func TestSidecar(t *testing.T) {
 	t.Run("exit leaves without release", leaves)
 	t.Run("a gate that is started anew", startedAnew)
 	t.Run("a restart that was ignored", ignoredRestart)
+	t.Run("a second gate that kills", secondKill)
 }
 
 // output is what a process writes while it runs.
@@ -267,6 +268,21 @@ func startedAnew(t *testing.T) {
 	}
 	s.begin("--fence", "kill")
 	until(t, "killed at the deadline in the file", func() bool { return !alive(c.Process.Pid) })
+}
+
+// Two gates with kill in one pod would end each other's workload: the second does not start, and does once the first has ended.
+func secondKill(t *testing.T) {
+	s := newSidecar(t, "--fence", "kill")
+	s.held()
+	second := newSidecar(t, "--fence", "kill,sentinel")
+	second.endsWith(64)
+	if said := second.log.String(); !strings.Contains(said, "another gate of this pod has the protection kill already") {
+		t.Error("it does not say why")
+	}
+	_ = s.cmd.Process.Kill()
+	<-s.end
+	second.begin("--fence", "kill,sentinel")
+	second.held()
 }
 
 // The rule was ignored: the gate does not acquire, and what runs beside it is killed from the deadline in the file on.

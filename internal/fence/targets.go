@@ -23,20 +23,18 @@ const (
 	Spared = "MONGOGATE_SPARED"
 )
 
-// gateName is what a container is known by that another gate of the pod begins: it has a lock of its own, and shows nobody its environment.
-const gateName = "mongogate"
-
 // nameSize is how much of a program's name the kernel keeps (TASK_COMM_LEN without the zero).
 const nameSize = 15
 
 // targets finds the processes of the workload in a process namespace that the
 // containers of a pod share. Everything is the workload but what is proven not to be: our own container, the pod's pause,
-// and containers that are spared, by their mark or, as a matter of trust, by the program that they begin with.
+// containers that another gate begins, and containers that are spared, by their mark or, as a matter of trust, by the program that they begin with.
 type targets struct {
 	own place
 	// tell are the hierarchies in which containers differ.
 	tell   []string
 	names  []string // programs of spared containers
+	gates  gates
 	marked []place
 	spared []place
 }
@@ -89,7 +87,7 @@ func newTargets(spare ...string) (*targets, error) {
 	if len(tell) == 0 {
 		return nil, fmt.Errorf("%w: the pod's pause is in our own cgroup, so containers cannot be told apart", ErrNotShared)
 	}
-	t := &targets{own: own, tell: tell, names: []string{gateName}}
+	t := &targets{own: own, tell: tell, gates: gates{known: map[identity]bool{}}}
 	for _, name := range spare {
 		t.names = append(t.names, name[:min(len(name), nameSize)])
 	}
@@ -159,7 +157,7 @@ func (t *targets) within(c place, list []place) bool {
 	return slices.ContainsFunc(list, func(top place) bool { return c.in(top, t.tell) })
 }
 
-// trusted tells of each process whether its container begins with a program that is spared by its name. The first
+// trusted tells of each process whether its container begins with another gate, or with a program that is spared by its name. The first
 // process of a container is its oldest, and was not left to the pause by another one.
 func (t *targets) trusted(others []candidate) []bool {
 	first := map[string]candidate{}
@@ -172,7 +170,7 @@ func (t *targets) trusted(others []candidate) []bool {
 	trusted := make([]bool, len(others))
 	for i, c := range others {
 		f := first[c.in.key(t.tell)]
-		trusted[i] = c.in != nil && f.PPID != 1 && slices.Contains(t.names, f.Comm)
+		trusted[i] = c.in != nil && f.PPID != 1 && (slices.Contains(t.names, f.Comm) || t.gates.is(f.Process))
 	}
 	return trusted
 }

@@ -30,6 +30,29 @@ func (p Process) UID() (int, error) {
 	return 0, fmt.Errorf("status of process %d: no Uid line", p.PID)
 }
 
+// Hidden is true where the process shows its program and memory to nobody: it is not dumpable, so that the
+// files in /proc/PID (but not that directory itself) are root's although its user is not. Of root's processes only root knows, who may read all that do not hide.
+func (p Process) Hidden() (bool, error) {
+	uid, err := p.UID()
+	if err != nil {
+		return false, err
+	}
+	var file unix.Stat_t
+	if err := unix.Stat(procPath(p.PID, "environ"), &file); err != nil {
+		return false, fmt.Errorf("look at process %d: %w", p.PID, err)
+	}
+	return file.Uid == 0 && (uid != 0 || os.Geteuid() == 0), p.check()
+}
+
+// OpenExe opens the program that the process runs. It needs the same user, and a process that is dumpable, or root.
+func (p Process) OpenExe() (*os.File, error) {
+	f, err := os.Open(procPath(p.PID, "exe"))
+	if err != nil {
+		return nil, fmt.Errorf("look at process %d: %w", p.PID, err)
+	}
+	return f, nil
+}
+
 // InnermostPID is what the process is called in its own process namespace, 0 where that is not known.
 func (p Process) InnermostPID() int {
 	status, err := p.read("status")
