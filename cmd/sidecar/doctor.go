@@ -47,7 +47,7 @@ func newDoctor(w world) *cobra.Command {
 	var index bool
 	c := command(w, "doctor [flags]", "Check settings, safety arithmetic and store",
 		`Where every setting came from, whether the times add up, which protection is in
-force and what it does not cover, and what in the store can make a lock unsafe. Exit code 1 where something is unsafe.`,
+force and what it does not cover, and what in the store can make a lock unsafe. Exit code 1 where something is unsafe, or a lock that nobody may take.`,
 		exactly(0), func(c *cobra.Command, s *config.Settings, _ []string) error { return doctor(c.Context(), w, s, index) })
 	c.Flags().BoolVar(&index, "create-index", false, "create the TTL index by which finished records are removed")
 	return c
@@ -146,7 +146,10 @@ func (d diagnosis) table(t *table) {
 	}
 	for _, f := range d.Findings {
 		line := "warning: " + f.Text
-		if f.Fatal {
+		switch {
+		case f.Unusable:
+			line = "UNUSABLE: " + f.Text
+		case f.Fatal:
 			line = "UNSAFE: " + f.Text
 		}
 		if f.Remedy != "" {

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"strings"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
@@ -28,9 +29,11 @@ type Store struct {
 // Finding is something about the store that somebody should look at.
 type Finding struct {
 	// Fatal findings make a lock unsafe or impossible.
-	Fatal  bool   `json:"fatal"`
-	Text   string `json:"text"`
-	Remedy string `json:"remedy"`
+	Fatal bool `json:"fatal"`
+	// Unusable findings, which are fatal, are keys that this version never acquires, whoever holds them.
+	Unusable bool   `json:"unusable,omitempty"`
+	Text     string `json:"text"`
+	Remedy   string `json:"remedy"`
 }
 
 const storeID = reservedPrefix + ".store"
@@ -156,6 +159,11 @@ func (l *Locker) Check(ctx context.Context) (Store, error) {
 		return s, err
 	}
 	err = l.each(ctx, "", 0, func(d *document) {
+		if d.damaged || d.endless || d.v != Format {
+			add(true, "mend the document or delete it, once nothing runs under its key; `mongogate show` prints it", "lock %q: nobody may take it: %s", d.Key, strings.Join(d.problems, "; "))
+			s.Findings[len(s.Findings)-1].Unusable = true
+			return
+		}
 		for _, p := range d.problems {
 			add(false, "look at the document; `mongogate show` prints it", "lock %q: %s", d.Key, p)
 		}

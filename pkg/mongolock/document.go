@@ -73,6 +73,8 @@ type document struct {
 	problems  []string
 	// damaged: a field has a type or a value that nobody of ours writes, so that nothing may be concluded from it, nor be written.
 	damaged bool
+	// endless: held, and without what is needed to take it over from a silent holder.
+	endless bool
 	// foreign: there is no state, as in what the Python library writes.
 	foreign bool
 }
@@ -111,7 +113,7 @@ func decode(raw bson.Raw) *document {
 	if id, ok := raw.Lookup("_id").StringValueOK(); ok {
 		d.id, d.Key = id, shorten(id, maxKey)
 	} else {
-		p.damage("_id is a %s, want string", raw.Lookup("_id").Type)
+		p.damage("_id is %s, want string", aType(raw.Lookup("_id").Type))
 	}
 	d.Locked = p.boolean("locked")
 	d.Owner = p.text("owner")
@@ -171,6 +173,7 @@ func (p *parser) state() {
 			d.problems = append(d.problems, "locked is false although state is held: its holder keeps the key until it gives it back, or falls silent")
 		}
 		if d.nonce != "" && d.silence() == 0 {
+			d.endless = true
 			d.problems = append(d.problems, "held with a nonce, but beat, ttlMs or graceMs is missing or no integer: nobody may ever take it over")
 		}
 	case stateDone:
@@ -210,7 +213,7 @@ func (p *parser) types() {
 		if err != nil || f.allows(v.Type) {
 			continue
 		}
-		p.damage("%s is a %s, want %s", f.name, v.Type, f.types[0])
+		p.damage("%s is %s, want %s", f.name, aType(v.Type), f.types[0])
 	}
 	if v, err := p.raw.LookupErr("nonce"); err == nil && v.Type == bson.TypeString && v.StringValue() == "" {
 		p.damage("nonce is empty")

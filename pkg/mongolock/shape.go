@@ -84,6 +84,15 @@ func sane() bson.D {
 	)...)
 }
 
+// aType is the name of a type with its article.
+func aType(t bson.Type) string {
+	name := t.String()
+	if strings.ContainsRune("aeiou", rune(name[0])) { // "UTC datetime" begins with another sound
+		return "an " + name
+	}
+	return "a " + name
+}
+
 // shorten cuts what others have written to at most n bytes, at the end of a character.
 func shorten(s string, n int) string {
 	if len(s) <= n {
