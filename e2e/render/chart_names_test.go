@@ -38,6 +38,7 @@ var nameRefusals = []refusal{
 	{why: "long name of a port", values: "ports: [{containerPort: 80, name: a-name-of-a-port}]", want: []string{`container main has a port named "a-name-of-a-port": Kubernetes takes at most 15 lower-case letters, digits and single -, with one letter among them`}},
 	{why: "number for a name of a port", values: "ports: [{containerPort: 80, name: '80'}]", want: []string{`container main has a port named "80"`}},
 	{why: "two ports of a name", values: "ports: [{containerPort: 80, name: a}, {containerPort: 81, name: a}]", want: []string{"container main has two ports named a: give one of them another name"}},
+	{why: "a port named as the gate's", values: "ports: [{containerPort: 80, name: gate-probes}]", want: []string{"container main has a port named gate-probes, which is the gate's: give it another name"}},
 	{why: "Service with two unnamed ports", values: "ports: [{containerPort: 80}, {containerPort: 81}]\nservice: {enabled: true}", want: []string{"the Service has 2 ports, and Kubernetes then wants a name for each: name them in ports, or in service.ports"}},
 	{why: "two unnamed ports of a StatefulSet", values: "kind: StatefulSet\nports: [{containerPort: 80}, {containerPort: 81, name: b}]", want: []string{"the Service has 2 ports, and Kubernetes then wants a name for each"}},
 	{why: "Service with one port twice", values: "ports: [{containerPort: 80}]\nservice: {enabled: true, ports: [{name: a, port: 80}, {name: b, port: 80}]}", want: []string{"service.ports has port 80/TCP twice: take one out"}},

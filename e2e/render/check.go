@@ -114,11 +114,17 @@ func Mounts(w Workload) []string {
 // Ports is every port that has its name or number twice in a pod, and every probe of a named port that there is not.
 func Ports(w Workload) []string {
 	var problems []string
-	seen := map[string]string{}
+	seen, named := map[string]string{}, map[string]string{}
 	for _, c := range w.Containers() {
 		names := map[string]bool{}
 		for _, p := range c.Ports {
 			names[p.Name] = p.Name != ""
+			if other := named[p.Name]; other != "" {
+				problems = append(problems, fmt.Sprintf("%s and %s both have a port named %s", other, c.Name, p.Name))
+			}
+			if p.Name != "" {
+				named[p.Name] = c.Name
+			}
 			id := fmt.Sprintf("port %d/%s", p.ContainerPort, p.Protocol)
 			if other := seen[id]; other != "" {
 				problems = append(problems, fmt.Sprintf("%s and %s both have %s", other, c.Name, id))

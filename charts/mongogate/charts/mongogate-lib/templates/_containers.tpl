@@ -105,11 +105,11 @@ env:
 {{- if or .values.metrics.enabled $f.http }}
 ports:
   {{- if .values.metrics.enabled }}
-  - name: gate-metrics
+  - name: {{ include "mongogate.portName" (dict "name" "metrics" "suffix" $f.suffix) }}
     containerPort: {{ .values.metrics.port | int64 }}
   {{- end }}
   {{- if $f.http }}
-  - name: gate-probes
+  - name: {{ include "mongogate.portName" (dict "name" "probes" "suffix" $f.suffix) }}
     containerPort: {{ $f.probePort | int64 }}
   {{- end }}
 {{- end }}
@@ -139,10 +139,10 @@ volumeMounts:
 {{- end -}}
 {{- $_ := set $c "volumeMounts" (concat ($c.volumeMounts | default list) $mounts) -}}
 {{- if and .values.metrics.enabled (not $follow) -}}
-{{- $_ := set $c "ports" (append ($c.ports | default list) (dict "name" "gate-metrics" "containerPort" (int64 .values.metrics.port))) -}}
+{{- $_ := set $c "ports" (append ($c.ports | default list) (dict "name" (include "mongogate.portName" (dict "name" "metrics" "suffix" $f.suffix)) "containerPort" (int64 .values.metrics.port))) -}}
 {{- end -}}
 {{- if include "mongogate.wrapperByHttp" . -}}
-{{- $_ := set $c "ports" (append ($c.ports | default list) (dict "name" "gate-probes" "containerPort" (int64 $f.wrapperPort))) -}}
+{{- $_ := set $c "ports" (append ($c.ports | default list) (dict "name" (include "mongogate.portName" (dict "name" (ternary "follow" "probes" $follow) "suffix" $f.suffix)) "containerPort" (int64 $f.wrapperPort))) -}}
 {{- end -}}
 {{- $_ := unset $c "livenessProbe" -}}{{- $_ := unset $c "readinessProbe" -}}{{- $_ := unset $c "startupProbe" -}}
 {{- $c = merge $c (include "mongogate.probes" . | fromYaml) -}}

@@ -54,6 +54,9 @@ What the API refuses, with its limit. Nothing is cut: of two long names that beg
 {{/* Ports that the API refuses, and those that two would listen on. */}}
 {{- define "mongogate.problems.ports" -}}
 {{- $p := list -}}
+{{- $ours := list -}}
+{{- $suffix := ternary "" (printf "-%s" .values.suffix) (empty .values.suffix) -}}
+{{- range list "metrics" "probes" "follow" }}{{ $ours = append $ours (include "mongogate.portName" (dict "name" . "suffix" $suffix)) }}{{ end -}}
 {{- range $c := concat (.pod.containers | default list) (.pod.initContainers | default list) -}}
 {{- $numbers := dict -}}{{- $names := dict -}}
 {{- range $c.ports -}}
@@ -73,10 +76,18 @@ What the API refuses, with its limit. Nothing is cut: of two long names that beg
 {{- if or (gt (len (toString .)) 15) (not (regexMatch "^[a-z0-9]+(-[a-z0-9]+)*$" (toString .))) (not (regexMatch "[a-z]" (toString .))) -}}
 {{- $p = append $p (printf "container %s has a port named %s: Kubernetes takes at most 15 lower-case letters, digits and single -, with one letter among them" $c.name (quote .)) -}}
 {{- end -}}
+{{- if has (toString .) $ours }}{{ $p = append $p (printf "container %s has a port named %s, which is the gate's: give it another name" $c.name .) }}{{ end -}}
 {{- if hasKey $names (toString .) }}{{ $p = append $p (printf "container %s has two ports named %s: give one of them another name" $c.name .) }}{{ end -}}
 {{- $_ := set $names (toString .) true -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}
 {{- $p | toJson -}}
+{{- end -}}
+
+{{/* The name of a port of a gate, once in its pod and at most 15 letters: gate-probes, gate-metrics, gate-follow, with the suffix of a second gate. */}}
+{{- define "mongogate.portName" -}}
+{{- $name := printf "gate-%s%s" .name .suffix -}}
+{{- if gt (len $name) 15 }}{{ $name = printf "%s-%s" .name (sha256sum .suffix | trunc (int (sub 14 (len .name)))) }}{{ end -}}
+{{- $name -}}
 {{- end -}}
