@@ -27,7 +27,7 @@ spec:
 const theirPod = `
 metadata:
   labels: {app: theirs}
-  annotations: {mongogate.dev/key: %q, theirs: kept, mongogate.dev/accept-gap: "true", mongogate.dev/bucket: %q}
+  annotations: {mongogate.dev/key: %q, theirs: kept, mongogate.dev/accept-gap: "true", mongogate.dev/bucket: %q, mongogate.dev/spare: "pilot-agent,envoy"}
 spec:
   restartPolicy: %s
   automountServiceAccountToken: false
@@ -91,7 +91,7 @@ func overlay(t *testing.T, manifests []string, components ...string) ([]runtime.
 		}
 		k += "  - " + name + "\n"
 	}
-	if slices.ContainsFunc(components, func(c string) bool { return slices.Contains([]string{"events", "holder-label", "evidence"}, c) }) {
+	if slices.ContainsFunc(components, func(c string) bool { return slices.Contains([]string{"events", "holder-label", "evidence", "kube-owner"}, c) }) {
 		k += "  - " + ours + "/base/service-account\n"
 	}
 	if len(components) > 0 {
@@ -130,6 +130,8 @@ func TestComponents(t *testing.T) {
 		{"run", []string{"candidate", "holder-label"}, []string{"Deployment"}, func(g Gate) bool { return g.Readiness == "candidate" }},
 		{"run", []string{"events"}, all, func(g Gate) bool { return g.KubeEvents }},
 		{"run", []string{"holder-label"}, all, func(g Gate) bool { return g.KubeLabel == HolderLabel }},
+		{"run", []string{"kube-owner"}, []string{"CronJob"}, func(g Gate) bool { return g.KubeOwner }},
+		{"run", []string{"events", "kube-owner"}, []string{"CronJob"}, func(g Gate) bool { return g.KubeEvents && g.KubeOwner }},
 		{"run", []string{"ca-bundle"}, all, func(g Gate) bool { return g.TLSCAFile == "/etc/mongogate/ca/ca.crt" }},
 		{"run", []string{"metrics"}, long, func(g Gate) bool { return g.MetricsAddress == ":9464" }},
 	}
@@ -150,6 +152,9 @@ func TestComponents(t *testing.T) {
 			cases = append(cases, cases[0])
 			cases[len(cases)-1].protection, cases[len(cases)-1].beside, cases[len(cases)-1].kinds = p, []string{"evidence", "events"}, []string{"Job"}
 			cases[len(cases)-1].takes = func(g Gate) bool { return g.KubeEvidence }
+			cases = append(cases, cases[0])
+			cases[len(cases)-1].protection, cases[len(cases)-1].beside, cases[len(cases)-1].kinds = p, []string{"spare"}, pods
+			cases[len(cases)-1].takes = func(g Gate) bool { return slices.Equal(g.Spare, []string{"pilot-agent", "envoy"}) }
 		}
 	}
 	var checked int
@@ -184,7 +189,7 @@ func TestComponents(t *testing.T) {
 		}
 	}
 	t.Logf("checked %d overlays of %d components", checked, len(used))
-	if checked < 90 {
+	if checked < 101 {
 		t.Error("fewer than there were: something is not looked at any more")
 	}
 }
