@@ -34,7 +34,6 @@ func budget(s *config.Settings) gate.Budget {
 	return b
 }
 
-// checkTiming gives one [config.Problem] for each sum that does not add up, with a remedy that mends it.
 // rest is how long a gate rests after a loss before it tries to get the lock
 // again: whoever waits has looked for it by then. A follower takes nobody's turn.
 func rest(s *config.Settings) time.Duration {
@@ -48,9 +47,10 @@ func rest(s *config.Settings) time.Duration {
 	return 2*poll + timing(s).Operation
 }
 
+// checkTiming gives one [config.Problem] for each sum that does not add up, with a remedy that mends it.
 func checkTiming(s *config.Settings) error {
 	var errs []error
-	for _, err := range each(timing(s).Validate()) {
+	for _, err := range config.Flatten(timing(s).Validate()) {
 		p := config.Problem{Field: "ttl", Message: err.Error()}
 		var wrong *mongolock.TimingError
 		if errors.As(err, &wrong) {
@@ -65,21 +65,10 @@ func checkTiming(s *config.Settings) error {
 		}
 		errs = append(errs, p)
 	}
-	for _, err := range each(budget(s).Validate()) {
+	for _, err := range config.Flatten(budget(s).Validate()) {
 		errs = append(errs, config.Problem{Field: "kill-after", Message: err.Error(), Remedy: "lower --kill-after, or raise --kill-budget or --ttl (the kill budget is a sixth of it by default)"})
 	}
 	return errors.Join(errs...)
-}
-
-// each gives the errors that errors.Join has joined.
-func each(err error) []error {
-	if joined, ok := err.(interface{ Unwrap() []error }); ok {
-		return joined.Unwrap()
-	}
-	if err == nil {
-		return nil
-	}
-	return []error{err}
 }
 
 // sumRemedy names what was given and could be lower, and the ttl that would do.

@@ -73,8 +73,7 @@ extraObjects: ["apiVersion: v1\nkind: Service\nspec: {selector: {app.kubernetes.
 
 // What looks like an attack and is none.
 func TestChartTakes(t *testing.T) {
-	least := values(t, leastApp)
-	for why, text := range map[string]string{
+	taken(t, values(t, leastApp), false, map[string]string{
 		"nulls for what Kubernetes fills in":  "replicas: null\nterminationGracePeriodSeconds: null\nlifecycle: null\nlivenessProbe: null\nsecurityContext: null\nresources: null\nnodeSelector: null\nannotations: null\nextraObjects: null\nports: null\nenv: null\ngate: {resources: null, securityContext: null, env: null, ungated: null, after: null, also: null}",
 		"the Recreate of other charts":        "deployment: {strategy: {type: Recreate, rollingUpdate: null}}",
 		"names that are numbers":              "containerName: '1'\nserviceAccount: {name: '12'}\ncommonLabels: {app.kubernetes.io/instance: other, app.kubernetes.io/version: '1'}\ngate: {kube: {events: true}}",
@@ -85,14 +84,27 @@ func TestChartTakes(t *testing.T) {
 		"a StatefulSet's rollout by hand":     "kind: StatefulSet\nreplicas: 3\nstatefulSet: {updateStrategy: {type: OnDelete}}",
 		"a StatefulSet's rollout all at once": "kind: StatefulSet\nreplicas: 3\nstatefulSet: {updateStrategy: {type: RollingUpdate, rollingUpdate: {maxUnavailable: 3}}}",
 		"a template that renders nothing":     "extraObjects: ['{{ if false }}kind: PodDisruptionBudget{{ end }}']",
-	} {
+	})
+}
+
+// taken complains of values that the chart refuses, or renders as what Kubernetes cannot read; strict, of what [Check] finds, too.
+func taken(t *testing.T, least map[string]any, strict bool, cases map[string]string) {
+	t.Helper()
+	for why, text := range cases {
 		r, err := helm(t, charts+"/mongogate", merged(least, values(t, text)), "v1.36.3")
 		if err != nil {
 			t.Errorf("%s: %v", why, err)
 			continue
 		}
-		if _, err := Decode(r.All()); err != nil {
+		objects, err := Decode(r.All())
+		if err != nil {
 			t.Errorf("%s: %v\n%s", why, err, r.All())
+		}
+		if !strict {
+			continue
+		}
+		for _, p := range Check(objects) {
+			t.Errorf("%s: %s", why, p)
 		}
 	}
 }

@@ -51,7 +51,7 @@ var nameRefusals = []refusal{
 // Names at their limit, names that YAML would take for something else, and numbers where texts are expected are rendered as Kubernetes takes them.
 func TestChartTakesNames(t *testing.T) {
 	least := values(t, leastApp)
-	for why, text := range map[string]string{
+	taken(t, least, true, map[string]string{
 		"a name that YAML takes for false":   "fullnameOverride: 'off'",
 		"a name that YAML takes for nothing": "fullnameOverride: 'null'\nservice: {enabled: true}\nports: [{containerPort: 80}]",
 		"a name of digits":                   "fullnameOverride: '123'\nnameOverride: '456'\nserviceAccount: {name: '789'}\ngate: {database: {existingSecret: '12', key: 'on'}, kube: {events: true}}",
@@ -63,20 +63,7 @@ func TestChartTakesNames(t *testing.T) {
 		"the longest Deployment":             "fullnameOverride: " + strings.Repeat("a", 63) + "\nservice: {enabled: true}\nports: [{containerPort: 80}]",
 		"one port for two protocols":         "ports: [{containerPort: 53, name: dns}, {containerPort: 53, protocol: UDP, name: dns-udp}]\nservice: {enabled: true}",
 		"a tag that is a number":             "image: {tag: 7}\ngate: {image: {tag: 8}}",
-	} {
-		r, err := helm(t, charts+"/mongogate", merged(least, values(t, text)), "v1.36.3")
-		if err != nil {
-			t.Errorf("%s: %v", why, err)
-			continue
-		}
-		objects, err := Decode(r.All())
-		if err != nil {
-			t.Errorf("%s: %v\n%s", why, err, r.All())
-		}
-		for _, p := range Check(objects) {
-			t.Errorf("%s: %s", why, p)
-		}
-	}
+	})
 	// helm --set gives a number that is none of YAML's.
 	r, err := helm(t, charts+"/mongogate", merged(least, map[string]any{"image": map[string]any{"tag": int64(7)}, "gate": map[string]any{"image": map[string]any{"tag": int64(20240101)}}}), "v1.36.3")
 	if err != nil || !strings.Contains(r.Manifest, "example.org/work:7") || !strings.Contains(r.Manifest, "mongogate/mongogate:20240101") {

@@ -85,7 +85,7 @@ func (l *loader) checkURI(s *Settings) {
 	case l.values["uri"].rank == rankFlag && l.values["uri-file"].rank < rankFlag && l.about(uri).Secret:
 		l.problem("uri", "a password in a flag can be read by every user of the machine", "give it as MONGOGATE_URI, with --uri-file or in the YAML file")
 	case l.CheckURI != nil:
-		for _, err := range flatten(l.CheckURI(uri)) {
+		for _, err := range Flatten(l.CheckURI(uri)) {
 			message := err.Error()
 			if repeatsSecret(message, uri) {
 				message = "it is no connection string of MongoDB; what is wrong with it is not shown, for that would show a secret"
@@ -120,7 +120,7 @@ func (l *loader) checkTiming(s *Settings, bad map[string]bool) {
 		anyOf(bad, "ttl", "heartbeat", "operation-timeout", "kill-budget", "kill-after", "grace", "allow-short-ttl", "poll-interval") {
 		return
 	}
-	for _, err := range flatten(l.CheckTiming(s)) {
+	for _, err := range Flatten(l.CheckTiming(s)) {
 		var p Problem
 		if !errors.As(err, &p) {
 			p = Problem{Field: "ttl", Message: err.Error()}

@@ -107,8 +107,8 @@ func showName(name string) string {
 	return name
 }
 
-// flatten returns the errors that errors.Join put into err or, where there are none, err.
-func flatten(err error) []error {
+// Flatten returns the errors that errors.Join put into err, also those that were joined before, or err where it is none of those; nothing for nil.
+func Flatten(err error) []error {
 	if err == nil {
 		return nil
 	}
@@ -119,7 +119,7 @@ func flatten(err error) []error {
 	var all []error
 	var lines []string
 	for _, e := range joined.Unwrap() {
-		all = append(all, flatten(e)...)
+		all = append(all, Flatten(e)...)
 		lines = append(lines, e.Error())
 	}
 	if err.Error() != strings.Join(lines, "\n") { // it says more than its parts
@@ -130,7 +130,7 @@ func flatten(err error) []error {
 
 // fromBucket adds the errors of package bucket.
 func (e *Error) fromBucket(err error, source func(field string) string) {
-	for _, err := range flatten(err) {
+	for _, err := range Flatten(err) {
 		var field *bucket.FieldError
 		var manual *bucket.ManualJob
 		switch {

@@ -27,23 +27,7 @@ const envBinary = "FENCE_TEST_BINARY"
 func TestSidecar(t *testing.T) {
 	var p pod
 	if os.Getenv(envInside) == "" && os.Geteuid() == 0 {
-		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
-		defer cancel()
-		db, err := devdb.Start(ctx, 0)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer func() {
-			if err := db.Close(); err != nil {
-				t.Error(err)
-			}
-		}()
-		t.Log(db.Banner())
-		binary := filepath.Join(t.TempDir(), "mongogate")
-		if out, err := exec.CommandContext(ctx, "go", "build", "-o", binary, "../../cmd/sidecar").CombinedOutput(); err != nil {
-			t.Fatalf("%v\n%s", err, out)
-		}
-		p.env = []string{"MONGOGATE_URI=" + db.URI, envBinary + "=" + binary, "MONGOGATE_TTL=3s", "MONGOGATE_HEARTBEAT=300ms", "MONGOGATE_ALLOW_SHORT_TTL=true"}
+		p.env = builtGate(t, "MONGOGATE_TTL=3s", "MONGOGATE_HEARTBEAT=300ms", "MONGOGATE_ALLOW_SHORT_TTL=true")
 	}
 	if !inside(t, p) {
 		return
@@ -55,6 +39,28 @@ func TestSidecar(t *testing.T) {
 	t.Run("a gate that is started anew", startedAnew)
 	t.Run("a restart that was ignored", ignoredRestart)
 	t.Run("a second gate that kills", secondKill)
+}
+
+// builtGate builds the binary and starts a database for it: what a pod with a gate has in its environment, besides more.
+func builtGate(t *testing.T, more ...string) []string {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	t.Cleanup(cancel)
+	db, err := devdb.Start(ctx, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	t.Log(db.Banner())
+	binary := filepath.Join(t.TempDir(), "mongogate")
+	if out, err := exec.CommandContext(ctx, "go", "build", "-o", binary, "../../cmd/sidecar").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	return append([]string{"MONGOGATE_URI=" + db.URI, envBinary + "=" + binary}, more...)
 }
 
 // output is what a process writes while it runs.

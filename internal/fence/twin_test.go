@@ -3,7 +3,6 @@
 package fence
 
 import (
-	"context"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -13,7 +12,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/mongogate/mongogate/internal/devdb"
 	"github.com/mongogate/mongogate/internal/proctree"
 )
 
@@ -21,22 +19,7 @@ import (
 func TestTwin(t *testing.T) {
 	var p pod
 	if os.Getenv(envInside) == "" && os.Geteuid() == 0 {
-		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
-		defer cancel()
-		db, err := devdb.Start(ctx, 0)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer func() {
-			if err := db.Close(); err != nil {
-				t.Error(err)
-			}
-		}()
-		binary := filepath.Join(t.TempDir(), "mongogate")
-		if out, err := exec.CommandContext(ctx, "go", "build", "-o", binary, "../../cmd/sidecar").CombinedOutput(); err != nil {
-			t.Fatalf("%v\n%s", err, out)
-		}
-		p.env = []string{"MONGOGATE_URI=" + db.URI, envBinary + "=" + binary, "MONGOGATE_TTL=8s", "MONGOGATE_HEARTBEAT=500ms", "MONGOGATE_OPERATION_TIMEOUT=2s"}
+		p.env = builtGate(t, "MONGOGATE_TTL=8s", "MONGOGATE_HEARTBEAT=500ms", "MONGOGATE_OPERATION_TIMEOUT=2s")
 	}
 	if !inside(t, p) {
 		return

@@ -124,18 +124,24 @@ func TestEndingOutlivesARightThatIsMissing(t *testing.T) {
 	})
 }
 
+// onAnothersClient is a Locker on the client of another one, its owner, and a lease of it.
+func onAnothersClient(t *testing.T, w *world) (owner, l *Locker, lease *Lease) {
+	t.Helper()
+	owner = w.locker(t, 0)
+	l, err := New(owner.conn.current().display, owner.opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if lease, err = l.Try(t.Context(), "key"); err != nil {
+		t.Fatal(err)
+	}
+	return owner, l, lease
+}
+
 // TestCloseEndsItsLeases: of a Locker on the caller's client too. They are not given back, for nobody knows whether the work has ended.
 func TestCloseEndsItsLeases(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *world) {
-		owner := w.locker(t, 0)
-		l, err := New(owner.conn.current().display, owner.opts)
-		if err != nil {
-			t.Fatal(err)
-		}
-		lease, err := l.Try(t.Context(), "key")
-		if err != nil {
-			t.Fatal(err)
-		}
+		_, l, lease := onAnothersClient(t, w)
 		work, stop := lease.Context(t.Context())
 		defer stop()
 		begun := w.Now()
@@ -196,15 +202,7 @@ func TestCloseWaitsForEndings(t *testing.T) {
 // TestEndedClientIsSaid: by an error that says what is wrong, at once, not by waiting.
 func TestEndedClientIsSaid(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *world) {
-		owner := w.locker(t, 0)
-		l, err := New(owner.conn.current().display, owner.opts)
-		if err != nil {
-			t.Fatal(err)
-		}
-		lease, err := l.Try(t.Context(), "key")
-		if err != nil {
-			t.Fatal(err)
-		}
+		owner, l, lease := onAnothersClient(t, w)
 		if err := owner.conn.current().client.Disconnect(context.Background()); err != nil {
 			t.Fatal(err)
 		}
