@@ -24,9 +24,12 @@ type Recorder struct {
 
 	mu    sync.Mutex
 	lease statedir.Lease
-	dirty chan chan struct{} // receives what is to be closed once the newest state is written
-	quit  chan struct{}
-	loop  sync.WaitGroup
+	// starting: a workload waits for the file, and what keeps it from being written is told when it runs.
+	starting bool
+	failed   error
+	dirty    chan chan struct{} // receives what is to be closed once the newest state is written
+	quit     chan struct{}
+	loop     sync.WaitGroup
 }
 
 // NewRecorder puts a recorder before a workload. Close it when the gate has ended.
@@ -40,12 +43,22 @@ func NewRecorder(w gate.Workload, dir *statedir.Dir, owner string, killBudget ti
 // Start writes the file first, so that the workload finds it.
 func (r *Recorder) Start(g gate.Grant) {
 	l := statedir.Lease{Key: g.Key, Holder: r.owner, Token: g.Token, Deadline: g.Deadline, KillBudget: r.budget, Open: true}
+	r.mu.Lock()
+	r.starting, r.failed = true, nil
+	r.mu.Unlock()
 	written := r.set(func(old *statedir.Lease) { *old = l })
 	select {
 	case <-written:
 	case <-time.After(r.budget / 4): // a file system that hangs: the workload does without the file
 	}
 	r.Workload.Start(g)
+	r.mu.Lock()
+	failed := r.failed
+	r.starting, r.failed = false, nil
+	r.mu.Unlock()
+	if failed != nil { // not before: what has not begun cannot be lost
+		r.loop.Go(func() { r.warn(failed) })
+	}
 }
 
 // Extend passes the deadline on and writes it.
@@ -146,11 +159,21 @@ func (r *Recorder) run() {
 			l := r.lease
 			r.mu.Unlock()
 			if l.Token != 0 {
-				if err := r.write(l); err != nil {
+				if err := r.write(l); err != nil && !r.later(err) {
 					r.warn(err)
 				}
 			}
 			close(done)
 		}
 	}
+}
+
+// later keeps what went wrong for Start, where that waits.
+func (r *Recorder) later(err error) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.starting {
+		r.failed = err
+	}
+	return r.starting
 }

@@ -86,6 +86,32 @@ func TestRecorder(t *testing.T) {
 	}
 }
 
+// A file that cannot be written is said when the workload has begun: who lives by the file ends it then, and not before there is anything to end.
+func TestRecorderSaysWhatWasNotWritten(t *testing.T) {
+	var r *Recorder
+	var w *work
+	told := make(chan int, 10)
+	r, w = recorded(t, func(error) {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		told <- len(w.seen)
+	})
+	defer r.Close()
+	r.write = func(statedir.Lease) error { return syscall.ENOSPC }
+	r.Start(gate.Grant{Key: "key", Token: 7, Deadline: 100})
+	for _, what := range []string{"start", "renewal"} {
+		select {
+		case begun := <-told:
+			if begun != 1 {
+				t.Errorf("the %s is told when %d workloads have begun", what, begun)
+			}
+		case <-time.After(20 * time.Second):
+			t.Fatalf("a %s that was not written is not told", what)
+		}
+		r.Extend(200)
+	}
+}
+
 // The end of the workload is told, so that the lease is given back, when the file says that the gate is shut.
 func TestFileIsShutBeforeTheEndIsTold(t *testing.T) {
 	for range 50 {
