@@ -25,8 +25,8 @@ var wrongs = []wrong{
 	{why: "a flag of no command", args: []string{"--ttl", "3s"}, lines: []string{"ttl: not a flag of mongogate…command line)…; leave it out, it is one of sidecar, init,"}},
 	{why: "nothing to run", args: []string{"run"}, lines: []string{"arguments: there is no command to run…command line)…; write it after two dashes: mongogate run"}},
 	{why: "nothing after the dashes", args: []string{"run", "--"}, lines: []string{"arguments: there is no command to run…command line)…; write it after two dashes: mongogate run"}},
-	{why: "command without dashes", args: []string{"run", "echo", "ran"}, lines: []string{"arguments: there is no command to run…command line)…; write it after two dashes: mongogate run"}},
-	{why: "word before the dashes", args: []string{"run", "now", "--", "echo"}, lines: []string{"arguments: there is no command to run…command line)…; write it after two dashes: mongogate run"}},
+	{why: "command without dashes", args: []string{"run", "echo", "ran"}, lines: []string{"arguments: 2 words, and none after two dashes: there is no command to run…command line)…; write it after two dashes: mongogate run"}},
+	{why: "word before the dashes", args: []string{"run", "now", "--", "echo"}, lines: []string{"arguments: 1 word before the two dashes, where only flags stand…command line)…; write it after two dashes: mongogate run"}},
 	{why: "command for a sidecar", args: []string{"sidecar", "--", "echo"}, lines: []string{"arguments: 1 given, want 0…command line)…; write mongogate sidecar [flags]"}},
 	{why: "command for init", args: []string{"init", "echo"}, lines: []string{"arguments: 1 given, want 0…command line)…; write mongogate init [flags]"}},
 	{why: "no directory", args: []string{"install"}, lines: []string{"arguments: 0 given, want 1…command line)…; write mongogate install DIRECTORY [flags]"}},
@@ -176,7 +176,7 @@ var wrongs = []wrong{
 
 	// All at once.
 	{
-		why: "all at once", args: []string{"run", "--ttl=30", "--if-held=maybe", "echo"}, env: []string{"MONGOGATE_URI=mongodb://u:" + canary, "MONGOGATE_KILBUDGET=3s", "MONGOGATE_KEY="},
+		why: "all at once", args: []string{"run", "--ttl=30", "--if-held=maybe"}, env: []string{"MONGOGATE_URI=mongodb://u:" + canary, "MONGOGATE_KILBUDGET=3s", "MONGOGATE_KEY="},
 		yaml: "heartbeet: 3s\ncollection: a$b\n", lines: []string{
 			"arguments: there is no command to run…command line)…; write it after two dashes: mongogate run",
 			"no setting has the variable MONGOGATE_KILBUDGET…environment)…; did you mean MONGOGATE_KILL_BUDGET?",

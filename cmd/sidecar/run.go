@@ -43,11 +43,25 @@ With --follow it runs under the lock of a sidecar that has the same state direct
 				}
 				return nil
 			}
-			return usage("arguments", "there is no command to run", "write it after two dashes: "+c.UseLine())
+			what := "there is no command to run"
+			switch at := c.ArgsLenAtDash(); { // what it says is not repeated: it may be anything
+			case at > 0:
+				what = fmt.Sprintf("%s before the two dashes, where only flags stand", words(at))
+			case len(args) > 0:
+				what = fmt.Sprintf("%s, and none after two dashes: there is no command to run", words(len(args)))
+			}
+			return usage("arguments", what, "write it after two dashes: "+c.UseLine())
 		},
 		func(c *cobra.Command, s *config.Settings, args []string) error {
 			return runGated(c.Context(), w, s, args)
 		})
+}
+
+func words(n int) string {
+	if n == 1 {
+		return "1 word"
+	}
+	return fmt.Sprintf("%d words", n)
 }
 
 func runGated(ctx context.Context, w world, s *config.Settings, args []string) error {
