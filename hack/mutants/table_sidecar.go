@@ -37,6 +37,11 @@ func sidecarMutants() []mutant {
 			tests: []string{"./internal/fence -run=TestOneGateKills"},
 		},
 		{
+			name: "state-replaced", protects: "state directory: one that was made anew is no evidence of a follower's end",
+			edits: []edit{{dirGo, "if !os.SameFile(ours, there) {", "if false {"}},
+			tests: []string{"./internal/statedir -run=TestDirectoryThatWasReplaced"},
+		},
+		{
 			name: "state-no-flock", protects: "state directory: one gate at a time",
 			edits: []edit{{dirGo, "err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)", "err = unix.Flock(int(f.Fd()), unix.LOCK_SH|unix.LOCK_NB)"}},
 			tests: []string{stateUnit},

@@ -165,6 +165,29 @@ func (d *Dir) LockFile() *os.File {
 	return d.lock
 }
 
+// errReplaced says that what is written would be in a directory that no follower and no other gate of before knows.
+var errReplaced = errors.New("another directory has taken the place of the one in which this gate has its lock")
+
+// same fails where the directory is not that of our flock any more: it was removed, or moved away and made anew.
+func (d *Dir) same() error {
+	lock := d.LockFile()
+	if lock == nil {
+		return nil
+	}
+	ours, err := lock.Stat()
+	if err != nil {
+		return fmt.Errorf("state directory: %w", err)
+	}
+	there, err := os.Stat(d.path(gateLock))
+	if err != nil {
+		return fmt.Errorf("state directory: %w", err)
+	}
+	if !os.SameFile(ours, there) {
+		return fmt.Errorf("state directory %s: %w", d.dir, errReplaced)
+	}
+	return nil
+}
+
 // Close gives the flock up, as far as this process has it.
 func (d *Dir) Close() error {
 	d.mu.Lock()

@@ -94,6 +94,9 @@ func (d *Dir) writeLease(l Lease) error {
 	if !d.Locked() {
 		return fmt.Errorf("writing the lease file: %w", ErrBusy)
 	}
+	if err := d.same(); err != nil {
+		return err
+	}
 	if l.Token <= d.shut {
 		l.Open = false
 	}

@@ -42,6 +42,9 @@ func (d *Dir) MarkIdle(token int64) error {
 	if err != nil {
 		return err
 	}
+	if err := d.same(); err != nil {
+		return errors.Join(err, f.Close())
+	}
 	s, err := d.word()
 	if err == nil && !s.Running && s.Token != token {
 		err = d.say(token, false)
@@ -60,6 +63,9 @@ func (d *Dir) Stopped(token int64) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := d.same(); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
 	if s, err := d.word(); err != nil || s.Running || s.Token != token {
 		_ = f.Close()
 		return nil, err
@@ -67,9 +73,12 @@ func (d *Dir) Stopped(token int64) (*os.File, error) {
 	return f, nil
 }
 
-// Crashed says that a follower's last word is that it runs, and that its flock is
-// free: it has ended without a word, and there will be no evidence of what it ran.
+// Crashed says that there will be no evidence of what a follower ran: its last word is that it runs, and its flock is
+// free, so it has ended without a word; or the directory in which it would leave its word is another one by now.
 func (d *Dir) Crashed() (bool, error) {
+	if d.same() != nil {
+		return true, nil
+	}
 	f, err := flock(d.path(followerLock))
 	if errors.Is(err, ErrBusy) {
 		return false, nil
