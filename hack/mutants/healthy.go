@@ -18,29 +18,36 @@ type binaries struct {
 
 	mu    sync.Mutex
 	built map[string]string
+	known map[string]func() error // of each test, whether it passes without a mutant
 	// apart are tests that fail with mutants compiled in, though none is in force.
 	apart map[string]bool
 }
 
-// healthy runs every test once without a mutant: one that fails anyway kills nothing.
-func (b *binaries) healthy(ctx context.Context, chosen []mutant) error {
-	var tests []string
-	for _, m := range chosen {
-		tests = append(tests, m.tests...)
+// healthy runs a test once without a mutant: one that fails anyway kills nothing.
+func (b *binaries) healthy(ctx context.Context, test string) error {
+	b.mu.Lock()
+	know := b.known[test]
+	if know == nil {
+		know = sync.OnceValue(func() error { return b.tried(ctx, test) })
+		b.known[test] = know
 	}
-	slices.Sort(tests)
-	for _, test := range slices.Compact(tests) {
-		out, err := b.run(ctx, test, nil)
-		if err != nil && ctx.Err() == nil {
-			fmt.Printf("by itself %s\n", test)
-			b.apart[test] = true
-			out, err = b.goTest(ctx, test, nil)
-		}
-		if err != nil {
-			return fmt.Errorf("without any mutant, go test %s: %w\n%s", test, err, head(out))
-		} else if strings.Contains(out, "no tests to run") {
-			return fmt.Errorf("go test %s runs no test", test)
-		}
+	b.mu.Unlock()
+	return know()
+}
+
+func (b *binaries) tried(ctx context.Context, test string) error {
+	out, err := b.run(ctx, test, nil)
+	if err != nil && ctx.Err() == nil {
+		fmt.Printf("by itself %s\n", test)
+		b.mu.Lock()
+		b.apart[test] = true
+		b.mu.Unlock()
+		out, err = b.goTest(ctx, test, nil)
+	}
+	if err != nil {
+		return fmt.Errorf("without any mutant, go test %s: %w\n%s", test, err, head(out))
+	} else if strings.Contains(out, "no tests to run") {
+		return fmt.Errorf("go test %s runs no test", test)
 	}
 	return nil
 }
@@ -51,7 +58,10 @@ func (b *binaries) meet(ctx context.Context, m mutant, test string, environ []st
 	if m.aboutCharts() { // which the tests read when they run
 		return b.run(ctx, test, environ)
 	}
-	if m.equivalent == "" && b.with.within[m.name] && !b.apart[test] {
+	b.mu.Lock()
+	apart := b.apart[test]
+	b.mu.Unlock()
+	if m.equivalent == "" && b.with.within[m.name] && !apart {
 		if out, err := b.run(ctx, test, []string{activeVariable + "=" + m.name}); err != nil {
 			return out, err
 		}
@@ -63,13 +73,17 @@ func (b *binaries) meet(ctx context.Context, m mutant, test string, environ []st
 func (b *binaries) run(ctx context.Context, test string, environ []string) (string, error) {
 	module, pkg, flags := parts(test)
 	in := filepath.Join(b.root, module, pkg)
-	binary, err := b.of(ctx, in)
+	var with []string
+	if module == "" { // what is in another module is about the charts
+		with = b.environ()
+	}
+	binary, err := b.of(ctx, in, with)
 	if err != nil {
 		return "", err
 	}
 	cmd := exec.CommandContext(ctx, binary, append([]string{"-test.failfast", "-test.timeout=2m"}, flags...)...) //nolint:gosec // what was just built
 	cmd.Dir = in
-	cmd.Env = slices.Concat(os.Environ(), b.environ(), environ)
+	cmd.Env = slices.Concat(os.Environ(), with, environ)
 	out, err := cmd.CombinedOutput()
 	return string(out), err
 }
@@ -80,7 +94,7 @@ func (b *binaries) environ() []string {
 }
 
 // of compiles the tests of the package in a directory.
-func (b *binaries) of(ctx context.Context, in string) (string, error) {
+func (b *binaries) of(ctx context.Context, in string, environ []string) (string, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if path, ok := b.built[in]; ok {
@@ -88,7 +102,7 @@ func (b *binaries) of(ctx context.Context, in string) (string, error) {
 	}
 	path := filepath.Join(b.dir, fmt.Sprintf("%d.test", len(b.built)))
 	build := exec.CommandContext(ctx, "go", "test", "-c", "-o", path, ".")
-	build.Dir, build.Env = in, append(os.Environ(), b.environ()...)
+	build.Dir, build.Env = in, append(os.Environ(), environ...)
 	if out, err := build.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("%s does not compile: %w\n%s", in, err, head(string(out)))
 	}

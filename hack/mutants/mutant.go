@@ -76,6 +76,9 @@ func try(ctx context.Context, tests *binaries, m mutant) *result {
 		return r
 	}
 	for _, test := range m.tests {
+		if r.err = tests.healthy(ctx, test); r.err != nil {
+			return r
+		}
 		out, err := tests.meet(ctx, m, test, environ)
 		fmt.Fprintf(&r.said, "go test %s\n%s\n", test, out)
 		switch failed := firstFailure(out); {
