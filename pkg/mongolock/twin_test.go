@@ -138,7 +138,7 @@ func TestP5_TwinThatCannotSaySo(t *testing.T) {
 		})
 		_ = two.Renew(t.Context())
 		lostBy(t, "the copy", two, LostTwin)
-		w.on(nil)
+		w.on(func(sentCall) fakemongo.Verdict { return fakemongo.Verdict{} })
 		var lost *LostError
 		if err := two.Release(t.Context()); !errors.As(err, &lost) || lost.Reason != LostTwin {
 			t.Errorf("%v, want a twin", err)
