@@ -6,9 +6,13 @@
 # E2E_KEEP=1        leave the clusters up at the end, and use those that are up: for work on scenarios
 # E2E_PARALLEL=6    scenarios that work at once
 # E2E_SCHEDULED_RUNS=20  scheduled runs of the CronJob whose clusters are stopped; CI takes 5, which is one round
+# E2E_GATE_LOSSES=10  each way in which a gate is lost (stopped, killed, out of memory; by protection); CI takes one of most
+# E2E_ATTACKS=20    each attack of a command on its gate and guard, one in CI
+# E2E_SERVERS=5     each of four real servers under each of five protections, one in CI
 # E2E_KUBECONFIGS=A,B   use these clusters instead and start none. They need the images E2E_IMAGE and
 #                   E2E_WORKER_IMAGE, a database at MONGOGATE_TEST_URI that this machine reaches, and
-#                   E2E_HOST_ADDRESS, the address at which their pods reach this machine
+#                   E2E_HOST_ADDRESS, the address at which their pods reach this machine;
+#                   without E2E_SERVERS_IMAGE what needs real servers is skipped
 #
 # What is downloaded is downloaded first: the clusters and the test itself live
 # in a network namespace without a way out.
@@ -62,7 +66,8 @@ step "build; the witness by itself"
 # refresh NAME: brings today's images into a cluster that is up.
 refresh() {
   local i
-  for i in mongogate worker busybox; do
+  for i in mongogate worker busybox servers; do
+    [ -e "$images/$i.tar" ] || continue
     "$cluster" ctr "$1" images import "$images/$i.tar" >/dev/null 2>&1 || { echo "e2e: cluster $1 takes no images: is it up?" >&2; return 1; }
   done
 }
@@ -93,6 +98,7 @@ if [ -z "$given" ]; then
   KUBE_IMAGES=$images
   export KUBE_BIN KUBE_IMAGES
   interruptible hack/kube/images.sh "$KUBE_BIN" "$images" >/dev/null
+  [ ! -e "$images/servers.tar" ] || export E2E_SERVERS_IMAGE=mongogate.test/servers:1
   step clusters
   up a 1
   up b 2 ContainerRestartRules=false,RestartAllContainersOnContainerExits=false

@@ -50,6 +50,11 @@ var (
 	Main = Role{"main", func(comm string, _ []string) bool { return comm == witness.Comm }}
 )
 
+// Named are the processes of a program.
+func Named(program string) Role {
+	return Role{program, func(comm string, _ []string) bool { return comm == program }}
+}
+
 // Signal sends a signal to the pod's processes of a role, from the machine:
 // neither the kubelet nor the container runtime knows of it. It ends the test where there are none.
 func (p *Pod) Signal(role Role, sig syscall.Signal) {

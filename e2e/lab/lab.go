@@ -26,6 +26,7 @@ const (
 	EnvHost        = "E2E_HOST_ADDRESS" // of this machine, as pods see it
 	EnvImage       = "E2E_IMAGE"
 	EnvWorkerImage = "E2E_WORKER_IMAGE"
+	EnvServers     = "E2E_SERVERS_IMAGE" // with real servers; there need not be one
 )
 
 // Lab is two clusters and a database.
@@ -34,6 +35,8 @@ type Lab struct {
 	DB   *Database
 	// Image and WorkerImage are in both clusters.
 	Image, WorkerImage string
+	// ServersImage too; empty where there is none.
+	ServersImage string
 
 	host net.IP
 }
@@ -52,7 +55,7 @@ func Open(ctx context.Context) (*Lab, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &Lab{host: host, Image: or(EnvImage, "docker.io/mongogate/mongogate:dev"), WorkerImage: or(EnvWorkerImage, "mongogate.test/worker:1")}
+	l := &Lab{host: host, Image: or(EnvImage, "docker.io/mongogate/mongogate:dev"), WorkerImage: or(EnvWorkerImage, "mongogate.test/worker:1"), ServersImage: os.Getenv(EnvServers)}
 	owned := os.Getenv(EnvOwned) != ""
 	var errs [2]error
 	l.A, errs[0] = openCluster(nameOf("a", paths[0], owned), paths[0], root, owned)

@@ -122,39 +122,18 @@ func TestHandOverOnFrozenGate(t *testing.T) {
 	}
 }
 
-// Gate and guard are frozen both, from outside and by their own command, with
-// a process namespace of the container and of the pod: main and what it has started are gone before the lease ends.
+// Gate and guard are frozen both, from outside: main and what it has started are gone before the lease ends. What a command
+// itself can do to them is in TestLossByAttack.
 func TestHandOverOnBothFrozen(t *testing.T) {
-	t.Parallel() // or the next scenario waits for the last of these
-	shared := kube.Values{"shareProcessNamespace": true}
-	alone := kube.Values{"isolation": "none"}
-	attacks := kube.Values{"args": []any{"-fork=1", "-stop-all=45s"}}
-	for _, c := range []struct {
-		name    string
-		values  kube.Values
-		outside bool // who freezes
-	}{
-		{"from-outside", gated("run").With(kube.Values{"args": []any{"-fork=1"}}), true},
-		{"by-command", gated("run").With(attacks), false},
-		{"by-command-shared", gated("run", shared).With(attacks), false},
-		{"by-command-shared-timers-alone", gated("run", shared, alone).With(attacks), false},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			p := inTwo(t, scenario.Opts{TTL: lossTTL}, once(c.values))
-			if c.outside {
-				p.a.Signal(kube.Gate, syscall.SIGSTOP)
-				p.a.Signal(kube.Guard, syscall.SIGSTOP)
-			} else {
-				time.Sleep(time.Until(p.first.Start.Add(45 * time.Second))) // it is a worker's clock
-			}
-			frozen := time.Now()
-			p.A.DB.Cut() // where the gate could not be frozen it loses the lease by this
-			gone := p.lost("both-frozen", c.name, frozen)
-			next := p.AwaitRun(p.b, p.TakenOver())
-			p.Figure("both-frozen-to-successor-running-"+c.name, next.Start.Sub(frozen))
-			p.watched(gone, next)
-		})
-	}
+	p := inTwo(t, scenario.Opts{TTL: lossTTL}, once(gated("run").With(kube.Values{"args": []any{"-fork=1"}})))
+	p.a.Signal(kube.Gate, syscall.SIGSTOP)
+	p.a.Signal(kube.Guard, syscall.SIGSTOP)
+	frozen := time.Now()
+	p.A.DB.Cut()
+	gone := p.lost("both-frozen", "from-outside", frozen)
+	next := p.AwaitRun(p.b, p.TakenOver())
+	p.Figure("both-frozen-to-successor-running-from-outside", next.Start.Sub(frozen))
+	p.watched(gone, next)
 }
 
 // pair is a holder in cluster a and one that waits in cluster b.

@@ -15,6 +15,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"runtime"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -33,7 +34,8 @@ type options struct {
 	appendTo   string
 	post       string
 	child      bool
-	stopAll    time.Duration
+	attack     string
+	byChild    bool
 }
 
 func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
@@ -53,13 +55,18 @@ func run(args []string, stdout, stderr io.Writer) int {
 	f.StringVar(&o.obey, "obey", "", "end when this file is there")
 	f.StringVar(&o.appendTo, "append", "", "append a line to this file at the start")
 	f.StringVar(&o.post, "post", "", "send a POST to this URL and end: the switch of -http, for images without a shell")
-	f.DurationVar(&o.stopAll, "stop-all", 0, "stop everybody who can be stopped (kill -STOP -1) after so long")
+	f.StringVar(&o.attack, "attack", "", "on SIGUSR1: "+strings.Join(attacks(), ", "))
+	f.BoolVar(&o.byChild, "attack-by-child", false, "leave that to the children of -fork")
 	f.BoolVar(&o.child, "child", false, "be one of the children of -fork")
 	if err := f.Parse(args); err != nil {
 		return 64
 	}
 	if o.post != "" {
 		return post(o.post, stderr)
+	}
+	if o.attack != "" && !slices.Contains(attacks(), o.attack) {
+		_, _ = fmt.Fprintf(stderr, "worker: -attack is one of %s\n", strings.Join(attacks(), ", "))
+		return 64
 	}
 	code, err := work(o, stdout)
 	if err != nil {
@@ -73,8 +80,9 @@ func run(args []string, stdout, stderr io.Writer) int {
 // An error is one of setting up.
 func work(o options, out io.Writer) (code int, err error) {
 	// Before anything else: a signal that comes early must not be missed.
-	signals := make(chan os.Signal, 8)
+	signals, told := make(chan os.Signal, 8), make(chan os.Signal, 1)
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
+	signal.Notify(told, syscall.SIGUSR1)
 
 	say := func(format string, args ...any) {
 		_, _ = fmt.Fprintf(out, "%s worker %d %s\n", time.Now().UTC().Format("15:04:05.000"), os.Getpid(), fmt.Sprintf(format, args...))
@@ -87,7 +95,7 @@ func work(o options, out io.Writer) (code int, err error) {
 		}
 	}
 	for range o.fork {
-		if err := fork(); err != nil {
+		if err := fork(o); err != nil {
 			return 0, err
 		}
 	}
@@ -96,10 +104,6 @@ func work(o options, out io.Writer) (code int, err error) {
 	}
 	defer runtime.KeepAlive(allocate(o.alloc))
 
-	var stopAll <-chan time.Time
-	if o.stopAll > 0 {
-		stopAll = time.After(o.stopAll)
-	}
 	var ended, obeyed <-chan time.Time
 	if o.lasts > 0 {
 		ended = time.After(o.lasts)
@@ -125,8 +129,10 @@ func work(o options, out io.Writer) (code int, err error) {
 				return 0, nil
 			}
 			return o.code, nil
-		case <-stopAll: // in this process namespace, of this user
-			say("stops everybody: %v", syscall.Kill(-1, syscall.SIGSTOP))
+		case <-told:
+			if o.attack != "" && !o.byChild {
+				say("%s: %v", o.attack, attack(o.attack))
+			}
 		case <-obeyed:
 			if _, err := os.Stat(o.obey); err == nil {
 				say("obeys %s", o.obey)
@@ -158,12 +164,16 @@ func appendLine(path string) error {
 }
 
 // fork starts one child that is hard to get rid of.
-func fork() error {
+func fork(o options) error {
 	self, err := os.Executable()
 	if err != nil {
 		return err
 	}
-	cmd := exec.CommandContext(context.Background(), self, "-child", "-ignore-term")
+	args := []string{"-child", "-ignore-term"}
+	if o.byChild {
+		args = append(args, "-attack="+o.attack)
+	}
+	cmd := exec.CommandContext(context.Background(), self, args...)
 	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	if err := cmd.Start(); err != nil {

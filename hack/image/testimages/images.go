@@ -25,6 +25,7 @@ var images = []struct {
 	{"pause.tar", pause},
 	{"busybox.tar", busybox},
 	{"worker.tar", worker},
+	{"servers.tar", servers},
 	{"mongogate.tar", mongogate},
 }
 

@@ -1,11 +1,12 @@
 // Command testimages makes the archives that the clusters of the end-to-end tests import: there is no
 // registry that they could pull from. Those that are up to date are left alone.
 //
-//	testimages -source REPOSITORY -bin DIRECTORY -busybox FILE -out DIRECTORY -version VERSION
+//	testimages -source REPOSITORY -bin DIRECTORY -busybox FILE -servers DIRECTORY -out DIRECTORY -version VERSION
 package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -18,13 +19,14 @@ import (
 )
 
 // places are where things are, and where they go.
-type places struct{ source, bin, busybox, out, work, version string }
+type places struct{ source, bin, busybox, servers, out, work, version string }
 
 func main() {
 	var p places
 	flag.StringVar(&p.source, "source", "../..", "the repository")
 	flag.StringVar(&p.bin, "bin", "", "what hack/kube/build.sh has printed")
 	flag.StringVar(&p.busybox, "busybox", "", "a static busybox")
+	flag.StringVar(&p.servers, "servers", "", "a directory with real servers and what they need; no image of them if it is not there")
 	flag.StringVar(&p.out, "out", "", "where the archives go")
 	flag.StringVar(&p.version, "version", "dev", "version of the product's image")
 	flag.Parse()
@@ -45,11 +47,17 @@ func (p *places) make(ctx context.Context) error {
 	}
 	for _, i := range images {
 		begun := time.Now()
+		path := filepath.Join(p.out, i.archive)
 		image, err := i.of(ctx, p)
+		if errors.Is(err, errNone) {
+			if err := os.RemoveAll(path); err != nil {
+				return err
+			}
+			continue
+		}
 		if err != nil {
 			return fmt.Errorf("%s: %w", i.archive, err)
 		}
-		path := filepath.Join(p.out, i.archive)
 		changed, err := oci.WriteIfChanged(path, image)
 		if err != nil {
 			return fmt.Errorf("%s: %w", i.archive, err)
