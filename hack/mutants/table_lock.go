@@ -94,17 +94,17 @@ func twinMutants() []mutant {
 		{
 			name: "wrong-type-is-taken", protects: "P2: a field of another type is no value, and nobody takes the key",
 			edits: []edit{{pipelineGo, "\t\tsane(),\n", ""}},
-			tests: []string{suite},
+			tests: []string{acquisitions},
 		},
 		{
 			name: "unlocked-is-free", protects: "P2: locked false is not free while a nonce holds the key",
 			edits: []edit{{pipelineGo, "\t\top(\"$eq\", op(\"$ifNull\", \"$state\", stateFree), stateFree),\n\t\top(\"$or\", op(\"$eq\", \"$state\", stateFree), op(\"$eq\", op(\"$type\", \"$nonce\"), \"missing\")))}}", "\t)}}"}},
-			tests: []string{suite},
+			tests: []string{acquisitions},
 		},
 		{
 			name: "largest-token-wraps", protects: "P7: where no larger token is left, nobody takes the key",
 			edits: []edit{{shapeGo, "\t\top(\"$lt\", op(\"$ifNull\", \"$token\", int64(0)), int64(maxToken)),\n", ""}},
-			tests: []string{suite},
+			tests: []string{acquisitions},
 		},
 		{
 			name: "another-keys-document", protects: "P2: an answer with another _id than was asked for is refused",

@@ -2,9 +2,11 @@ package main
 
 // The commands that kill.
 const (
-	suite   = "./internal/sim -run=^TestConformance$"
-	sim     = "./internal/sim -run=^TestHistories$ -sim.histories=150"
-	longSim = "./internal/sim -run=^TestHistories$ -sim.histories=600"
+	suite = "./internal/sim -run=^TestConformance$"
+	// acquisitions gives both pipelines thousands of documents, without a client that judges first.
+	acquisitions = "./pkg/mongolock -run=^TestPlainTakesLessThanThePipeline$"
+	sim          = "./internal/sim -run=^TestHistories$ -sim.histories=150"
+	longSim      = "./internal/sim -run=^TestHistories$ -sim.histories=600"
 )
 
 // unit is one test of the lock.
@@ -63,7 +65,7 @@ func storeMutants() []mutant {
 		{
 			name: "later-format", protects: "P2: a document of a later version is left alone",
 			edits: []edit{{pipelineGo, `op("$eq", op("$ifNull", "$v", Format), Format)`, `op("$eq", 1, 1)`}},
-			tests: []string{suite},
+			tests: []string{acquisitions},
 		},
 		{
 			name: "python-without-grace", protects: "P3: a Python holder has the grace too",
@@ -152,12 +154,32 @@ func storeMutants() []mutant {
 		},
 		{
 			name: "late-acquire-of-a-finished-nonce", protects: "P6: an acquisition that arrives after its own release takes nothing",
+			edits: []edit{{pipelineGo, `op("$ne", "$lastNonce", literal(a.nonce))`, `op("$eq", 1, 1)`}},
+			tests: []string{unit("TestP6_AcquireThatArrivesAfterItsRelease"), acquisitions},
+		},
+		{
+			name: "late-acquire-by-another-right", protects: "P6: the same of an acquisition by any right",
 			edits: []edit{{pipelineGo, `op("$ne", op("$ifNull", "$lastNonce", ""), literal(a.nonce))`, `op("$eq", 1, 1)`}},
-			tests: []string{unit("TestP6_AcquireThatArrivesAfterItsRelease")},
+			tests: []string{acquisitions},
+		},
+		{
+			name: "plain-takes-any-list", protects: "P2: what is plainly free has the shape that a release leaves",
+			edits: []edit{{pipelineGo, "\t\t\treleased,\n", ""}},
+			tests: []string{suite, acquisitions},
+		},
+		{
+			name: "plain-whatever-the-token", protects: "P7: a token of another type is not counted from",
+			edits: []edit{{pipelineGo, `op("$type", "$token"), op("$type", "$lastNonce")`, `"long", op("$type", "$lastNonce")`}},
+			tests: []string{acquisitions},
+		},
+		{
+			name: "plain-asks-once", protects: "P2: what others have written is taken by the second command",
+			edits: []edit{{"pkg/mongolock/acquire.go", "case err == nil && plain && l.mayWin(r, d):", "case false:"}},
+			tests: []string{unit("TestPlainTakesWhatWeLeave"), suite},
 		},
 		{
 			name: "token-forgets-old", protects: "P7: the token grows although the server's clock steps back",
-			edits: []edit{{pipelineGo, `op("$add", number("$token", 0), int64(1)),`, ``}},
+			edits: []edit{{pipelineGo, `op("$add", token, int64(1)), `, ``}},
 			tests: []string{suite, sim},
 		},
 		{

@@ -265,7 +265,8 @@ func (l *Locker) prepare(r *request) (*attempt, error) {
 // send asks under one nonce until the answer is known, asked ends, or a lease that counted from the first try would be
 // over. The calls themselves end with call, which outlives asked.
 func (l *Locker) send(asked, call context.Context, r *request, a *attempt) (*Lease, *document, error) {
-	filter, pipeline, err := l.encodeAcquisition(a)
+	plain := len(a.adopt) == 0 && a.watched == nil // else once in the life of a process, or of a holder
+	filter, pipeline, err := l.encodeAcquisition(a, plain)
 	if err != nil {
 		return nil, nil, fmt.Errorf("acquiring lock %q: %w", r.key, err)
 	}
@@ -284,12 +285,15 @@ func (l *Locker) send(asked, call context.Context, r *request, a *attempt) (*Lea
 			if unknown = true; tries < raceTries {
 				continue
 			}
+		case err == nil && a.holds(d):
+			l.watch.saw(r.key, nil) // what was watched is over
+			l.watch.sawToken(r.key, d.Token)
+			return l.won(asked, call, r, a, d, sent, unknown)
+		case err == nil && plain && l.mayWin(r, d):
+			// Written by others, or the failed run of this same Job.
+			plain, pipeline = false, a.pipeline()
+			continue
 		case err == nil:
-			if d.nonce == a.nonce && d.State == stateHeld && d.Locked {
-				l.watch.saw(r.key, nil) // what was watched is over
-				l.watch.sawToken(r.key, d.Token)
-				return l.won(asked, call, r, a, d, sent, unknown)
-			}
 			l.watch.saw(r.key, d)
 			return nil, d, nil
 		}
@@ -313,6 +317,10 @@ func (l *Locker) send(asked, call context.Context, r *request, a *attempt) (*Lea
 		}
 		return nil, nil, err
 	}
+}
+
+func (a *attempt) holds(d *document) bool {
+	return d.nonce == a.nonce && d.State == stateHeld && d.Locked
 }
 
 // raceTries is how often the loser of a race of first inserts asks again before the answer counts as unknown.

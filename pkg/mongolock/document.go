@@ -184,7 +184,7 @@ func (p *parser) state() {
 	if d.Token >= maxToken && d.State != stateHeld {
 		p.damage("token is %d: there is no larger one below 2^62", d.Token)
 	}
-	if !p.has("locked") && p.hasAny("owner", "created", "expire", "state", "nonce", "token") {
+	if !p.there("locked") && p.thereAny("owner", "created", "expire", "state", "nonce", "token") {
 		p.damage("locked is missing")
 	}
 	if d.State == "" {
@@ -232,8 +232,14 @@ func (p *parser) has(name string) bool {
 	return err == nil && v.Type != bson.TypeNull
 }
 
-func (p *parser) hasAny(names ...string) bool {
-	return slices.ContainsFunc(names, p.has)
+// there is true for a field that is there, null or not.
+func (p *parser) there(name string) bool {
+	_, err := p.raw.LookupErr(name)
+	return err == nil
+}
+
+func (p *parser) thereAny(names ...string) bool {
+	return slices.ContainsFunc(names, p.there)
 }
 
 func (p *parser) str(name string) string {

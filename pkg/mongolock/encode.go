@@ -9,18 +9,15 @@ func (l *Locker) encodeKey(key string) (bson.Raw, error) {
 	return f.data, err
 }
 
-func (l *Locker) encodeAcquisition(a *attempt) (filter bson.Raw, pipeline any, err error) {
+func (l *Locker) encodeAcquisition(a *attempt, plain bool) (filter bson.Raw, pipeline any, err error) {
 	filter, err = l.encodeKey(a.key)
-	if err != nil {
-		return nil, nil, err
-	}
-	if len(a.adopt) > 0 || a.watched != nil {
-		return filter, a.pipeline(), nil // once in the life of a process, or of a holder
+	if err != nil || !plain {
+		return filter, a.pipeline(), err
 	}
 	pipeline, err = l.sent.encode(shape{what: "acquire", timing: a.timing}, values{texts: [maxTexts]string{a.nonce}, ints: [maxInts]int64{a.seen, a.mark}, n: 2}, func(v values) any {
 		b := *a
 		b.nonce, b.seen, b.mark = v.texts[0], v.ints[0], v.ints[1]
-		return b.pipeline()
+		return b.plain()
 	})
 	return filter, pipeline, err
 }

@@ -109,15 +109,24 @@ func (a *attempt) pipeline() bson.A {
 		op("$ne", op("$ifNull", "$nonce", ""), literal(a.nonce)),
 		// A late request of an acquisition that has been finished.
 		op("$ne", op("$ifNull", "$lastNonce", ""), literal(a.nonce)))
-	token := op("$max",
-		op("$add", number("$token", 0), int64(1)),
-		op("$toLong", "$$NOW"),
-		a.seen+1)
+	return bson.A{op("$replaceWith", op("$let", bson.D{
+		{Key: "vars", Value: bson.D{{Key: "way", Value: a.way()}, {Key: "token", Value: a.next(number("$token", 0))}}},
+		{Key: "in", Value: op("$cond", take, a.taken("$$token", "$$way"), "$$ROOT")},
+	}))}
+}
+
+// next is the token after the one that the document has, if any.
+func (a *attempt) next(token any) bson.D {
+	return op("$max", op("$add", token, int64(1)), op("$toLong", "$$NOW"), a.seen+1)
+}
+
+// taken is the document of the acquisition.
+func (a *attempt) taken(token, how any) bson.D {
 	entry := bson.D{
 		{Key: "at", Value: "$$NOW"},
 		{Key: "owner", Value: literal(a.owner)},
-		{Key: "token", Value: "$$token"},
-		{Key: "how", Value: "$$way"},
+		{Key: "token", Value: token},
+		{Key: "how", Value: how},
 	}
 	if a.holder.Cluster != "" {
 		entry = append(entry, bson.E{Key: "cluster", Value: literal(a.holder.Cluster)})
@@ -127,7 +136,7 @@ func (a *attempt) pipeline() bson.A {
 	}
 	history := op("$slice", op("$concatArrays",
 		op("$cond", op("$isArray", "$history"), "$history", bson.A{}), bson.A{entry}), int32(-maxHistory))
-	taken := bson.D{
+	return bson.D{
 		{Key: "_id", Value: "$_id"},
 		{Key: "locked", Value: true},
 		{Key: "owner", Value: literal(a.owner)},
@@ -138,7 +147,7 @@ func (a *attempt) pipeline() bson.A {
 		{Key: "nonce", Value: literal(a.nonce)},
 		{Key: "beat", Value: int64(0)},
 		{Key: "mark", Value: a.mark},
-		{Key: "token", Value: "$$token"},
+		{Key: "token", Value: token},
 		{Key: "ttlMs", Value: a.timing.TTL.Milliseconds()},
 		{Key: "graceMs", Value: a.timing.Grace.Milliseconds()},
 		{Key: "touched", Value: "$$NOW"},
@@ -146,10 +155,30 @@ func (a *attempt) pipeline() bson.A {
 		{Key: "lastNonce", Value: op("$ifNull", "$lastNonce", "$$REMOVE")},
 		{Key: "history", Value: history},
 	}
-	return bson.A{op("$replaceWith", op("$let", bson.D{
-		{Key: "vars", Value: bson.D{{Key: "way", Value: a.way()}, {Key: "token", Value: token}}},
-		{Key: "in", Value: op("$cond", take, taken, "$$ROOT")},
-	}))}
+}
+
+// plain takes what is free as a release of this package leaves it, or was never there, and leaves everything else as it
+// is. What it takes [attempt.pipeline] would take too, by the right "free", and would write the same. It is sent first where nothing else can
+// have a chance but in a document of others: the server needs a half of the time to read and evaluate it.
+func (a *attempt) plain() bson.A {
+	// What is missing counts as null in the list. An equal list is most of the shape of a document (see fieldTypes) in one comparison.
+	released := op("$eq", bson.A{
+		op("$type", "$v"), op("$type", "$token"), op("$type", "$lastNonce"), op("$type", "$touched"), op("$type", "$nonce"), "$locked", "$state", "$v",
+		"$owner", "$created", "$expire", "$revoked", "$twin", "$beat", "$mark", "$ttlMs", "$graceMs", "$holder", "$done",
+	}, bson.A{
+		"int", "long", "string", "date", "missing", false, stateFree, int32(Format),
+		nil, nil, nil, nil, nil, nil, nil, nil, nil, nil, nil,
+	})
+	free := op("$or",
+		op("$and",
+			released,
+			op("$in", op("$type", "$purgeAt"), bson.A{"date", "missing"}),
+			op("$gte", "$token", int64(0)),
+			op("$lt", "$token", int64(maxToken)),
+			// A late request of an acquisition that has been finished.
+			op("$ne", "$lastNonce", literal(a.nonce))),
+		op("$eq", "$$ROOT", bson.D{{Key: "_id", Value: "$_id"}}))
+	return bson.A{op("$replaceWith", op("$cond", free, a.taken(a.next("$token"), "free"), "$$ROOT"))}
 }
 
 // renewal says that the nonce is alive. The beat is the number of the request

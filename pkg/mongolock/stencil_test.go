@@ -45,12 +45,12 @@ func TestStencilsGiveWhatEncodingGives(t *testing.T) {
 			key := strings.Repeat(string(rune('a'+i%26)), 1+i%9)
 			nonce, tm, n := newNonce(), timings[i%2], rand.Int64N(1<<61)
 			a := &attempt{key: key, nonce: nonce, owner: l.opts.Owner, holder: l.opts.Holder, timing: tm, seen: n, mark: newMark()}
-			filter, pipeline, err := l.encodeAcquisition(a)
+			filter, pipeline, err := l.encodeAcquisition(a, true)
 			if err != nil {
 				t.Fatal(err)
 			}
 			same("acquisition's filter", filter, byID(key))
-			same("acquisition", pipeline, a.pipeline())
+			same("acquisition", pipeline, a.plain())
 			known := []int64{newMark(), newMark(), newMark()}[:1+i%3]
 			if filter, pipeline, err = l.encodeRenewal(key, nonce, tm, n, a.mark, known); err != nil {
 				t.Fatal(err)

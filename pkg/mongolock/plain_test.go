@@ -1,0 +1,262 @@
+package mongolock
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+)
+
+// TestPlainTakesLessThanThePipeline gives both acquisitions to a real server, for thousands of documents: of every kind
+// that there is, with every field of another value, type or missing, and with two or three at once. What the plain one takes the other takes as
+// well, and writes the same. What is damaged for the client neither takes, what is free for it the pipeline takes, and what is not taken stays as it is.
+func TestPlainTakesLessThanThePipeline(t *testing.T) {
+	s := sharedServer(t, 0)
+	client, err := mongo.Connect(options.Client().ApplyURI(s.URI))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = client.Disconnect(context.Background()) }()
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	documents := variants(t, rand.New(rand.NewPCG(seed, 1)))
+	a := &attempt{key: "k", nonce: "mine", mark: newMark(), owner: "me", holder: Holder{Pod: "p"}, timing: Timing{}.WithDefaults(), seen: 5}
+	database := client.Database(TestDatabase)
+	plains := applied(t, database.Collection(t.Name()+"_plain"), documents, a.plain())
+	fulls := applied(t, database.Collection(t.Name()+"_full"), documents, a.pipeline())
+	var plainly, otherwise, damaged, refused int
+	for i, before := range documents {
+		d, plain, full := decode(before), taken(before, plains[i]), taken(before, fulls[i])
+		may := d.v == Format && d.nonce != a.nonce && d.lastNonce != a.nonce && (d.free() || d.python() && over(before))
+		switch {
+		case !plain && !bytes.Equal(before, plains[i]):
+			t.Errorf("not taken, but %v is %v now", before, plains[i])
+		case !full && !bytes.Equal(before, fulls[i]):
+			t.Errorf("not taken, but %v is %v now", before, fulls[i])
+		case plain && !full:
+			t.Errorf("plain takes what the pipeline does not: %v", before)
+		case plain && !bytes.Equal(timeless(plains[i]), timeless(fulls[i])):
+			t.Errorf("plain writes %v, the pipeline %v", plains[i], fulls[i])
+		case full && (d.damaged || d.v != Format):
+			t.Errorf("taken, but %v: %v", d.problems, before)
+		case full != may:
+			t.Errorf("taken: %v, but %v for the client: %v", full, may, before)
+		}
+		switch {
+		case plain:
+			plainly++
+		case full:
+			otherwise++
+		case d.damaged:
+			damaged++
+		default:
+			refused++
+		}
+	}
+	t.Logf("%d documents: %d plainly taken, %d by the pipeline alone, %d damaged, %d refused", len(documents), plainly, otherwise, damaged, refused)
+	if min(plainly, otherwise, damaged, refused) < 150 {
+		t.Error("too few of a kind")
+	}
+}
+
+// TestPlainTakesWhatWeLeave: after a release, and where nothing was, one command is all there is; a document of others takes a second.
+func TestPlainTakesWhatWeLeave(t *testing.T) {
+	w := newWire(t, sharedServer(t, 0))
+	l := w.through(t, func(o *Options) { o.Timing = Timing{TTL: time.Minute}.WithDefaults() }) // no renewal is counted with them
+	if _, err := w.direct.conn.current().coll.DeleteMany(t.Context(), bson.D{}); err != nil {
+		t.Fatal(err)
+	}
+	sent := w.commands()
+	for range 2 {
+		lease, err := l.Try(t.Context(), "key")
+		got(t, lease, err)
+		if err := lease.Release(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := sent()["findAndModify"]; n != 4 {
+		t.Errorf("%d commands, want 4: two acquisitions, two releases", n)
+	}
+	others := w.direct.conn.current().coll
+	if _, err := others.DeleteMany(t.Context(), bson.D{}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := others.InsertOne(t.Context(), bson.D{{Key: "_id", Value: "python"}, {Key: "locked", Value: false}, {Key: "owner", Value: nil}, {Key: "created", Value: nil}, {Key: "expire", Value: nil}}); err != nil {
+		t.Fatal(err)
+	}
+	sent = w.commands()
+	lease, err := l.Try(t.Context(), "python")
+	got(t, lease, err)
+	if n := sent()["findAndModify"]; n != 2 {
+		t.Errorf("%d commands for a document of Python's, want 2", n)
+	}
+}
+
+// applied stores the documents, applies the acquisition to each, and returns them in the same order.
+func applied(t *testing.T, coll *mongo.Collection, documents []bson.Raw, pipeline bson.A) []bson.Raw {
+	t.Helper()
+	ctx := t.Context()
+	if _, err := coll.DeleteMany(ctx, bson.D{}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := coll.InsertMany(ctx, documents); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := coll.UpdateMany(ctx, bson.D{}, pipeline); err != nil {
+		t.Fatal(err)
+	}
+	found, err := coll.Find(ctx, bson.D{}, options.Find().SetSort(bson.D{{Key: "_id", Value: 1}}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var after []bson.Raw
+	if err := found.All(ctx, &after); err != nil {
+		t.Fatal(err)
+	}
+	if len(after) != len(documents) {
+		t.Fatalf("%d documents, want %d", len(after), len(documents))
+	}
+	return after
+}
+
+func taken(before, after bson.Raw) bool {
+	nonce, _ := after.Lookup("nonce").StringValueOK()
+	state, _ := after.Lookup("state").StringValueOK()
+	return nonce == "mine" && state == stateHeld && !bytes.Equal(before, after)
+}
+
+// timeless is a document of an acquisition without what follows the server's clock.
+func timeless(raw bson.Raw) []byte {
+	var d bson.D
+	if err := bson.Unmarshal(raw, &d); err != nil {
+		return nil
+	}
+	for i, e := range d {
+		switch v := e.Value.(type) {
+		case bson.DateTime:
+			d[i].Value = bson.DateTime(0)
+		case int64:
+			if e.Key == "token" && v < maxToken-2 && v > 1e12 { // it follows the clock
+				d[i].Value = int64(1)
+			}
+		case bson.A:
+			if n := len(v) - 1; e.Key == "history" && n >= 0 {
+				if entry, ok := v[n].(bson.D); ok {
+					for j, f := range entry {
+						if f.Key == "at" || f.Key == "token" {
+							entry[j].Value = nil
+						}
+					}
+				}
+			}
+		}
+	}
+	out, err := bson.Marshal(d)
+	if err != nil {
+		return nil
+	}
+	return out
+}
+
+// over is for holders of the Python library: the clock of the server is past expire and grace.
+func over(before bson.Raw) bool {
+	expire, ok := before.Lookup("expire").DateTimeOK()
+	return ok && time.UnixMilli(expire).Add(Timing{}.WithDefaults().Grace).Before(time.Now())
+}
+
+// variants are documents of the kinds that there are, and changed ones.
+func variants(t *testing.T, dice *rand.Rand) (documents []bson.Raw) {
+	t.Helper()
+	past := bson.DateTime(time.Now().Add(-time.Hour).UnixMilli())
+	released := bson.D{
+		{Key: "locked", Value: false},
+		{Key: "owner", Value: nil},
+		{Key: "created", Value: nil},
+		{Key: "expire", Value: nil},
+		{Key: "state", Value: stateFree},
+		{Key: "v", Value: int32(Format)},
+		{Key: "token", Value: int64(7)},
+		{Key: "lastNonce", Value: "Z"},
+		{Key: "touched", Value: past},
+		{Key: "history", Value: bson.A{bson.D{{Key: "owner", Value: "a"}, {Key: "token", Value: int64(7)}}}},
+		{Key: "finishTry", Value: int64(1)},
+	}
+	kinds := []bson.D{
+		released,
+		append(slices.Clone(released), bson.E{Key: "purgeAt", Value: past}),
+		{},
+		{{Key: "locked", Value: false}, {Key: "owner", Value: nil}, {Key: "created", Value: nil}, {Key: "expire", Value: nil}},
+		{{Key: "locked", Value: true}, {Key: "owner", Value: "py"}, {Key: "created", Value: past}, {Key: "expire", Value: past}},
+		oursWith(nil)[1:],
+		oursWith(bson.M{"state": stateDone, "expire": nil, "done": bson.D{{Key: "outcome", Value: "succeeded"}}})[1:],
+	}
+	fields := []string{"history", "finishTry", "note"}
+	for _, f := range fieldTypes {
+		fields = append(fields, f.name)
+	}
+	values := []any{
+		nil, true, false, int32(0), int32(1), int64(0), int64(1), int64(-1), int64(maxToken), int64(maxToken - 1), int64(math.MaxInt64), 1.0, 0.0, math.NaN(), "", "x", "mine", stateFree, stateHeld, stateDone,
+		bson.D{},
+		bson.A{},
+		bson.A{false},
+		bson.A{stateFree},
+		past, bson.DateTime(time.Now().Add(time.Hour).UnixMilli()),
+		bson.Undefined{},
+		bson.Regex{Pattern: "x"},
+		bson.Binary{},
+		bson.MinKey{},
+		bson.MaxKey{},
+		bson.Timestamp{T: 1},
+		missing{},
+	}
+	add := func(d bson.D) {
+		raw, err := bson.Marshal(append(bson.D{{Key: "_id", Value: fmt.Sprintf("k%06d", len(documents))}}, d...))
+		if err != nil {
+			t.Fatal(err)
+		}
+		documents = append(documents, raw)
+	}
+	for _, kind := range kinds {
+		add(kind)
+		for _, name := range fields {
+			for _, value := range values {
+				add(with(kind, name, value))
+			}
+		}
+	}
+	for range 2000 {
+		d := kinds[dice.IntN(len(kinds))]
+		for range 2 + dice.IntN(2) {
+			d = with(d, fields[dice.IntN(len(fields))], values[dice.IntN(len(values))])
+		}
+		add(d)
+	}
+	return documents
+}
+
+// missing is the value of a field that is not there.
+type missing struct{}
+
+func with(d bson.D, name string, value any) bson.D {
+	d = slices.Clone(d)
+	at := slices.IndexFunc(d, func(e bson.E) bool { return e.Key == name })
+	switch {
+	case value == any(missing{}) && at >= 0:
+		return slices.Delete(d, at, at+1)
+	case value == any(missing{}):
+		return d
+	case at < 0:
+		return append(d, bson.E{Key: name, Value: value})
+	default:
+		d[at].Value = value
+		return d
+	}
+}
