@@ -91,7 +91,9 @@ func overlay(t *testing.T, manifests []string, components ...string) ([]runtime.
 		}
 		k += "  - " + name + "\n"
 	}
-	if slices.ContainsFunc(components, func(c string) bool { return slices.Contains([]string{"events", "holder-label", "evidence", "kube-owner"}, c) }) {
+	if slices.ContainsFunc(components, func(c string) bool {
+		return slices.Contains([]string{"events", "holder-label", "evidence", "kube-owner"}, c)
+	}) {
 		k += "  - " + ours + "/base/service-account\n"
 	}
 	if len(components) > 0 {

@@ -77,7 +77,7 @@ func (d *Dir) Stopped(token int64) (*os.File, error) {
 // free, so it has ended without a word; or the directory in which it would leave its word is another one by now.
 func (d *Dir) Crashed() (bool, error) {
 	if d.same() != nil {
-		return true, nil
+		return true, nil //nolint:nilerr // that is the answer
 	}
 	f, err := flock(d.path(followerLock))
 	if errors.Is(err, ErrBusy) {
