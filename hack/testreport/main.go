@@ -34,7 +34,7 @@ type report struct {
 func main() {
 	floor := flag.Int("floor", 0, "fewest tests that must have passed")
 	another := flag.Int("worth-another", 0, "print the tests that failed, as a pattern, if there are at most so many and none was unsafe")
-	progress := flag.Bool("progress", false, "print a line as each package ends")
+	progress := flag.Bool("progress", false, "print a line as each package ends, and each test that fails")
 	again := flag.String("again", "", "package of the second tries")
 	flag.Parse()
 	r := report{outputs: map[string][]string{}, skipReason: map[string]string{}}
@@ -108,8 +108,11 @@ func (r *report) take(e event) {
 	}
 }
 
-// ended shows that a package has ended.
+// ended shows that a package has ended, and at once what a test that failed has said.
 func (r *report) ended(e event) {
+	if r.live != nil && e.Test != "" && e.Action == "fail" {
+		fmt.Fprintf(r.live, "FAIL %s %s\n%s", e.Package, e.Test, strings.Join(r.outputs[e.Package+" "+e.Test], ""))
+	}
 	if r.live == nil || e.Test != "" || e.Action != "pass" && e.Action != "fail" && e.Action != "skip" {
 		return
 	}

@@ -6,12 +6,13 @@ import (
 	"testing"
 )
 
-// TestPackagesAreShownAsTheyEnd: who waits for the tests sees each package before the last one is done.
+// TestPackagesAreShownAsTheyEnd: who waits for the tests sees each package, and what failed, before the last one is done.
 func TestPackagesAreShownAsTheyEnd(t *testing.T) {
 	var live bytes.Buffer
 	r := report{outputs: map[string][]string{}, skipReason: map[string]string{}, live: &live}
 	in := `{"Action":"pass","Package":"a","Test":"TestOne","Elapsed":1}
 {"Action":"pass","Package":"a","Elapsed":2.5}
+{"Action":"output","Package":"b","Test":"TestTwo","Output":"two is three\n"}
 {"Action":"fail","Package":"b","Test":"TestTwo","Elapsed":1}
 {"Action":"fail","Package":"b","Elapsed":3}
 {"Action":"skip","Package":"c","Elapsed":0}
@@ -19,7 +20,7 @@ func TestPackagesAreShownAsTheyEnd(t *testing.T) {
 	if err := r.read(strings.NewReader(in)); err != nil {
 		t.Fatal(err)
 	}
-	want := "ok      2.5 s     1 passed  a\nFAIL    3.0 s     0 passed  b\n--      0.0 s     0 passed  c\n"
+	want := "ok      2.5 s     1 passed  a\nFAIL b TestTwo\ntwo is three\nFAIL    3.0 s     0 passed  b\n--      0.0 s     0 passed  c\n"
 	if live.String() != want {
 		t.Errorf("%q\nwant %q", live.String(), want)
 	}
