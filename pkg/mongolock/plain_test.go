@@ -13,13 +13,29 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
+
+	"github.com/mongogate/mongogate/internal/devdb"
 )
 
-// TestPlainTakesLessThanThePipeline gives both acquisitions to a real server, for thousands of documents: of every kind
+// TestPlainTakesLessThanThePipeline gives both acquisitions to real servers, for thousands of documents: of every kind
 // that there is, with every field of another value, type or missing, and with two or three at once. What the plain one takes the other takes as
 // well, and writes the same. What is damaged for the client neither takes, what is free for it the pipeline takes, and what is not taken stays as it is.
 func TestPlainTakesLessThanThePipeline(t *testing.T) {
-	s := sharedServer(t, 0)
+	seen := map[*devdb.Server]bool{}
+	for _, need := range []devdb.Need{0, devdb.ChangeStreams} {
+		s, err := SharedServer(need)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !seen[s] {
+			t.Run(string(s.Kind), func(t *testing.T) { plainTakesLess(t, s) })
+		}
+		seen[s] = true
+	}
+}
+
+func plainTakesLess(t *testing.T, s *devdb.Server) {
+	t.Helper()
 	client, err := mongo.Connect(options.Client().ApplyURI(s.URI))
 	if err != nil {
 		t.Fatal(err)
@@ -27,11 +43,16 @@ func TestPlainTakesLessThanThePipeline(t *testing.T) {
 	defer func() { _ = client.Disconnect(context.Background()) }()
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
-	documents := variants(t, rand.New(rand.NewPCG(seed, 1)))
+	dice := rand.New(rand.NewPCG(seed, 1))
+	drawn := variants(t, dice)
+	if s.Kind == devdb.Secantus { // it evaluates them in Python
+		dice.Shuffle(len(drawn), func(i, j int) { drawn[i], drawn[j] = drawn[j], drawn[i] })
+		drawn = drawn[:len(drawn)/4]
+	}
 	a := &attempt{key: "k", nonce: "mine", mark: newMark(), owner: "me", holder: Holder{Pod: "p"}, timing: Timing{}.WithDefaults(), seen: 5}
 	database := client.Database(TestDatabase)
-	plains := applied(t, database.Collection(t.Name()+"_plain"), documents, a.plain())
-	fulls := applied(t, database.Collection(t.Name()+"_full"), documents, a.pipeline())
+	documents, plains := applied(t, database.Collection("plain_takes_less"), drawn, a.plain())
+	_, fulls := applied(t, database.Collection("plain_takes_less"), drawn, a.pipeline())
 	var plainly, otherwise, damaged, refused int
 	for i, before := range documents {
 		d, plain, full := decode(before), taken(before, plains[i]), taken(before, fulls[i])
@@ -62,7 +83,7 @@ func TestPlainTakesLessThanThePipeline(t *testing.T) {
 		}
 	}
 	t.Logf("%d documents: %d plainly taken, %d by the pipeline alone, %d damaged, %d refused", len(documents), plainly, otherwise, damaged, refused)
-	if min(plainly, otherwise, damaged, refused) < 150 {
+	if min(plainly, otherwise, damaged, refused) < len(drawn)/50 {
 		t.Error("too few of a kind")
 	}
 }
@@ -100,31 +121,38 @@ func TestPlainTakesWhatWeLeave(t *testing.T) {
 	}
 }
 
-// applied stores the documents, applies the acquisition to each, and returns them in the same order.
-func applied(t *testing.T, coll *mongo.Collection, documents []bson.Raw, pipeline bson.A) []bson.Raw {
+// applied stores the documents, applies the acquisition to each, and returns them in the same order, as they were stored
+// (some servers know no type "undefined") and after it.
+func applied(t *testing.T, coll *mongo.Collection, documents []bson.Raw, pipeline bson.A) (before, after []bson.Raw) {
 	t.Helper()
 	ctx := t.Context()
 	if _, err := coll.DeleteMany(ctx, bson.D{}); err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { _ = coll.Drop(context.Background()) })
 	if _, err := coll.InsertMany(ctx, documents); err != nil {
 		t.Fatal(err)
 	}
+	before = inOrder(t, coll, len(documents))
 	if _, err := coll.UpdateMany(ctx, bson.D{}, pipeline); err != nil {
 		t.Fatal(err)
 	}
-	found, err := coll.Find(ctx, bson.D{}, options.Find().SetSort(bson.D{{Key: "_id", Value: 1}}))
+	return before, inOrder(t, coll, len(documents))
+}
+
+func inOrder(t *testing.T, coll *mongo.Collection, want int) (all []bson.Raw) {
+	t.Helper()
+	found, err := coll.Find(t.Context(), bson.D{}, options.Find().SetSort(bson.D{{Key: "_id", Value: 1}}))
 	if err != nil {
 		t.Fatal(err)
 	}
-	var after []bson.Raw
-	if err := found.All(ctx, &after); err != nil {
+	if err := found.All(t.Context(), &all); err != nil {
 		t.Fatal(err)
 	}
-	if len(after) != len(documents) {
-		t.Fatalf("%d documents, want %d", len(after), len(documents))
+	if len(all) != want {
+		t.Fatalf("%d documents, want %d", len(all), want)
 	}
-	return after
+	return all
 }
 
 func taken(before, after bson.Raw) bool {
