@@ -106,6 +106,13 @@ func (p *Pod) keep(role Role, sig syscall.Signal) (release func()) {
 	release = sync.OnceFunc(func() {
 		close(quit)
 		loop.Wait()
+		if sig != syscall.SIGSTOP {
+			return
+		}
+		found, _ := p.processes(role)
+		for _, f := range found {
+			_ = f.Signal(syscall.SIGCONT) // one that began a moment ago may have no timer yet that wakes it
+		}
 	})
 	p.s.t.Cleanup(release)
 	return release

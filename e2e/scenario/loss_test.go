@@ -151,13 +151,17 @@ func (p *pair) ranIn(pods ...*kube.Pod) {
 // and to which cluster.
 func (p *pair) handed(ways ...string) {
 	p.Helper()
-	var went []string
-	for _, h := range p.Lock(p.Key).History {
-		went = append(went, h.How+" "+h.Cluster)
-	}
-	if !slices.Equal(went, ways) {
+	if went := p.went(); !slices.Equal(went, ways) {
 		p.Errorf("the lock went %q, not %q", went, ways)
 	}
+}
+
+func (p *pair) went() (ways []string) {
+	p.Helper()
+	for _, h := range p.Lock(p.Key).History {
+		ways = append(ways, h.How+" "+h.Cluster)
+	}
+	return ways
 }
 
 // A follower that dies in the middle of a loss gives no word that its command
