@@ -205,7 +205,6 @@ func TestCronJobByHand(t *testing.T) {
 		for _, policy := range []string{"", "skip", "run"} {
 			cluster.Install(scenario.Release+policy, kube.Values{
 				"kind": "CronJob", "command": []any{"/worker", "-for", "3s"},
-				"job":     kube.Values{"backoffLimit": 0},
 				"cronJob": kube.Values{"schedule": "* * * * *", "suspend": true},
 				"gate":    kube.Values{"manual": policy, "name": scenario.Release},
 			})
@@ -213,7 +212,7 @@ func TestCronJobByHand(t *testing.T) {
 		}
 	}
 	for _, cluster := range []*kube.Space{s.A, s.B} {
-		refused := byHand(s, cluster, "by-hand", batchv1.JobFailed)
+		refused := byHand(s, cluster, "by-hand", batchv1.JobFailed) // with its one pod: the chart's backoffLimit is 6
 		wantLog(s, refused, "carries no scheduled minute")
 		wantLog(s, refused, "give --manual run to run it without a bucket, --manual skip to end at once with exit code 0")
 		if code := kube.Container(refused.Pod, "main").State.Terminated.ExitCode; code != 64 {
@@ -238,7 +237,11 @@ func byHand(s *scenario.Scenario, cluster *kube.Space, job string, want batchv1.
 	if got := cluster.WaitJob(job, podStart); got != want {
 		s.Errorf("%s: job %s ended as %s, not %s", cluster, job, got, want)
 	}
-	return cluster.Pod(podsOf(job))
+	pods := cluster.Pods(podsOf(job))
+	if len(pods) != 1 {
+		s.Fatalf("%s: job %s had %d pods, not 1", cluster, job, len(pods))
+	}
+	return pods[0]
 }
 
 func wantLog(s *scenario.Scenario, pod *kube.Pod, text string) {

@@ -4,6 +4,7 @@ package scenario_test
 
 import (
 	"context"
+	"regexp"
 	"slices"
 	"strings"
 	"syscall"
@@ -68,6 +69,46 @@ func TestRolloutDeployment(t *testing.T) {
 				t.Errorf("UNSAFE: one run before the change and one after it, not %v", runs)
 			}
 		})
+	}
+}
+
+// Another key under a surge is refused by helm upgrade, and what runs goes on. When nothing runs any more the value that
+// the message names accepts it, and the workload runs under the other key.
+func TestRolloutOfAnotherKey(t *testing.T) {
+	s := scenario.New(t, scenario.Opts{TTL: 20 * time.Second})
+	surge := kube.Values{
+		"gate":       kube.Values{"readiness": "candidate", "key": s.Key},
+		"deployment": kube.Values{"strategy": kube.Values{"type": "RollingUpdate", "rollingUpdate": kube.Values{"maxSurge": 1, "maxUnavailable": 0}}},
+	}
+	s.A.Install(scenario.Release, surge)
+	old := s.A.Pod(app)
+	run := s.AwaitRun(old, slow)
+	old.WaitReady(slow)
+
+	before, other := s.A.Inventory(), s.Key+"-other"
+	changed := surge.With(kube.Values{"gate": kube.Values{"key": other}})
+	err := s.A.TryUpgrade(scenario.Release, changed)
+	if err == nil || !strings.Contains(err.Error(), "runs under key "+s.Key+", and now "+other+": that is another lock") {
+		t.Fatalf("another key: %v", err)
+	}
+	accepts := regexp.MustCompile(`keyChange: "([0-9a-f]{8})"`).FindStringSubmatch(err.Error())
+	if accepts == nil {
+		t.Fatalf("the message names no value that accepts it: %v", err)
+	}
+	s.A.WaitInventory(before, slow)
+	refused := time.Now()
+	s.Await(s.Key, slow, func(r witness.Run) bool { return r.Start.Equal(run.Start) && r.Seen.After(refused) })
+
+	s.A.Upgrade(scenario.Release, surge.With(kube.Values{"replicas": 0}))
+	gone := s.AwaitGone(run, slow)
+	s.A.Upgrade(scenario.Release, changed.With(kube.Values{"gate": kube.Values{"keyChange": accepts[1]}}))
+	next := s.A.Pod(app, old)
+	s.AwaitHolder(other, next, slow)
+	if again := s.AwaitRun(next, slow); again.Start.Before(gone.Gone) {
+		t.Errorf("UNSAFE: the workload began under the other key %v before it had ended under the old one", gone.Gone.Sub(again.Start))
+	}
+	if runs := s.Runs(); len(runs) != 2 {
+		t.Errorf("UNSAFE: one run under each key, not %v", runs)
 	}
 }
 
