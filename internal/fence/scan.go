@@ -11,21 +11,37 @@ import (
 	"github.com/mongogate/mongogate/pkg/gate"
 )
 
+// calm is the time between looks while there is nothing to look for in the processes: beats and the sentinel are due, once a second or less.
+const calm = 500 * time.Millisecond
+
 // run looks at the processes at every scan, and sooner when something has changed.
 func (w *Workload) run(ctx context.Context) {
-	t := time.NewTicker(w.cfg.Scan)
-	defer t.Stop()
 	for {
 		w.look()
 		w.beat()
 		w.lookAfterSentinel()
+		t := time.NewTimer(w.pace())
 		select {
 		case <-ctx.Done():
+			t.Stop()
 			return
 		case <-t.C:
 		case <-w.wake:
+			t.Stop()
 		}
 	}
+}
+
+// pace is the time until the next look, should nothing change before.
+func (w *Workload) pace() time.Duration {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	lets := w.phase == open && !w.stopping
+	waits := w.phase == shut && !w.cfg.Kill && w.unwritten == ""
+	if lets || waits {
+		return max(w.cfg.Scan, calm)
+	}
+	return w.cfg.Scan
 }
 
 // lookAfterSentinel finds out that the sentinel can no longer be written before it has to be, and writes it as soon as it can be.

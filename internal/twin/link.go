@@ -164,18 +164,21 @@ func (l *Link) read() error {
 	return err
 }
 
-// Beat repeats the newest, at most once a second, every other second while the lock is held, and says whether the twin answers. It never waits.
+// Beat repeats the newest, at most once a second, every other second while silence is no reason to act, and says whether the twin answers. It never waits.
 func (l *Link) Beat() error {
 	if l == nil {
 		return nil
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	every := beat
-	if l.now.Stage == held {
-		every = 2 * beat // the twin waits for the deadline, whatever it hears until then
+	if l.plan == nil || l.closed {
+		return nil
 	}
-	if l.plan == nil || l.closed || time.Since(l.beaten) < every {
+	every := beat
+	if l.now.Stage == held || l.now.Stage == shut && !l.plan.Kill {
+		every = 2 * beat // the twin waits for the deadline, whatever it hears until then, or has nothing to stop
+	}
+	if time.Since(l.beaten) < every {
 		return nil
 	}
 	l.beaten = time.Now()

@@ -101,20 +101,26 @@ func Main(args []string, newHand func(Plan) (Hand, error)) int {
 	}
 }
 
-// rest is how long the twin may sleep.
+// rest is how long the twin may sleep. News, signals and the end of the gate wake it.
 func (t *twin) rest(now time.Duration) time.Duration {
-	if t.plan != nil && t.stage == held && t.again == 0 {
-		// News and the end of the gate wake us.
-		if due := t.at + t.slack(); due > now {
-			return min(4*look, due-now)
-		}
+	longest, due := 4*look, now+4*look
+	switch {
+	case t.again != 0:
+		longest = look
+	case t.plan == nil: // nothing is to be done yet
+	case t.stage == held:
+		due = t.at + t.slack()
+	case t.stage == stopping:
+		longest, due = look, t.at+t.slack()
+	case t.plan.Kill && t.gate != 0:
+		due = t.heard + silence
+	case t.plan.Kill:
+		longest = look
 	}
-	if t.plan != nil && t.stage == stopping {
-		if due := t.at + t.slack(); due > now {
-			return min(look, due-now)
-		}
+	if due <= now {
+		return look
 	}
-	return look
+	return min(longest, due-now)
 }
 
 // listenTo wakes the twin when there is news, and ends with who writes it.
