@@ -58,15 +58,15 @@ e2e: ## Run every scenario on two real clusters that are started for it (root; t
 	@hack/e2e.sh
 
 .PHONY: prove
-prove: build ## Run every loss and hand-over trial and write docs/proof.md
-	$(GO) run ./hack/prove -binary bin/mongogate -out docs/proof.md
+prove: build ## Run every loss and hand-over trial and write docs/internals/proof.md
+	$(GO) run ./hack/prove -binary bin/mongogate -out docs/internals/proof.md
 
 .PHONY: mutants
-mutants: ## Remove each protection and see that a test fails; writes docs/mutants.md
+mutants: ## Remove each protection and see that a test fails; writes docs/internals/mutants.md
 	$(GO) run ./hack/mutants
 
 .PHONY: bench
-bench: build ## Measure side by side and write docs/benchmarks.md
+bench: build ## Measure side by side and write docs/internals/benchmarks.md
 	cd bench && $(GO) run . -binary ../bin/mongogate
 
 .PHONY: db-up

@@ -52,7 +52,7 @@ func main() {
 
 func run(ctx context.Context, args []string, stdout, progress io.Writer) (err error) {
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
-	out := flags.String("o", "../docs/benchmarks.md", "Markdown `file` whose marked part is replaced; - prints the result")
+	out := flags.String("o", "../docs/internals/benchmarks.md", "Markdown `file` whose marked part is replaced; - prints the result")
 	binary := flags.String("binary", "", "measure this `program`; without it one is built")
 	quick := flags.Bool("quick", false, "a tenth of the measurements, to try the program")
 	only := flags.String("only", "", "run only the `part` calls, handover, crash, waiters or binary")

@@ -16,7 +16,7 @@ import (
 
 // What a gate costs while it holds, and while it waits: memory and processor
 // time of the sidecar's container, its probes included. The chart asks for 5 millicores, which a gate that
-// waits kept to on one machine and missed on another (docs/benchmarks.md): the bound is above both. With the API: Events, the holder's label and the pod's own status.
+// waits kept to on one machine and missed on another (docs/internals/benchmarks.md): the bound is above both. With the API: Events, the holder's label and the pod's own status.
 func TestHygieneCostOfTheGate(t *testing.T) {
 	t.Parallel() // or the next scenario waits for the last of these
 	t.Run("plain", func(t *testing.T) { costs(t, gated("sentinel")) })

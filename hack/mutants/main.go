@@ -1,9 +1,9 @@
 // Command mutants takes the protections of this repository away, one at a
 // time, and checks that a test fails for each.
 //
-//	go run ./hack/mutants              # all; writes docs/mutants.md
+//	go run ./hack/mutants              # all; writes docs/internals/mutants.md
 //	go run ./hack/mutants -run gate    # those whose names match
-//	go run ./hack/mutants -new -out d  # those that docs/mutants.md does not show; what their tests said is in d
+//	go run ./hack/mutants -new -out d  # those that docs/internals/mutants.md does not show; what their tests said is in d
 //
 // What is killed is written at once, so that a run that is cut short is not lost; what is not killed loses its line.
 //
@@ -29,7 +29,7 @@ import (
 	"time"
 )
 
-// tables are all mutants, in the order of docs/mutants.md.
+// tables are all mutants, in the order of docs/internals/mutants.md.
 func tables() []mutant {
 	var all []mutant
 	for _, t := range [][]mutant{
@@ -51,7 +51,7 @@ func tables() []mutant {
 
 func main() {
 	pattern := flag.String("run", "", "only mutants whose names match this regular expression")
-	fresh := flag.Bool("new", false, "only mutants that docs/mutants.md does not show yet")
+	fresh := flag.Bool("new", false, "only mutants that docs/internals/mutants.md does not show yet")
 	parallel := flag.Int("p", 1, "how many tests run at a time")
 	out := flag.String("out", "", "directory for what the tests of each mutant said")
 	flag.Parse()

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-const report = "docs/mutants.md"
+const report = "docs/internals/mutants.md"
 
 // row is the mutant's line in the documents.
 func (r *result) row() string {

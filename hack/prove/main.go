@@ -2,7 +2,7 @@
 
 // Command prove runs the whole proof (see internal/prove) and writes its page:
 //
-//	go run ./hack/prove [-loss 200] [-handover 100] [-fresh 20] [-skip 20] [-attack 220] [-unread 140] [-elections 54] [-parallel 8] [-binary bin/mongogate] [-out docs/proof.md]
+//	go run ./hack/prove [-loss 200] [-handover 100] [-fresh 20] [-skip 20] [-attack 220] [-unread 140] [-elections 54] [-parallel 8] [-binary bin/mongogate] [-out docs/internals/proof.md]
 //
 // It exits with code 0 only if every trial has passed.
 package main

@@ -38,7 +38,7 @@ of the lock it runs under, and in ` + "`MONGOGATE_HELD`" + ` every key that is h
 another one does not take its parent's key for its own, and is refused where it asks for a key that is held around it.
 `
 
-// Markdown is the reference of settings, docs/settings.md.
+// Markdown is the reference of settings, docs/use/settings.md.
 func Markdown() string {
 	var b strings.Builder
 	b.WriteString(preface)

@@ -7,9 +7,9 @@ import (
 	"testing"
 )
 
-var update = flag.Bool("update", false, "write docs/settings.md anew")
+var update = flag.Bool("update", false, "write docs/use/settings.md anew")
 
-const reference = "../../docs/settings.md"
+const reference = "../../docs/use/settings.md"
 
 func TestReferenceIsUpToDate(t *testing.T) {
 	want := Markdown()
@@ -23,7 +23,7 @@ func TestReferenceIsUpToDate(t *testing.T) {
 		t.Fatal(err)
 	}
 	if string(got) != want {
-		t.Error("docs/settings.md is not what the table says; run go test ./internal/config -run Reference -update")
+		t.Error("docs/use/settings.md is not what the table says; run go test ./internal/config -run Reference -update")
 	}
 	for _, row := range table {
 		if !strings.Contains(want, "`"+row.variable()+"`") {

@@ -19,9 +19,9 @@ import (
 
 func killed(t mongolock.Timing) time.Duration { return t.Deadline(0) + t.KillBudget*3/4 }
 
-// TestArithmeticTable computes every number of the table in docs/safety.md anew.
+// TestArithmeticTable computes every number of the table in docs/use/safety.md anew.
 func TestArithmeticTable(t *testing.T) {
-	for _, row := range tableIn(t, pageOf(t, "docs/safety.md"), "All of it follows from the ttl", 4) {
+	for _, row := range tableIn(t, pageOf(t, "docs/use/safety.md"), "All of it follows from the ttl", 4) {
 		var got [8]time.Duration
 		for i, cell := range row {
 			d, err := time.ParseDuration(cell)
@@ -74,7 +74,7 @@ func TestDefaultTimes(t *testing.T) {
 	numbers := []string{
 		seconds(tm.Deadline(0)), seconds(killed(tm)), seconds(tm.Deadline(0) + tm.KillBudget), seconds(tm.Silence()), "ttl", seconds(tm.TTL),
 	}
-	for _, name := range []string{"README.md", "docs/lease.svg"} {
+	for _, name := range []string{"README.md", "docs/use/lease.svg"} {
 		text, err := os.ReadFile(filepath.Join(root, name))
 		if err != nil {
 			t.Fatal(err)
@@ -89,7 +89,7 @@ func TestDefaultTimes(t *testing.T) {
 
 // TestPicture: well-formed, with words for those who do not see it, for light and for dark screens.
 func TestPicture(t *testing.T) {
-	b, err := os.ReadFile(filepath.Join(root, "docs", "lease.svg"))
+	b, err := os.ReadFile(filepath.Join(root, "docs/use/lease.svg"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -114,7 +114,7 @@ func TestThePromiseIsTheSameEverywhere(t *testing.T) {
 > drift margin, the workload can be stopped within its kill budget, and the store keeps what a
 > majority acknowledged. What happens outside the pod is protected only if it checks the fencing token.
 `
-	for _, name := range []string{"README.md", "docs/safety.md"} {
+	for _, name := range []string{"README.md", "docs/use/safety.md"} {
 		if !strings.Contains(pageOf(t, name), promise) {
 			t.Errorf("%s does not have the promise, word for word", name)
 		}

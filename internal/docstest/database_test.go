@@ -28,7 +28,7 @@ import (
 	"github.com/mongogate/mongogate/pkg/mongolock"
 )
 
-// TestRole makes the role of docs/database.md as it stands, and works with it:
+// TestRole makes the role of docs/use/database.md as it stands, and works with it:
 // everything that a gate and people do is allowed, removing is not.
 func TestRole(t *testing.T) {
 	t.Parallel()
@@ -80,7 +80,7 @@ type role struct {
 
 var createRole = regexp.MustCompile(`(?s)createRole\((.*)\)`)
 
-// documentedRole reads the block of docs/database.md, which is JSON inside its parentheses.
+// documentedRole reads the block of docs/use/database.md, which is JSON inside its parentheses.
 func documentedRole(t *testing.T) role {
 	t.Helper()
 	for _, blocks := range marked(t, "test: role", "js", 1) {

@@ -43,7 +43,7 @@ func families(t *testing.T) map[string]*dto.MetricFamily {
 // TestMetricsTable: every metric has its row, with its type, its labels and its own words.
 func TestMetricsTable(t *testing.T) {
 	ours := families(t)
-	for _, row := range tableIn(t, pageOf(t, "docs/metrics.md"), "<!-- test: metrics -->", len(ours)) {
+	for _, row := range tableIn(t, pageOf(t, "docs/use/metrics.md"), "<!-- test: metrics -->", len(ours)) {
 		name := strings.Trim(row[0], "`")
 		f := ours[name]
 		if f == nil {
@@ -63,7 +63,7 @@ func TestMetricsTable(t *testing.T) {
 		}
 	}
 	for name := range ours {
-		t.Errorf("docs/metrics.md has no row for %s", name)
+		t.Errorf("docs/use/metrics.md has no row for %s", name)
 	}
 }
 

@@ -38,7 +38,7 @@ const Excuses = time.Second
 // Again is how many elections are tried again at most, of those of one set.
 const Again = 4
 
-// Bears is the longest outage in an election that may cost no lease: what docs/database.md says of outages, and at the default
+// Bears is the longest outage in an election that may cost no lease: what docs/use/database.md says of outages, and at the default
 // ttl 19 s, for members that live tell of their new primary at once.
 func Bears(t mongolock.Timing) time.Duration {
 	if t == (mongolock.Timing{}).WithDefaults() {

@@ -117,7 +117,7 @@ func strike(t *testing.T, a attack, who string, tweak func(*gateSpec)) (r *rig, 
 }
 
 // attacks are what is tried under each layer. open: what kernel timers alone leave
-// open, and docs/safety.md names.
+// open, and docs/use/safety.md names.
 var attacks = []struct {
 	attack
 	who  string
@@ -151,11 +151,11 @@ func TestTimersAlone(t *testing.T) {
 	}
 }
 
-// What docs/safety.md says that the timers alone do not cover is so; else the document is to be mended.
+// What docs/use/safety.md says that the timers alone do not cover is so; else the document is to be mended.
 func TestTimersAloneLeaveOpen(t *testing.T) {
 	t.Parallel()
 	if _, _, gone := strike(t, killBoth, byDescendant, nil); gone {
-		t.Error("nothing was left, though gate and guard were killed at once: docs/safety.md says otherwise")
+		t.Error("nothing was left, though gate and guard were killed at once: docs/use/safety.md says otherwise")
 	}
 }
 

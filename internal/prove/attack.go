@@ -23,7 +23,7 @@ type attack struct {
 	isolation    string
 }
 
-// attacks are all kinds that are covered. Left out, and named in docs/safety.md as
+// attacks are all kinds that are covered. Left out, and named in docs/use/safety.md as
 // not covered without Landlock or a namespace: kill -9 by a descendant, of all or of both.
 func attacks() []attack {
 	var all []attack

@@ -85,7 +85,7 @@ func Summary(results []Result) string {
 		passed, len(results), excused, disturbed)
 }
 
-// Document is the page docs/proof.md.
+// Document is the page docs/internals/proof.md.
 func (r *Rig) Document(w io.Writer, results []Result, elections string, now time.Time) error {
 	_, err := fmt.Fprintf(w, `# What was proved, and how
 
@@ -110,7 +110,7 @@ runs from the end of the command at the latest.
 
 **Commands that stop or kill their gate and guard**: as a user that is not root, by themselves or by a daemon that they have left behind, with kernel timers alone
 and under Landlock's signal scope (`+"`--isolation signals`"+`); the database is cut off in the same moment. The time runs from there to the moment at which nothing is left; the bound is the ttl. What is not
-covered is [named](safety.md#a-command-against-its-gate) and not among the rows.
+covered is [named](../use/safety.md#a-command-against-its-gate) and not among the rows.
 
 **Nobody takes what a gate has** (the rows "unread", with a ttl of 10 s): its log, at the level debug, goes to a full pipe, a terminal stopped by ^S, a pipe without a reader; scrapers and probes ask and never read; the API server
 answers no Event and no label (that gate is built with a service account where the trial can write one); an observer of the library never returns. An outage of half a ttl, at any moment, costs no lease: it is renewed by a request that was sent after it.

@@ -47,6 +47,6 @@
 // lost; [ErrUnknown] that the store did not say whether it did what was asked, [ErrUnavailable] that it was not to be had;
 // [ErrConfig] what no repetition mends.
 //
-// The documents and calls are described in docs/protocol.md of the repository, the arithmetic in docs/safety.md. The
-// documents can be shared with workers that use the Python library mongolock (docs/python.md).
+// The documents and calls are described in docs/internals/protocol.md of the repository, the arithmetic in docs/use/safety.md. The
+// documents can be shared with workers that use the Python library mongolock (docs/use/python.md).
 package mongolock

@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// TestProtocolDocumentNamesItsTests holds docs/protocol.md and docs/python.md
+// TestProtocolDocumentNamesItsTests holds docs/internals/protocol.md and docs/use/python.md
 // against the code: every test that they name is there, every test that is named
 // for a point is in the point's section, and every point has one.
 func TestProtocolDocumentNamesItsTests(t *testing.T) {
@@ -40,7 +40,7 @@ func TestProtocolDocumentNamesItsTests(t *testing.T) {
 	ours := names(read("*_test.go"), `(?m)^func (TestP\d+_\w+)\(`)
 	suite := names(read("locktest/*.go"), `name: "(P\d+_\w+)"`)
 	interop := names(read("../../internal/interop/*_test.go"), `(?m)^func (Test\w+)\(`)
-	protocol := read("../../docs/protocol.md")
+	protocol := read("../../docs/internals/protocol.md")
 
 	for point := 1; point <= 12; point++ {
 		_, section, ok := strings.Cut(protocol, fmt.Sprintf("\n## P%d ", point))
@@ -72,7 +72,7 @@ func TestProtocolDocumentNamesItsTests(t *testing.T) {
 			t.Errorf("protocol.md names %s, which is not there", name)
 		}
 	}
-	python := names(read("../../docs/python.md"), "`(Test\\w+)`")
+	python := names(read("../../docs/use/python.md"), "`(Test\\w+)`")
 	for _, name := range python {
 		if !slices.Contains(interop, name) {
 			t.Errorf("python.md names %s, which is not there", name)

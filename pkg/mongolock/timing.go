@@ -9,7 +9,7 @@ import (
 // MinTTL is the shortest time to live that is accepted without
 // [Timing.AllowShort]. With the server's defaults an election after the death of
 // a primary leaves 11 to 15 s without an acknowledgement: a lease of 30 s lives
-// through that, one of 20 s not always (docs/database.md has what was measured).
+// through that, one of 20 s not always (docs/use/database.md has what was measured).
 const MinTTL = 5 * time.Second
 
 // maxSpan is the longest time that is computed with, in options and in

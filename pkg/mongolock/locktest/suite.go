@@ -85,7 +85,7 @@ type test struct {
 	streams bool
 }
 
-// tests are named for the points of the protocol (docs/protocol.md).
+// tests are named for the points of the protocol (docs/internals/protocol.md).
 var tests = []test{ //nolint:gochecknoglobals // a constant table
 	{name: "P1_majority_or_nothing", run: (*suite).majorityOrNothing},
 	{name: "P2_acquire_cases", run: (*suite).acquireCases},
