@@ -13,7 +13,7 @@ import (
 	"testing"
 )
 
-// TestExitCodes brings about every code of the README's table, and has no other.
+// TestExitCodes brings about every code of the documented table, and no other.
 func TestExitCodes(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t, "codes")
@@ -45,7 +45,7 @@ func TestExitCodes(t *testing.T) {
 		{"other", run("a", "--", "sh", "-c", "kill -TERM $$")},
 	}
 	documented := map[string]bool{}
-	for _, row := range tableIn(t, pageOf(t, "README.md"), "## Exit codes", 5) {
+	for _, row := range tableIn(t, pageOf(t, "docs/use/command-line.md"), "## Exit codes", 5) {
 		for code := range strings.SplitSeq(row[0], ", ") {
 			documented[code] = true
 		}

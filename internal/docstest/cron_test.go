@@ -3,6 +3,7 @@
 package docstest
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -30,7 +31,7 @@ func TestCronLines(t *testing.T) {
 
 func runCrontab(t *testing.T, name string, b block) {
 	t.Helper()
-	p := newPlace(t, "cron_"+name)
+	p := newPlace(t, fmt.Sprintf("cron_%s_%d", name, b.line))
 	moved, ran := p.moved(t)
 	p = p.with("MONGOGATE_URI=") // cron's environment has none; an empty variable counts as not set
 	jobs := 0
