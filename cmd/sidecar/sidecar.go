@@ -130,7 +130,7 @@ func (ses *session) fence(e *epochs, link *twin.Link, leave func()) (*fence.Work
 	}
 	if link != nil {
 		cfg.Twin = link
-		p := twin.Plan{Sentinel: cfg.Sentinel, Kill: cfg.Kill, Spare: cfg.Spare, Leave: cfg.LeaveAtOnce, Scan: cfg.Scan, KillAfter: cfg.Budget.KillAfter, Budget: cfg.Budget.Kill}
+		p := twin.Plan{Sentinel: cfg.Sentinel, Kill: cfg.Kill, Spare: cfg.Spare, Leave: cfg.LeaveAtOnce, Stops: stopSignals(s), Scan: cfg.Scan, KillAfter: cfg.Budget.KillAfter, Budget: cfg.Budget.Kill}
 		if err := link.Arm(p, timing(s).Heartbeat); err != nil {
 			return nil, err
 		}

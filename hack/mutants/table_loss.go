@@ -9,6 +9,11 @@ const (
 // twinCase is one of its cases.
 func twinCase(name string) string { return "-timeout=170s ./internal/fence -run=^TestTwin$/" + name }
 
+const (
+	twinUnit  = "./internal/twin"
+	twinHears = "./internal/fence -run=^TestTwinHears"
+)
+
 // lossMutants are of what a sidecar does to a workload that it did not start.
 func lossMutants() []mutant {
 	return []mutant{
@@ -40,7 +45,8 @@ func lossMutants() []mutant {
 		{
 			name: "twin-trusts-the-gate", protects: "twin: a gate that is dead, frozen or hangs at the deadline is replaced",
 			edits: []edit{{twinGo, "if now >= t.at+t.slack() {\n\t\t\treturn", "if false {\n\t\t\treturn"}},
-			tests: []string{twinCase("the_gate_is_frozen$")},
+			// One that is woken again and again says that it stops, and is judged by that.
+			tests: []string{twinUnit, twinCase("the_gate_is_killed_again_and_again$")},
 		},
 		{
 			name: "twin-trusts-a-shut-gate", protects: "twin: while the lock is not held a frozen gate is replaced too",
@@ -49,8 +55,43 @@ func lossMutants() []mutant {
 		},
 		{
 			name: "twin-lets-a-crash-be", protects: "twin: a gate that was killed while it held is started again",
-			edits: []edit{{twinGo, "if !crashed || t.plan == nil || t.plan.Leave || t.asked {", "if !crashed || true {"}},
-			tests: []string{twinCase("the_gate_is_killed$")},
+			edits: []edit{{twinGo, "if t.plan == nil || t.plan.Leave || !crashed && (t.code == ExitLost || !t.mayRun()) {", "if true {"}},
+			tests: []string{twinUnit, twinCase("the_gate_is_killed$")},
+		},
+		{
+			name: "twin-ends-with-one-that-cannot-begin", protects: "twin: a gate that cannot begin beside what runs under the lock ends nothing before the deadline",
+			edits: []edit{{twinGo, "(t.code == ExitLost || !t.mayRun())", "true"}},
+			tests: []string{twinUnit, twinCase("the_next_gate_cannot_begin$")},
+		},
+		{
+			name: "twin-ends-when-asked", protects: "twin: nor does one that is killed while it waits for the workload's end",
+			edits: []edit{{twinGo, "if t.asked { // nothing opens any more: what runs has until its deadline\n", "if t.asked {\n\t\treturn t.code, true\n"}},
+			tests: []string{twinUnit, twinCase("told_to_end_the_gate_is_killed$")},
+		},
+		{
+			name: "twin-takes-any-signal-for-a-stop", protects: "twin: a signal that asks for nothing does not keep a gate from being started again",
+			edits: []edit{{twinGo, "t.asked || t.plan == nil || t.plan.Stops.Has(number)", "true"}},
+			tests: []string{twinUnit},
+		},
+		{
+			name: "twin-waits-for-no-gate", protects: "twin: told to end while there is no gate, and nothing may run, the container ends",
+			edits: []edit{{twinGo, "if t.asked && t.gate == 0 && t.nothingRuns() {", "if false {"}},
+			tests: []string{twinUnit},
+		},
+		{
+			name: "twin-hears-late", protects: "twin: what is told of a stop that is over does not follow the lease that was won meanwhile",
+			edits: []edit{{scanGo, "\tw.phase = to\n\ttell()\n", "\tw.phase = to\n\tw.mu.Unlock()\n\ttell()\n\tw.mu.Lock()\n"}},
+			tests: []string{twinHears},
+		},
+		{
+			name: "twin-hears-of-a-stop-in-vain", protects: "twin: nor does the end of a stop that was given up",
+			edits: []edit{{scanGo, "over := w.change(leaving, shut, w.cfg.Twin.Shut)", "over := w.change(leaving, shut, func() {})\n\t\t\tw.cfg.Twin.Shut()"}},
+			tests: []string{twinHears},
+		},
+		{
+			name: "twin-keeps-a-deadline-of-nothing", protects: "twin: a renewal after the evidence is no deadline",
+			edits: []edit{{fenceGo, "if !w.told {\n\t\tw.cfg.Twin.Held(deadline)", "if true {\n\t\tw.cfg.Twin.Held(deadline)"}},
+			tests: []string{twinHears},
 		},
 		{
 			name: "twin-forgets-the-deadline", protects: "twin: the deadline outlives a gate that has just begun",

@@ -110,8 +110,7 @@ func (w *Workload) look() {
 		}
 	case leaving:
 		if now >= killAt {
-			over := w.change(leaving, shut)
-			w.cfg.Twin.Shut()
+			over := w.change(leaving, shut, w.cfg.Twin.Shut)
 			if over && w.cfg.LeaveAtOnce {
 				w.signal(syscall.SIGKILL, shut)
 				w.cfg.Leave()
@@ -141,24 +140,25 @@ func (w *Workload) look() {
 	}
 }
 
-// change goes from one phase to another, unless the gate has gone elsewhere meanwhile.
-func (w *Workload) change(from, to phase) bool {
+// change goes from one phase to another, unless the gate has gone elsewhere meanwhile. The twin is told of it in the same moment:
+// told later, it would take what is over for what is.
+func (w *Workload) change(from, to phase, tell func()) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.phase != from {
 		return false
 	}
 	w.phase = to
+	tell()
 	return true
 }
 
 // fenceBeside stops what ran before this gate began and has no lease any more.
 func (w *Workload) fenceBeside() {
 	write := w.sentinel.writer("the gate was started anew and does not hold the lock")
-	if !w.change(beside, leaving) {
+	if !w.change(beside, leaving, func() { w.cfg.Twin.Stopping(w.killAt) }) {
 		return // the lock was won
 	}
-	w.cfg.Twin.Stopping(w.killAt)
 	w.cfg.Log.Info("the lease of the gate before this one is over: the workload is fenced")
 	w.complain("the sentinel could not be written", write())
 	if w.cfg.LeaveAtOnce && !w.cfg.Kill {
@@ -239,7 +239,7 @@ func (w *Workload) leaveCrashed(in phase) {
 	}
 	crashed, err := w.cfg.Dir.Crashed()
 	w.complain("the follower's word could not be read", err)
-	if crashed && w.change(killing, shut) {
+	if crashed && w.change(killing, shut, func() {}) {
 		w.cfg.Log.Info("the follower has ended without a word: the gate begins anew, and the lease runs out")
 		w.cfg.Leave()
 	}

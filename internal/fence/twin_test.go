@@ -30,6 +30,8 @@ func TestTwin(t *testing.T) {
 	t.Run("kill, both are stopped once", bothStopped)
 	t.Run("kill, the gate is killed", gateKilled)
 	t.Run("kill, the gate is killed again and again", gateKeptDown)
+	t.Run("kill, the next gate cannot begin", cannotBegin)
+	t.Run("kill, told to end the gate is killed", killedWhileEnding)
 	t.Run("kill, the gate is frozen and does not hold", frozenWhileWaiting)
 	t.Run("kill, the gate is frozen in the middle of a loss", frozenInALoss)
 	t.Run("kill, the twin is frozen", twinFrozen)
@@ -159,6 +161,41 @@ func gateKeptDown(t *testing.T) {
 			}
 		}
 	})
+	inTime(t, since, c)
+	s.endsWith(88)
+}
+
+// What the next gate needs is gone: the container does not end with that, for its workload has a deadline.
+func cannotBegin(t *testing.T) {
+	s := newSidecar(t, "--fence", "kill")
+	s.held()
+	c := container(t, "work", stubborn)
+	gate, base := s.gate(), filepath.Dir(s.dir())
+	since := time.Now()
+	if err := os.Rename(base, base+"-gone"); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(base, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_ = gate.Signal(syscall.SIGKILL)
+	inTime(t, since, c)
+	s.endsWith(88)
+	if !strings.Contains(s.log.String(), "state-dir:") {
+		t.Error("the next gate could begin")
+	}
+}
+
+// A workload that takes its time to end is not left to itself where the gate that renews for it is killed.
+func killedWhileEnding(t *testing.T) {
+	s := newSidecar(t, "--fence", "kill")
+	s.held()
+	c := container(t, "work", stubborn)
+	_ = s.cmd.Process.Signal(syscall.SIGTERM)
+	until(t, "it waits for evidence", func() bool { return strings.Contains(s.log.String(), "the lock is kept until") })
+	gate := s.gate()
+	since := time.Now()
+	_ = gate.Signal(syscall.SIGKILL)
 	inTime(t, since, c)
 	s.endsWith(88)
 }

@@ -207,15 +207,26 @@ func (w *Workload) Start(g gate.Grant) {
 // of an earlier loss removed, until the loss.
 func (w *Workload) Opened() bool { return w.opened.Load() }
 
-// Extend tells the twin. Followers read the lease file.
-func (w *Workload) Extend(deadline time.Duration) { w.cfg.Twin.Held(deadline) }
+// Extend tells the twin, unless nothing is left by now. Followers read the lease file.
+func (w *Workload) Extend(deadline time.Duration) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !w.told {
+		w.cfg.Twin.Held(deadline)
+	}
+}
 
 // Warn writes the sentinel.
 func (w *Workload) Warn(reason string) <-chan struct{} {
 	w.opened.Store(false)
-	w.cfg.Twin.Stopping(w.cfg.Clock.Now() + w.patience())
 	write := w.sentinel.writer(reason)
-	w.set(warned)
+	w.mu.Lock()
+	if !w.told { // else nothing is left to be stopped
+		w.phase = warned
+		w.cfg.Twin.Stopping(w.cfg.Clock.Now() + w.patience())
+	}
+	w.mu.Unlock()
+	w.poke()
 	if w.cfg.Sentinel == "" {
 		return nil
 	}

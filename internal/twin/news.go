@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/mongogate/mongogate/internal/proctree"
 )
 
 // Plan is what the twin is to do to the workload, as the gate would.
@@ -22,6 +24,8 @@ type Plan struct {
 	Spare []string `json:"spare,omitempty"`
 	// Leave says that the end of the container is the protection.
 	Leave bool `json:"leave,omitempty"`
+	// Stops are the signals that ask the gate to end. It takes others, a terminal's SIGWINCH say, for nothing of the kind.
+	Stops proctree.SignalSet `json:"stops"`
 	// Scan is the time between looks, KillAfter and Budget are counted from the deadline.
 	Scan      time.Duration `json:"scan"`
 	KillAfter time.Duration `json:"killAfter"`

@@ -61,6 +61,7 @@ type twin struct {
 	armedFor stage
 
 	asked   bool // to end
+	code    int  // how the gate ended last
 	began   time.Duration
 	again   time.Duration // when the gate is started again; zero where it lives
 	wait    time.Duration
@@ -154,7 +155,7 @@ func (t *twin) pass(sig os.Signal) {
 	if number == unix.SIGTSTP || number == unix.SIGCONT { // of a terminal, where a stopped gate would lose its lock; of our own timers
 		return
 	}
-	t.asked = true
+	t.asked = t.asked || t.plan == nil || t.plan.Stops.Has(number)
 	if t.gate != 0 {
 		_ = unix.Kill(t.gate, number) // our child, not yet reaped: the id is its own
 	}
@@ -206,6 +207,9 @@ func (t *twin) step(now time.Duration) (code int, over bool) {
 		}
 	}
 	if t.plan != nil {
+		if t.asked && t.gate == 0 && t.nothingRuns() {
+			return t.code, true
+		}
 		if why, from := t.judge(now); why != "" {
 			return t.takeOver(why, from), true
 		}
@@ -297,26 +301,36 @@ func (t *twin) takeOver(why string, from time.Duration) int {
 	return ExitLost
 }
 
-// gateEnded decides what the end of the gate is to mean.
+// gateEnded decides what the end of the gate is to mean. One that has ended by itself has seen to the workload; but not one that could not even
+// begin (a full disk, settings that are wrong by now) while what ran under the gate before it may still run.
 func (t *twin) gateEnded(now time.Duration) (code int, over bool) {
 	status := t.ended.Status
 	crashed := status.Signaled() || status.Exited() && status.ExitStatus() == 2 // of Go's runtime
-	code = status.ExitStatus()
+	t.ended, t.code = nil, status.ExitStatus()
 	if status.Signaled() {
-		code = 128 + int(status.Signal())
+		t.code = 128 + int(status.Signal())
 	}
-	if !crashed || t.plan == nil || t.plan.Leave || t.asked {
-		return code, true
+	if t.plan == nil || t.plan.Leave || !crashed && (t.code == ExitLost || !t.mayRun()) {
+		return t.code, true
 	}
-	t.ended = nil
+	if t.asked { // nothing opens any more: what runs has until its deadline
+		t.say(fmt.Sprintf("the gate has ended (%d) beside what runs under its lock: its twin stops that at the deadline", t.code))
+		return 0, false
+	}
 	if now-t.began >= calm {
 		t.wait = 0
 	}
 	t.again = now + t.wait
 	t.wait = min(max(2*t.wait, beat), 10*beat)
-	t.say(fmt.Sprintf("the gate has crashed (%d): its twin starts it again, and stops the workload at the deadline should that be in vain", code))
+	t.say(fmt.Sprintf("the gate has crashed (%d): its twin starts it again, and stops the workload at the deadline should that be in vain", t.code))
 	return 0, false
 }
+
+// mayRun is true while there is a deadline that somebody has to keep.
+func (t *twin) mayRun() bool { return t.stage == held || t.stage == stopping }
+
+// nothingRuns is true where the end of the container leaves nothing behind that has a deadline.
+func (t *twin) nothingRuns() bool { return !t.mayRun() || t.plan.Kill && t.hand.None() == nil }
 
 // keepAwake has the kernel wake a twin that was stopped, and end one that does not act.
 func (t *twin) keepAwake() {

@@ -3,19 +3,22 @@
 package twin
 
 import (
+	"errors"
 	"syscall"
 	"testing"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/mongogate/mongogate/internal/proctree"
 )
 
 // idle is a hand that has nothing to do.
-type idle struct{}
+type idle struct{ left error }
 
 func (idle) Warn(string) error           { return nil }
 func (idle) Signal(syscall.Signal) error { return nil }
-func (idle) None() error                 { return nil }
+func (h idle) None() error               { return h.left }
 
 // newGate gives a twin the pipes of a gate that it has started; tell is what that gate says.
 func newGate(t *testing.T, tw *twin) (tell func(news)) {
@@ -63,6 +66,82 @@ func TestDeadlineOutlivesAGateThatHasJustBegun(t *testing.T) {
 		tw.listen(3 * time.Second)
 		if why, _ := tw.judge(deadline + plan.KillAfter + silence); why != "" {
 			t.Errorf("%s: the next gate has seen to it, and still: %s", was, why)
+		}
+	}
+}
+
+const (
+	killed      = syscall.WaitStatus(syscall.SIGKILL)
+	cannotBegin = syscall.WaitStatus(71 << 8) // a full disk
+)
+
+// newHeld is a twin whose gate says that its workload is at a stage, until ten seconds, and has then ended.
+func newHeld(t *testing.T, plan Plan, is stage, status syscall.WaitStatus, left error) *twin {
+	t.Helper()
+	tw := &twin{newHand: func(Plan) (Hand, error) { return idle{left}, nil }, began: time.Second, wait: calm} // nothing is started here
+	tell := newGate(t, tw)
+	tell(news{Seq: 1, Plan: &plan, Stage: shut})
+	tell(news{Seq: 2, Stage: is, At: 10 * time.Second})
+	tw.listen(time.Second)
+	tw.gate, tw.ended = 0, &proctree.Exit{PID: 1, Status: unix.WaitStatus(status)}
+	return tw
+}
+
+// What runs under the lock has a deadline, however the gate ends that knew it: the container does not end before, for the
+// kubelet may begin the next one minutes later, or, where the pod is to end, never.
+func TestNoEndBeforeTheDeadline(t *testing.T) {
+	lives := errors.New("process 7 lives")
+	plan := Plan{Kill: true, Scan: 100 * time.Millisecond, KillAfter: time.Second, Budget: 2 * time.Second, Stops: proctree.Signals(syscall.SIGTERM)}
+	for name, test := range map[string]struct {
+		is     stage
+		asked  bool
+		status syscall.WaitStatus
+		left   error
+		want   int // the code with which the container ends at once; -1: it does not
+	}{
+		"killed":                                     {held, false, killed, lives, -1},
+		"the next one cannot begin":                  {held, false, cannotBegin, lives, -1},
+		"nor go on with a loss":                      {stopping, false, cannotBegin, lives, -1},
+		"told to end, and killed":                    {held, true, killed, lives, -1},
+		"told to end, and killed in the middle":      {stopping, true, killed, lives, -1},
+		"told to end, and killed where nothing runs": {held, true, killed, nil, 137},
+		"told to end, and killed where nothing may":  {shut, true, killed, lives, 137},
+		"told to end before it has looked":           {held, true, 0, lives, -1},
+		"it cannot begin, and nothing may run":       {shut, false, cannotBegin, lives, 71},
+		"it has lost":                                {stopping, false, ExitLost << 8, lives, ExitLost},
+		"it has given the lock back":                 {shut, true, 0, nil, 0},
+	} {
+		tw := newHeld(t, plan, test.is, test.status, test.left)
+		tw.asked = test.asked
+		code, over := tw.step(2 * time.Second)
+		if !over {
+			code = -1
+		}
+		if code != test.want {
+			t.Errorf("%s: ends with %d, want %d", name, code, test.want)
+		}
+		if test.want >= 0 {
+			continue
+		}
+		if begins := tw.again != 0; begins == test.asked {
+			t.Errorf("%s: it is started again: %v", name, begins)
+		}
+		if why, _ := tw.judge(10*time.Second + plan.KillAfter + silence); why == "" {
+			t.Errorf("%s: nothing is done at the deadline", name)
+		}
+	}
+}
+
+// Told to end while the next gate is waited for, the container ends; other signals tell it nothing.
+func TestAskedWhileThereIsNoGate(t *testing.T) {
+	for sig, ends := range map[syscall.Signal]bool{syscall.SIGTERM: true, syscall.SIGWINCH: false} {
+		tw := newHeld(t, Plan{KillAfter: time.Second, Budget: 2 * time.Second, Stops: proctree.Signals(syscall.SIGTERM)}, shut, killed, nil)
+		if code, over := tw.step(2 * time.Second); over {
+			t.Fatalf("ends with %d", code)
+		}
+		tw.pass(sig)
+		if code, over := tw.step(3 * time.Second); over != ends || over && code != 137 {
+			t.Errorf("%v: ends: %v, with %d", sig, over, code)
 		}
 	}
 }
