@@ -36,7 +36,8 @@ func (b *binaries) healthy(ctx context.Context, test string) error {
 }
 
 func (b *binaries) tried(ctx context.Context, test string) error {
-	out, err := b.run(ctx, test, nil)
+	// The variable is there as it will be: a test that minds it kills nothing.
+	out, err := b.run(ctx, test, []string{activeVariable + "=none"})
 	if err != nil && ctx.Err() == nil {
 		fmt.Printf("by itself %s\n", test)
 		b.mu.Lock()

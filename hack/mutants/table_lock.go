@@ -79,12 +79,12 @@ func twinMutants() []mutant {
 		{
 			name: "dead-pair-handed-out", protects: "P5: nor are two keys of which one is over",
 			edits: []edit{{handOutGo, "\tif p.Held() {\n", "\tif true {\n"}},
-			tests: []string{unit("TestP9_PairThatIsOverIsNeverHandedOut")},
+			tests: []string{unit("TestP9_PairIsLookedAtOnceMore")},
 		},
 		{
 			name: "dead-lease-from-the-disk", protects: "P5: a lease that is over once its nonce is on the disk is not handed out",
 			edits: []edit{{holderLockGo, "\tif held.Held() {\n", "\tif true {\n"}},
-			tests: []string{"./internal/holder -run=^TestLeaseThatIsOverIsNeverHandedOut$"},
+			tests: []string{"./internal/holder -run=^TestLeaseThatIsOverWhenItsNonceIsKept$"},
 		},
 		{
 			name: "dead-lease-ends-the-waiting", protects: "a gate goes on waiting where its lease was over before it had it",

@@ -56,6 +56,45 @@ func TestLeaseThatIsOverIsNeverHandedOut(t *testing.T) {
 	}
 }
 
+// lateJumping is a clock that moves on by a minute just after the library has looked at a lease for the last time: what a
+// process sees that sleeps while it writes the nonce down.
+type lateJumping struct {
+	gate.Clock
+	left, by atomic.Int64
+}
+
+func (j *lateJumping) Now() time.Duration {
+	now := j.Clock.Now() + time.Duration(j.by.Load())
+	var pc [8]uintptr
+	for frames, more := runtime.CallersFrames(pc[:runtime.Callers(2, pc[:])]), true; more; {
+		var f runtime.Frame
+		if f, more = frames.Next(); strings.HasSuffix(f.Function, "(*Locker).handOut") && j.left.Add(-1) >= 0 {
+			j.by.Add(int64(time.Minute))
+		}
+	}
+	return now
+}
+
+// TestLeaseThatIsOverWhenItsNonceIsKept: a lease was held when the library gave it out, and is not once its nonce is on the disk.
+func TestLeaseThatIsOverWhenItsNonceIsKept(t *testing.T) {
+	clock := &lateJumping{Clock: gate.BootClock()}
+	clock.left.Store(2)
+	key := newKey()
+	l, err := mongolock.Connect(database.URI, mongolock.Options{
+		Database: "mongogate_holder", Owner: "sleeper", Timing: mongolock.Timing{TTL: testTTL, Heartbeat: 200 * time.Millisecond, AllowShort: true},
+		Poll: 20 * time.Millisecond, Clock: clock,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	devdbtest.CloseLater(t, l)
+	s := acquire(t, &Lock{Locker: l, Key: key, Dir: stateDir(t, t.TempDir(), key), Warn: func(err error) { t.Log(err) }})
+	if left := s.Deadline() - clock.Now(); left <= 0 || clock.by.Load() != int64(2*time.Minute) {
+		t.Errorf("handed out with %v left, after %v of sleep", left, time.Duration(clock.by.Load()))
+	}
+	finish(t, s, gate.Release)
+}
+
 // TestCopiedDirectoryDoesNotAdopt: the state directory of a gate that lives is copied, and another gate is started with the copy.
 func TestCopiedDirectoryDoesNotAdopt(t *testing.T) {
 	base, key := t.TempDir(), newKey()

@@ -3,6 +3,8 @@ package mongolock
 import (
 	"context"
 	"errors"
+	"runtime"
+	"strings"
 	"testing"
 	"time"
 
@@ -97,6 +99,42 @@ func TestP9_PairThatIsOverIsNeverHandedOut(t *testing.T) {
 		defer func() { _ = p.Finish(t.Context(), 0) }()
 		if !p.Held() || p.Deadline() <= clock.Now() {
 			t.Error("handed out though it is over")
+		}
+	})
+}
+
+// sleeper is a clock of a process that sleeps for a minute just after its second lease has been looked at for the last time.
+type sleeper struct {
+	*frozen
+	looks int
+}
+
+func (s *sleeper) Now() time.Duration {
+	now := s.frozen.Now()
+	var pc [8]uintptr
+	for frames, more := runtime.CallersFrames(pc[:runtime.Callers(2, pc[:])]), true; more; {
+		var f runtime.Frame
+		if f, more = frames.Next(); strings.HasSuffix(f.Function, "(*Locker).handOut") {
+			if s.looks++; s.looks == 2 {
+				s.jump(time.Minute)
+			}
+		}
+	}
+	return now
+}
+
+// TestP9_PairIsLookedAtOnceMore: each lease was held when it was looked at, and neither is by now.
+func TestP9_PairIsLookedAtOnceMore(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *world) {
+		clock := &sleeper{frozen: &frozen{world: w}}
+		l := w.locker(t, 0, func(o *Options) { o.Clock = clock })
+		p, err := l.AcquireAlone(t.Context(), "k@1", "k")
+		if err == nil {
+			t.Errorf("handed out with %v left", p.Deadline()-clock.Now())
+			_ = p.Finish(t.Context(), 0)
+		}
+		if !errors.Is(err, ErrLost) || w.doc("k").Locked || w.doc("k@1").Locked {
+			t.Errorf("%v; %+v, %+v", err, w.doc("k"), w.doc("k@1"))
 		}
 	})
 }

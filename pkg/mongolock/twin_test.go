@@ -240,11 +240,11 @@ func TestP5_OwnLateRenewalsAreNoTwin(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *world) {
 		w.on(func(c sentCall) fakemongo.Verdict {
 			switch c.N % 5 {
-			case 1:
+			case 0:
 				return fakemongo.Verdict{RequestDelay: 25 * time.Second}
-			case 2:
+			case 1:
 				return fakemongo.Verdict{LoseReply: true}
-			case 3:
+			case 3: // it shows what the one before has left, which was answered, and is overwritten by the time
 				return fakemongo.Verdict{ReplyDelay: 5 * time.Second}
 			}
 			return fakemongo.Verdict{}
