@@ -304,6 +304,9 @@ func (n *notedLock) Acquire(ctx context.Context) (gate.Lease, error) {
 		if held, ok := l.(mongolock.Held); ok {
 			held.Leave()
 		}
+		if errors.Is(err, errUnasked) { // known only now that the gate before this one has let its flock go
+			return nil, errAlone
+		}
 		select {
 		case <-ctx.Done():
 			return nil, &mongolock.WaitError{Key: l.Key(), Cause: context.Cause(ctx)}
@@ -323,6 +326,9 @@ func (ses *session) noted(l gate.Lock, e *epochs) gate.Lock {
 	return &notedLock{Lock: l, epochs: e, pause: timing(ses.s).Heartbeat, warn: ses.warn}
 }
 
+// errAlone ends a gate that asks for the restart.
+var errAlone = &exit{exitLost, errors.New("a gate that held the lock was ended by others, such as the kubelet for its liveness probe, and started again alone: this one ends with exit code 88, so that the restart rule applies")}
+
 // errUnasked says that the lock is not for a gate beside which another one's workload may run.
 var errUnasked = errors.New("a gate of this epoch has held the lock, and the restart of all containers has still to be asked for")
 
@@ -337,12 +343,12 @@ func (ses *session) ask(e *epochs) error {
 	if err == nil {
 		err = hand.Warn("the gate was started anew, beside a workload that had its lock")
 		l, read := ses.dir.ReadLease()
-		if read != nil || l.Live(ses.dir.BootID(), ses.clock.Now()) != nil { // nothing may run any more
+		if read != nil || ses.dir.Live(l, ses.clock.Now()) != nil { // nothing may run any more
 			err = errors.Join(err, hand.Signal(syscall.SIGKILL))
 		}
 	}
 	ses.warn(err)
-	return &exit{exitLost, errors.New("a gate that held the lock was ended by others, such as the kubelet for its liveness probe, and started again alone: this one ends with exit code 88, so that the restart rule applies")}
+	return errAlone
 }
 
 // before is the lease beside which this gate begins, or nil where nothing can run.

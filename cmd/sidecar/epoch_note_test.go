@@ -17,11 +17,14 @@ type oneLease struct {
 	gate.Lease
 	gate.Workload
 	finished int
+	left     int
 	warned   chan struct{}
 }
 
 func (l *oneLease) Acquire(context.Context) (gate.Lease, error) { return l, nil }
 func (l *oneLease) Key() string                                 { return "key" }
+func (l *oneLease) Held() bool                                  { return true }
+func (l *oneLease) Leave()                                      { l.left++ }
 func (l *oneLease) Warn(string) <-chan struct{}                 { return l.warned }
 func (l *oneLease) Finish(context.Context, gate.Outcome) error {
 	l.finished++
@@ -108,5 +111,30 @@ func TestEpochNoteThatHangs(t *testing.T) {
 	}
 	if took := time.Since(begun); took > 3*noteWithin {
 		t.Errorf("loss and end took %v", took)
+	}
+}
+
+// The gate before this one still had its flock when this one began, and what it had noted could not be judged: it is once the lock is
+// had. If that is then for nobody, this gate asks for the restart; it does not adopt the lease for ever beside a workload that it will not stop.
+func TestEpochIsJudgedLate(t *testing.T) {
+	e, dir := notedRig(t)
+	if err := dir.NoteHold(statedir.Hold{Epoch: e.now}); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	one := &oneLease{}
+	_, err := (&notedLock{Lock: one, epochs: e, pause: time.Millisecond, warn: func(error) {}}).Acquire(ctx)
+	if codeOf(err) != exitLost {
+		t.Errorf("%v, want the end with which the restart is asked for", err)
+	}
+	if one.left != 1 {
+		t.Errorf("the lease was left %d times", one.left)
+	}
+	if err := e.tries(); err != nil { // as at the end of the process
+		t.Fatal(err)
+	}
+	if h, err := dir.Held(); err != nil || !h.Tried {
+		t.Errorf("%+v, %v: the next gate would ask once more", h, err)
 	}
 }

@@ -42,6 +42,11 @@ func epochMutants() []mutant {
 			tests: []string{ignoredCase("asked_to_end_and_then_killed_while_waiting")},
 		},
 		{
+			name: "epoch-adopts-for-ever", protects: "restart: a gate that learns late that it has to ask ends, and does not adopt its lease for ever beside what it would not stop",
+			edits: []edit{{epochGo, "if errors.Is(err, errUnasked) {", "if false {"}},
+			tests: []string{"./cmd/sidecar -run=^TestEpochIsJudgedLate$"},
+		},
+		{
 			name: "epoch-refusal-exits", protects: "restart: a gate that refuses does not end, again and again",
 			edits: []edit{{"cmd/sidecar/sidecar.go", ` && e.Refused() == ""`, ""}},
 			tests: []string{ignoredCase("killed")},

@@ -313,6 +313,9 @@ func (t *twin) gateEnded(now time.Duration) (code int, over bool) {
 	if t.plan == nil || t.plan.Leave || !crashed && (t.code == ExitLost || !t.mayRun()) {
 		return t.code, true
 	}
+	if t.asked && !crashed && t.stage == stopping && !t.plan.Kill { // the sentinel was all there was to do
+		return t.code, true
+	}
 	if t.asked { // nothing opens any more: what runs has until its deadline
 		t.say(fmt.Sprintf("the gate has ended (%d) beside what runs under its lock: its twin stops that at the deadline", t.code))
 		return 0, false

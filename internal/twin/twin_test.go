@@ -91,26 +91,31 @@ func newHeld(t *testing.T, plan Plan, is stage, status syscall.WaitStatus, left 
 // kubelet may begin the next one minutes later, or, where the pod is to end, never.
 func TestNoEndBeforeTheDeadline(t *testing.T) {
 	lives := errors.New("process 7 lives")
-	plan := Plan{Kill: true, Scan: 100 * time.Millisecond, KillAfter: time.Second, Budget: 2 * time.Second, Stops: proctree.Signals(syscall.SIGTERM)}
+	plan := Plan{Scan: 100 * time.Millisecond, KillAfter: time.Second, Budget: 2 * time.Second, Stops: proctree.Signals(syscall.SIGTERM)}
 	for name, test := range map[string]struct {
 		is     stage
+		tells  bool // by a sentinel alone, and does not kill
 		asked  bool
 		status syscall.WaitStatus
 		left   error
 		want   int // the code with which the container ends at once; -1: it does not
 	}{
-		"killed":                                     {held, false, killed, lives, -1},
-		"the next one cannot begin":                  {held, false, cannotBegin, lives, -1},
-		"nor go on with a loss":                      {stopping, false, cannotBegin, lives, -1},
-		"told to end, and killed":                    {held, true, killed, lives, -1},
-		"told to end, and killed in the middle":      {stopping, true, killed, lives, -1},
-		"told to end, and killed where nothing runs": {held, true, killed, nil, 137},
-		"told to end, and killed where nothing may":  {shut, true, killed, lives, 137},
-		"told to end before it has looked":           {held, true, 0, lives, -1},
-		"it cannot begin, and nothing may run":       {shut, false, cannotBegin, lives, 71},
-		"it has lost":                                {stopping, false, ExitLost << 8, lives, ExitLost},
-		"it has given the lock back":                 {shut, true, 0, nil, 0},
+		"killed":                                          {held, false, false, killed, lives, -1},
+		"the next one cannot begin":                       {held, false, false, cannotBegin, lives, -1},
+		"nor go on with a loss":                           {stopping, false, false, cannotBegin, lives, -1},
+		"told to end, and killed":                         {held, false, true, killed, lives, -1},
+		"told to end, and killed in the middle":           {stopping, false, true, killed, lives, -1},
+		"told to end, and killed where nothing runs":      {held, false, true, killed, nil, 137},
+		"told to end, and killed where nothing may":       {shut, false, true, killed, lives, 137},
+		"told to end before it has looked":                {held, false, true, 0, lives, -1},
+		"it cannot begin, and nothing may run":            {shut, false, false, cannotBegin, lives, 71},
+		"it has lost":                                     {stopping, false, false, ExitLost << 8, lives, ExitLost},
+		"it has given the lock back":                      {shut, false, true, 0, nil, 0},
+		"told to end in the middle, the sentinel written": {stopping, true, true, 0, lives, 0},
+		"told to end in the middle, and killed":           {stopping, true, true, killed, lives, -1},
+		"told to end before it has looked, to tell":       {held, true, true, 0, lives, -1},
 	} {
+		plan.Kill = !test.tells
 		tw := newHeld(t, plan, test.is, test.status, test.left)
 		tw.asked = test.asked
 		code, over := tw.step(2 * time.Second)
