@@ -33,6 +33,16 @@ func lossMutants() []mutant {
 			tests: []string{"./internal/fence -run=TestMarkOverAName"},
 		},
 		{
+			name: "kill-first-mark-wins", protects: "kill: the mark of a workload counts whatever its container has shown before",
+			edits: []edit{{targetsGo, "in.above(t.own, t.tell) || t.within(in, t.marked) {", "in.above(t.own, t.tell) || t.within(in, t.marked) || t.within(in, t.spared) {"}},
+			tests: []string{"./internal/fence -run=TestMarkAfterAnother"},
+		},
+		{
+			name: "gate-known-by-its-script", protects: "kill: a gate that a script of its name has become is no workload",
+			edits: []edit{{gatesGo, "identity{p.PID, p.Start, file.Dev, file.Ino}", "identity{p.PID, p.Start, 0, 0}"}},
+			tests: []string{"./internal/fence -run=TestScriptThatBecomesAGate"},
+		},
+		{
 			name: "kill-stranger-spares-all", protects: "kill: a process above the containers spares nobody",
 			edits: []edit{{targetsGo, "in == nil || in.above(t.own, t.tell) || ", "in == nil || "}},
 			tests: []string{"./internal/fence -run=TestSparedByItsMark"},
@@ -55,7 +65,7 @@ func lossMutants() []mutant {
 		},
 		{
 			name: "twin-lets-a-crash-be", protects: "twin: a gate that was killed while it held is started again",
-			edits: []edit{{twinGo, "if t.plan == nil || t.plan.Leave || !crashed && (t.code == ExitLost || !t.mayRun()) {", "if true {"}},
+			edits: []edit{{twinGo, "if t.plan == nil || t.plan.Leave || !crashed && (t.code == ExitLost || !t.mayRun()) {", "if crashed || true {"}},
 			tests: []string{twinUnit, twinCase("the_gate_is_killed$")},
 		},
 		{

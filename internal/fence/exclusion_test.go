@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/mongogate/mongogate/internal/proctree"
 	"github.com/mongogate/mongogate/internal/statedir"
 	"github.com/mongogate/mongogate/pkg/gate"
 )
@@ -187,6 +188,70 @@ func sparedGate(t *testing.T, which, env string) {
 	time.Sleep(20 * w.cfg.Scan)
 	if alive(renamed.Process.Pid) || !alive(gate.Process.Pid) {
 		t.Errorf("what only has the name lives: %v, a gate: %v", alive(renamed.Process.Pid), alive(gate.Process.Pid))
+	}
+}
+
+// The mark of a workload counts whichever process of its container shows one first, and which: a server that has written over its
+// environment is followed by what somebody has started beside it.
+func TestMarkAfterAnother(t *testing.T) {
+	tg, in := &targets{own: place{"": "/"}, tell: []string{""}}, place{"": "/../b"}
+	for _, env := range []string{Spared + "=1", Marker + "=1"} {
+		cmd := exec.Command("sleep", "1000")
+		cmd.Env = []string{env}
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = cmd.Process.Kill(); _ = cmd.Wait() }()
+		p, err := proctree.Look(cmd.Process.Pid)
+		if err != nil {
+			t.Fatal(err)
+		}
+		tg.read(p, in)
+	}
+	if !tg.within(in, tg.marked) {
+		t.Error("spared, although it is marked as the workload")
+	}
+}
+
+// A script of a gate's name is none, until it has become the gate, as wrappers of images do.
+func TestScriptThatBecomesAGate(t *testing.T) {
+	dir := t.TempDir()
+	program, script, begins := filepath.Join(dir, "own"), filepath.Join(dir, gateName), filepath.Join(dir, "begins")
+	if err := os.Mkdir(program, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	program = filepath.Join(program, gateName)
+	copyFile(t, os.Args[0], program)
+	if err := os.WriteFile(script, []byte("#!/bin/sh\nuntil test -e "+begins+"; do sleep 0.02; done\nexec "+program+"\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(script)
+	cmd.Env = append(os.Environ(), envSleeps+"=1")
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = cmd.Process.Kill(); _ = cmd.Wait() }()
+	until(t, "it runs", func() bool { return comm(cmd) == gateName })
+	g := &gates{known: map[identity]bool{}}
+	is := func() bool {
+		p, err := proctree.Look(cmd.Process.Pid)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return g.is(p)
+	}
+	if is() {
+		t.Fatal("a script passes for a gate")
+	}
+	if err := os.WriteFile(begins, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	until(t, "it is a gate", func() bool {
+		exe, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", cmd.Process.Pid))
+		return err == nil && exe == program
+	})
+	if !is() {
+		t.Error("what it was before counts: the gate and its workload would be killed")
 	}
 }
 

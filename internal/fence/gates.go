@@ -12,6 +12,8 @@ import (
 	"os"
 	"syscall"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/mongogate/mongogate/internal/proctree"
 )
 
@@ -23,10 +25,11 @@ type gates struct {
 	known map[identity]bool
 }
 
-// identity names one process and what it runs.
+// identity names one process and what it runs: a script of a gate's name that ends in exec of the gate is one process, and two programs.
 type identity struct {
-	pid   int
-	start uint64
+	pid      int
+	start    uint64
+	dev, ino uint64
 }
 
 // is tells a gate from a process that has its name: its program is ours, byte for byte, or cannot be read, although its user is ours or
@@ -34,10 +37,6 @@ type identity struct {
 func (g *gates) is(p proctree.Process) bool {
 	if p.Comm != gateName {
 		return false
-	}
-	id := identity{p.PID, p.Start}
-	if same, found := g.known[id]; found {
-		return same
 	}
 	exe, err := p.OpenExe()
 	if errors.Is(err, fs.ErrPermission) {
@@ -48,6 +47,14 @@ func (g *gates) is(p proctree.Process) bool {
 		return false
 	}
 	defer exe.Close()
+	var file unix.Stat_t
+	if err := unix.Fstat(int(exe.Fd()), &file); err != nil {
+		return false
+	}
+	id := identity{p.PID, p.Start, file.Dev, file.Ino}
+	if same, found := g.known[id]; found {
+		return same
+	}
 	same, err := ownProgram(exe)
 	if err != nil {
 		return false // to be looked at again

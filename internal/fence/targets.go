@@ -138,14 +138,17 @@ type candidate struct {
 	in place
 }
 
-// read looks for the marks of a container that has shown none yet. Unreadable where the process is another user's.
+// read looks for the marks of a container, for that of a workload also where it has shown the other one. Unreadable where the process is another user's.
 func (t *targets) read(p proctree.Process, in place) {
 	// What is above us is no container: a process there, as of nsenter, speaks for nobody but itself.
-	if in == nil || in.above(t.own, t.tell) || t.within(in, t.marked) || t.within(in, t.spared) {
+	if in == nil || in.above(t.own, t.tell) || t.within(in, t.marked) {
 		return
 	}
 	if _, found, err := p.Getenv(Marker); err == nil && found {
 		t.marked = append(t.marked, in)
+		return
+	}
+	if t.within(in, t.spared) {
 		return
 	}
 	if value, found, err := p.Getenv(Spared); err == nil && found && value != "" && value != "false" {
