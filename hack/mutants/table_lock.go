@@ -112,6 +112,11 @@ func twinMutants() []mutant {
 			tests: []string{unit("TestKeysThatACollationTakesForOne")},
 		},
 		{
+			name: "unique-by-the-way", protects: "P2: an index that removes what is finished and is unique is refused",
+			edits: []edit{{collectionGo, "\t\tcase purge:\n", "\t\tcase purge:\n\t\t\treturn true\n"}},
+			tests: []string{unit("TestUnsuitableIndexes")},
+		},
+		{
 			name: "capped-collection", protects: "P2: a collection that evicts documents is refused",
 			edits: []edit{{collectionGo, "\tif o.Capped {\n", "\tif false {\n"}},
 			tests: []string{unit("TestUnsuitableCollections")},
@@ -133,7 +138,7 @@ func twinMutants() []mutant {
 		},
 		{
 			name: "ttl-of-another-field", protects: "P2: an index that deletes what is held is refused",
-			edits: []edit{{collectionGo, "if sparesHeld(d.Partial) {", "if true || sparesHeld(d.Partial) {"}},
+			edits: []edit{{collectionGo, "case sparesHeld(d.Partial):", "case true || sparesHeld(d.Partial):"}},
 			tests: []string{unit("TestUnsuitableIndexes")},
 		},
 		{
@@ -143,7 +148,7 @@ func twinMutants() []mutant {
 		},
 		{
 			name: "unique-index", protects: "P2: a unique index beside that of _id is refused",
-			edits: []edit{{collectionGo, `if d.Unique && (!only || d.Key[0].Key != "_id") {`, "if false {"}},
+			edits: []edit{{collectionGo, `if (d.Unique || d.Prepare) && (!only || d.Key[0].Key != "_id") {`, "if false {"}},
 			tests: []string{unit("TestUnsuitableIndexes")},
 		},
 		{

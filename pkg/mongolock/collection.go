@@ -154,13 +154,14 @@ func (l *Locker) tryOptions(ctx context.Context, add adding) error {
 	return nil
 }
 
-// judgeIndex says whether an index can delete a lock that is held, or keep one from being taken. It is false for the TTL index that we make.
+// judgeIndex says whether an index can delete a lock that is held, or keep one from being taken. It is true for a TTL index on purgeAt, as we make it.
 func judgeIndex(ix bson.Raw, add adding) (purge bool) {
 	var d struct {
 		Name    string        `bson:"name"`
 		Key     bson.D        `bson:"key"`
 		Expire  bson.RawValue `bson:"expireAfterSeconds"`
 		Unique  bool          `bson:"unique"`
+		Prepare bool          `bson:"prepareUnique"` // it refuses already what a unique one would
 		Partial bson.Raw      `bson:"partialFilterExpression"`
 	}
 	if err := bson.Unmarshal(ix, &d); err != nil {
@@ -169,19 +170,19 @@ func judgeIndex(ix bson.Raw, add adding) (purge bool) {
 	}
 	only := len(d.Key) == 1
 	if d.Expire.Type != 0 {
-		if only && d.Key[0].Key == "purgeAt" {
-			return true
-		}
-		if sparesHeld(d.Partial) {
+		purge = only && d.Key[0].Key == "purgeAt"
+		switch {
+		case purge:
+		case sparesHeld(d.Partial):
 			add(false, "drop it; purgeAt is what finished documents are removed by", "index %q removes documents that are not held by another field than purgeAt: tokens and done records go with them", d.Name)
-		} else {
+		default:
 			add(true, "drop it", "index %q removes documents by another field than purgeAt: it can delete a lock that is held", d.Name)
 		}
 	}
-	if d.Unique && (!only || d.Key[0].Key != "_id") {
+	if (d.Unique || d.Prepare) && (!only || d.Key[0].Key != "_id") {
 		add(true, "drop it", "index %q is unique: one lock can keep another from being taken, renewed or released", d.Name)
 	}
-	return false
+	return purge
 }
 
 // sparesHeld is true for a partial filter that no held document matches.

@@ -2,6 +2,7 @@ package mongolock
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -109,6 +110,7 @@ func TestUnsuitableIndexes(t *testing.T) {
 		"ttl of expire, of what is held": {one, options.Index().SetExpireAfterSeconds(0).SetPartialFilterExpression(bson.D{{Key: "state", Value: "held"}}), "another field", false},
 		"ttl of expire, of what is done": {one, options.Index().SetExpireAfterSeconds(0).SetPartialFilterExpression(bson.D{{Key: "state", Value: "done"}}), "not held", true},
 		"ttl of touched":                 {bson.D{{Key: "touched", Value: 1}}, options.Index().SetExpireAfterSeconds(3600), "another field", false},
+		"ours, and unique":               {bson.D{{Key: "purgeAt", Value: 1}}, options.Index().SetExpireAfterSeconds(0).SetUnique(true), "is unique", false},
 		"unique owner":                   {bson.D{{Key: "owner", Value: 1}}, options.Index().SetUnique(true), "is unique", false},
 		"an ordinary one":                {bson.D{{Key: "owner", Value: 1}}, options.Index(), "", true},
 	} {
@@ -122,6 +124,25 @@ func TestUnsuitableIndexes(t *testing.T) {
 				t.Errorf("%v, want %q", err, c.want)
 			}
 		})
+	}
+}
+
+// TestIndexThatIsToBecomeUnique: collMod makes an index refuse what a unique one would, on its way to one (MongoDB 6.0).
+func TestIndexThatIsToBecomeUnique(t *testing.T) {
+	for _, field := range []string{"owner", "purgeAt"} {
+		raw, err := bson.Marshal(bson.D{{Key: "name", Value: "x"}, {Key: "key", Value: bson.D{{Key: field, Value: 1}}}, {Key: "prepareUnique", Value: true}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var found []string
+		judgeIndex(raw, func(fatal bool, _, format string, args ...any) {
+			if fatal {
+				found = append(found, fmt.Sprintf(format, args...))
+			}
+		})
+		if len(found) != 1 || !strings.Contains(found[0], "is unique") {
+			t.Errorf("%s: %q", field, found)
+		}
 	}
 }
 
