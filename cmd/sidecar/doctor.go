@@ -46,10 +46,11 @@ func settings(s *config.Settings) []setting {
 func newDoctor(w world) *cobra.Command {
 	var index bool
 	c := command(w, "doctor [flags]", "Check settings, safety arithmetic and store",
-		`Where every setting came from, whether the times add up, which protection is in
-force and what it does not cover, and what in the store can make a lock unsafe. Exit code 1 where something is unsafe, or a lock that nobody may take.`,
+		`Shows the origin of every setting, whether the times add up, which protection is
+in force and what it does not cover, and what in the store can make a lock unsafe. Exit code 1 if
+something is unsafe, or if nobody may take the lock.`,
 		exactly(0), func(c *cobra.Command, s *config.Settings, _ []string) error { return doctor(c.Context(), w, s, index) })
-	c.Flags().BoolVar(&index, "create-index", false, "create the TTL index by which finished records are removed")
+	c.Flags().BoolVar(&index, "create-index", false, "create the TTL index that removes records of finished runs")
 	return c
 }
 

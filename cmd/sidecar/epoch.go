@@ -24,11 +24,10 @@ import (
 )
 
 func newEpoch(w world) *cobra.Command {
-	return command(w, "epoch [flags]", "Begin an epoch of the pod, for the fence restart",
-		`For a plain init container, the first of the pod, with the state volume of the
-sidecar. It runs whenever all containers are started anew, and only then: so a sidecar with
---fence restart that comes back in the same epoch knows that the kubelet did not do what its exit
-asked for. It needs no database.`,
+	return command(w, "epoch [flags]", "Detect a kubelet that ignored the restart",
+		`For the first init container of the pod, a plain one, with the state volume of
+the sidecar. It runs only when all containers restart: a sidecar with --fence restart that comes
+back in the same epoch knows that the kubelet ignored the restart. It needs no database.`,
 		exactly(0),
 		func(_ *cobra.Command, s *config.Settings, _ []string) error {
 			name, err := statedir.BeginEpoch(s.StateDir)

@@ -15,8 +15,8 @@ import (
 func newForceRelease(w world) *cobra.Command {
 	var now, yes bool
 	c := onKey(w, "force-release [KEY] [flags]", "Make the holder of a lock give it up",
-		`The holder is asked: at its next renewal it learns that the lock is lost, stops
-its workload and gives the lock back. A holder that no longer lives is taken over after its ttl + grace, as ever.
+		`Asks the holder: at its next renewal the holder learns that the lock is lost, stops
+its workload and releases the lock. If the holder is dead, others take over after ttl + grace, as always.
 
 With --now the lock is free at once, and TWO HOLDERS MAY RUN until the old one learns of it.`,
 		func(ctx context.Context, s *config.Settings, l *mongolock.Locker, key string) error {
@@ -24,7 +24,7 @@ With --now the lock is free at once, and TWO HOLDERS MAY RUN until the old one l
 				return usage("now", "two holders may run at once until the old one learns of it", "add --yes if that is meant")
 			}
 			if yes && !now {
-				return usage("yes", "nothing is asked without --now", "leave it out")
+				return usage("yes", "it only confirms --now", "leave it out")
 			}
 			v, err := forceRelease(ctx, w, l, key, now)
 			if err != nil {
@@ -33,7 +33,7 @@ With --now the lock is free at once, and TWO HOLDERS MAY RUN until the old one l
 			return render(w.stdout, s.Output, v, func(t *table) { t.row(v.Message) })
 		})
 	c.Flags().BoolVar(&now, "now", false, "free the lock at once, although its holder may still run")
-	c.Flags().BoolVar(&yes, "yes", false, "do not ask back about --now")
+	c.Flags().BoolVar(&yes, "yes", false, "confirm --now")
 	return c
 }
 

@@ -18,9 +18,9 @@ import (
 
 func newInit(w world) *cobra.Command {
 	return command(w, "init [flags]", "Block until the lock is held, then leave it to a sidecar",
-		`For an init container: it ends with exit code 0 as soon as the lock is held. A
-sidecar of the same pod with the same state directory must adopt the lease before it runs out.
-Alone it protects nothing after ttl + grace.`,
+		`For an init container: it exits with code 0 as soon as it holds the lock. A
+sidecar of the same pod with the same state directory must adopt the lease before it expires.
+Alone, init protects nothing after ttl + grace.`,
 		exactly(0),
 		func(c *cobra.Command, s *config.Settings, _ []string) error { return runInit(c.Context(), w, s) })
 }

@@ -11,7 +11,7 @@ import (
 )
 
 func newList(w world) *cobra.Command {
-	return command(w, "list [PREFIX] [flags]", "List locks", "One line a lock, in the order of their keys.",
+	return command(w, "list [PREFIX] [flags]", "List locks", "One line per lock, sorted by key.",
 		atMostOneKey, func(c *cobra.Command, s *config.Settings, args []string) error {
 			l, done, err := viewer(c.Context(), s)
 			if err != nil {

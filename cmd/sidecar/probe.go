@@ -18,10 +18,10 @@ import (
 const probeTimeout = 5 * time.Second
 
 func newProbe(w world) *cobra.Command {
-	return command(w, "probe startup|ready|live [flags] [-- COMMAND [ARG...] | -- URL]", "Ask a gate, for exec probes",
-		`Exit code 0 if the gate's answer is yes, 1 if it is no. With a command or a
-URL (http, https, tcp) after two dashes the answer is yes while the gate waits for the lock,
-and then that of the command or the URL: the workload's own probe.`,
+	return command(w, "probe startup|ready|live [flags] [-- COMMAND [ARG...] | -- URL]", "Check a running gate (exec probe)",
+		`Exit code 0 if the probe succeeds, 1 if it fails. With a command or a URL
+(http, https, tcp) after two dashes, the probe succeeds while the gate waits for the lock; once
+the workload runs, the probe runs the command or asks the URL: the workload's own probe.`,
 		func(c *cobra.Command, args []string) error {
 			own := args
 			if at := c.ArgsLenAtDash(); at >= 0 {
@@ -30,7 +30,7 @@ and then that of the command or the URL: the workload's own probe.`,
 			if len(own) == 1 && path(own[0]) != "" {
 				return nil
 			}
-			return usage("arguments", "no question, or not one of startup, ready, live", "write "+c.UseLine())
+			return usage("arguments", "the probe is missing, or is none of startup, ready, live", "write "+c.UseLine())
 		},
 		func(c *cobra.Command, s *config.Settings, args []string) error { return probe(c.Context(), w, s, args) })
 }

@@ -30,7 +30,7 @@ import (
 func newRun(w world) *cobra.Command {
 	return command(w, "run [flags] -- COMMAND [ARG...]", "Run a command only while the lock is held",
 		`The command starts when the lock is held, under a guard that stops its whole
-tree of processes should the lock be lost or this process die. Signals, standard
+tree of processes if the lock is lost or this process dies. Signals, standard
 input and output, the terminal and the exit code pass through. The command finds
 MONGOGATE_KEY, MONGOGATE_TOKEN (the fencing token), MONGOGATE_HOLDER,
 MONGOGATE_DEADLINE and MONGOGATE_LEASE_FILE in its environment, never the URI.

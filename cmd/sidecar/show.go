@@ -14,7 +14,7 @@ import (
 )
 
 func newShow(w world) *cobra.Command {
-	return onKey(w, "show [KEY] [flags]", "Show one lock", "All that the store says of a lock; exit code 77 where there is none.",
+	return onKey(w, "show [KEY] [flags]", "Show one lock", "Everything that the store knows about a lock; exit code 77 if there is no such lock.",
 		func(ctx context.Context, s *config.Settings, l *mongolock.Locker, key string) error {
 			i, err := look(ctx, l, key)
 			if err != nil {

@@ -21,7 +21,7 @@ type statusView struct {
 
 func newStatus(w world) *cobra.Command {
 	return command(w, "status [KEY] [flags]", "Show the store, and who holds the lock",
-		"Which store this is and, where an argument or the settings name a lock, what the store says of it.",
+		"Shows which store this is and, if an argument or the settings name a lock, its state in the store.",
 		atMostOneKey, func(c *cobra.Command, s *config.Settings, args []string) error {
 			key := ""
 			if len(args) > 0 || s.From("key") != "default" {

@@ -144,7 +144,7 @@ func (l *loader) checkFences(s *Settings) {
 		l.problem("sentinel", "the file would never be written, for fence does not name sentinel", "add sentinel to --fence, or leave the file out")
 	}
 	if s.Followed && len(s.Spare) > 0 {
-		l.problem("spare", "beside a follower no process is looked at: its word is the evidence", "leave it out")
+		l.problem("spare", "not used beside a follower: the report of the follower is the evidence", "leave it out")
 	}
 	if !slices.Contains(s.Fence, Restart) {
 		return

@@ -10,13 +10,13 @@ func (l *loader) checkKube(s *Settings) {
 	if s.Command == "run" && s.KubeOwner {
 		switch {
 		case s.JobName == "":
-			l.problem("kube-owner", "this pod is of no Job that is known, so nobody is asked", "leave it out, or give --job-name or the pod's labels (--pod-labels)")
+			l.problem("kube-owner", "this pod belongs to no known Job, so there is nothing to look up", "leave it out, or give --job-name or the pod's labels (--pod-labels)")
 		case s.Bucket.None():
 			l.problem("kube-owner", "without buckets the Job's name decides nothing", "leave it out")
 		}
 	}
 	if s.Command == "run" && s.Follow {
-		const message, remedy = "a follower has no lock of its own to tell of", "give it to the sidecar that is followed"
+		const message, remedy = "a follower has no lock of its own to report", "give it to the sidecar that is followed"
 		if s.KubeEvents {
 			l.problem("kube-events", message, remedy)
 		}
@@ -25,7 +25,7 @@ func (l *loader) checkKube(s *Settings) {
 		}
 	}
 	if s.Command == "sidecar" && s.KubeEvidence && s.Followed {
-		l.problem("kube-evidence", "the word of a follower, who sees its processes, is the evidence already", "leave this out, or --followed")
+		l.problem("kube-evidence", "the report of the follower is the evidence already", "leave this out, or --followed")
 	}
 }
 

@@ -23,19 +23,19 @@ const preface = `# Settings
 
 <!-- Generated from the table in internal/config: go test ./internal/config -run Reference -update -->
 
-Every setting is a flag, a variable and a key of the YAML file that ` + "`--config`" + ` names; they say the same things.
+Every setting is a flag, a variable, and a key of the YAML file that ` + "`--config`" + ` names.
 The flag wins over the variable, the variable over the file, the file over what Kubernetes tells the pod, and that over the
 default. ` + "`mongogate doctor`" + ` prints each value and where it came from. An empty variable counts as not set.
 
 The variable is the flag in capitals behind ` + "`MONGOGATE_`" + `, with underscores: ` + "`--kill-budget`, `MONGOGATE_KILL_BUDGET`" + `. The key is
-the flag in camel case: ` + "`killBudget`" + `. Durations have a unit: 500ms, 30s, 1h, 7d. A list is written with commas, in the file also as ` + "`[a, b]`" + `.
+the flag in camel case: ` + "`killBudget`" + `. Durations have a unit: 500ms, 30s, 1h, 7d. Items of a list are separated by commas; in the file a list can also be ` + "`[a, b]`" + `.
 
-A variable that begins with ` + "`MONGOGATE_`" + ` and a key of the file that are no settings are errors, and so is a password in a
-flag: a connection string with one comes from the variable, from ` + "`--uri-file`" + ` or from the YAML file.
+Unknown variables that begin with ` + "`MONGOGATE_`" + ` and unknown keys of the file are errors, and so is a password in a
+flag: a connection string with a password comes from the variable, from ` + "`--uri-file`" + ` or from the YAML file.
 
-A command that ` + "`run`" + ` starts inherits no setting. It finds ` + "`MONGOGATE_KEY`, `MONGOGATE_TOKEN`, `MONGOGATE_DEADLINE`, `MONGOGATE_HOLDER` and `MONGOGATE_LEASE_FILE`" + `
-of the lock it runs under, and in ` + "`MONGOGATE_HELD`" + ` every key that is held around it, one a line. A ` + "`mongogate run`" + ` inside
-another one does not take its parent's key for its own, and is refused where it asks for a key that is held around it.
+The command of ` + "`run`" + ` inherits no setting. It finds ` + "`MONGOGATE_KEY`, `MONGOGATE_TOKEN`, `MONGOGATE_DEADLINE`, `MONGOGATE_HOLDER` and `MONGOGATE_LEASE_FILE`" + `
+of the lock it runs under, and in ` + "`MONGOGATE_HELD`" + ` every key that the runs around it hold, one per line. A ` + "`mongogate run`" + ` inside
+another one does not inherit its parent's key, and is refused if it asks for a key that a run around it holds.
 `
 
 // Markdown is the reference of settings, docs/use/settings.md.

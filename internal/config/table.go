@@ -32,11 +32,11 @@ var storeSettings = []setting{
 	},
 	{
 		name: "uri", commands: store, placeholder: "uri", field: func(s *Settings) any { return &s.URI },
-		usage: "connection string of MongoDB; with a password only as variable or in a file",
+		usage: "connection string of MongoDB; one with a password only as a variable or in a file",
 	},
 	{
 		name: "uri-file", commands: store, placeholder: "file", field: func(s *Settings) any { return &s.URIFile },
-		usage: "file that holds the connection string and nothing else",
+		usage: "file with the connection string and nothing else",
 	},
 	{
 		name: "database", commands: store, fallback: "mongolock", field: func(s *Settings) any { return &s.Database }, check: databaseName,
@@ -48,7 +48,7 @@ var storeSettings = []setting{
 	},
 	{
 		name: "tls-ca-file", commands: store, placeholder: "file", field: func(s *Settings) any { return &s.TLSCAFile },
-		usage: "PEM file with the certificates of the authorities that may sign the database's certificate, instead of the system's",
+		usage: "PEM file with the certificate authorities that sign the database's certificate, instead of the system's",
 	},
 	{
 		name: "expect-store", commands: store, placeholder: "fingerprint", field: func(s *Settings) any { return &s.ExpectStore },
@@ -67,7 +67,7 @@ var keySettings = []setting{
 	},
 	{
 		name: "timezone", commands: keyed, placeholder: "zone", field: func(s *Settings) any { return &s.Timezone },
-		usage: "IANA time zone in which days begin and schedules tick (default the one that cron counts in: CRON_TZ, TZ or /etc/localtime; in a pod UTC for hours, and needed for days and schedules); ids of buckets are always UTC",
+		usage: "IANA time zone of days and schedules (default cron's: CRON_TZ, TZ or /etc/localtime; in a pod UTC for hours, and required for days and schedules); bucket ids are always UTC",
 	},
 	{
 		name: "namespace", commands: keyed, field: func(s *Settings) any { return &s.Namespace },
@@ -84,22 +84,22 @@ var keySettings = []setting{
 	{
 		name: "manual", commands: keyed, fallback: string(bucket.RefuseManual), field: func(s *Settings) any { return &s.Manual },
 		oneOf: []string{string(bucket.RunManual), string(bucket.SkipManual), string(bucket.RefuseManual)},
-		usage: "what to do in a Job that was made by hand and so has no scheduled minute: run it under a key without bucket, skip it with exit code 0 (run only), or refuse it with exit code 64",
+		usage: "what to do in a Job that was created by hand and so has no scheduled minute: run it under a key without a bucket, skip it with exit code 0 (run only), or refuse it with exit code 64",
 	},
 	{
 		name: "retention", commands: renewer, field: func(s *Settings) any { return &s.Retention },
-		usage: "how long records of finished buckets are kept; an older bucket is skipped (default 7d, or twice starting deadline and period)",
+		usage: "how long to keep records of finished buckets; an older bucket is skipped (default 7d, or twice starting deadline and period)",
 	},
 	{
 		name: "starting-deadline", commands: renewer, field: func(s *Settings) any { return &s.StartingDeadline }, zero: true,
-		usage: "the CronJob's startingDeadlineSeconds, so that retention can be checked against it",
+		usage: "the CronJob's startingDeadlineSeconds, to check the retention against",
 	},
 }
 
 var podSettings = []setting{
 	{
 		name: "owner", commands: renewer, field: func(s *Settings) any { return &s.Owner },
-		usage: "who holds the lock, for people (default the pod's or the machine's name)",
+		usage: "name of this holder, for people (default the name of the pod or the machine)",
 	},
 	{
 		name: "cluster", commands: keyed, field: func(s *Settings) any { return &s.Cluster },
@@ -151,11 +151,11 @@ var timingSettings = []setting{
 	},
 	{
 		name: "kill-budget", commands: renewer, field: func(s *Settings) any { return &s.KillBudget },
-		usage: "time kept back at the end of a lease for stopping the workload (default ttl/6)",
+		usage: "time reserved at the end of a lease for stopping the workload (default ttl/6)",
 	},
 	{
 		name: "kill-after", commands: renewer, field: func(s *Settings) any { return &s.KillAfter },
-		usage: "time from SIGTERM to SIGKILL when the lock is lost (default ¾ of the kill budget, which is also the most)",
+		usage: "time from SIGTERM to SIGKILL when the lock is lost (default ¾ of the kill budget, which is the maximum)",
 	},
 	{
 		name: "grace", commands: renewer, field: func(s *Settings) any { return &s.Grace },
@@ -163,34 +163,34 @@ var timingSettings = []setting{
 	},
 	{
 		name: "allow-short-ttl", commands: renewer, fallback: "false", field: func(s *Settings) any { return &s.AllowShortTTL },
-		usage: "accept a ttl below 5s: for tests, an election of the database outlasts such leases",
+		usage: "accept a ttl below 5s, for tests: an election of the database outlasts such leases",
 	},
 }
 
 var waitSettings = []setting{
 	{
 		name: "timeout", commands: renewer, fallback: "0s", field: func(s *Settings) any { return &s.Timeout }, zero: true,
-		usage: "how long to wait for the lock before giving up with exit code 75; 0s waits for ever",
+		usage: "how long to wait for the lock before giving up with exit code 75; 0s waits without limit",
 	},
 	{
 		name: "try", commands: waiter, fallback: "false", field: func(s *Settings) any { return &s.Try },
-		usage: "look once: end with exit code 77 where somebody holds the lock, instead of waiting. A holder that died is replaced only by a gate that waits",
+		usage: "look once: exit with code 77 if the lock is held, instead of waiting. Only a gate that waits replaces a dead holder",
 	},
 	{
 		name: "if-held", commands: waiter, oneOf: []string{Wait, Skip}, field: func(s *Settings) any { return &s.IfHeld },
-		usage: "when the lock is held elsewhere: wait until it is free or the run is done, or skip the run once the holder was seen to renew (default skip in a Kubernetes Job, which is retried, and with --fail-if-held; elsewhere wait)",
+		usage: "when the lock is held elsewhere: wait until it is free or the run is done, or skip the run once the holder was seen to renew (default skip in a Kubernetes Job, which Kubernetes retries, and with --fail-if-held; elsewhere wait)",
 	},
 	{
 		name: "fail-if-held", commands: waiter, fallback: "false", field: func(s *Settings) any { return &s.FailIfHeld },
-		usage: "end with exit code 77 instead of 0 when the run is skipped or has been done; without a bucket, when the lock is held elsewhere",
+		usage: "exit with code 77 instead of 0 when the run is skipped or already done; without a bucket, when the lock is held elsewhere",
 	},
 	{
 		name: "on-failure", commands: waiter, fallback: Release, oneOf: []string{Release, Hold}, field: func(s *Settings) any { return &s.OnFailure },
-		usage: "after a failed run with a bucket: release it to the others, or hold it so that only the same Job runs it again",
+		usage: "after a failed run with a bucket: release it to the others, or hold it so that only the same Job retries it",
 	},
 	{
 		name: "no-overlap", commands: waiter, fallback: "false", field: func(s *Settings) any { return &s.NoOverlap },
-		usage: "with a bucket: never overlap the previous run, by holding the job's key without bucket as well",
+		usage: "with a bucket: never overlap the previous run (the run also holds the job's key without the bucket)",
 	},
 	{
 		name: "poll-interval", commands: renewer, field: func(s *Settings) any { return &s.PollInterval },
@@ -198,7 +198,7 @@ var waitSettings = []setting{
 	},
 	{
 		name: "change-stream", commands: renewer, fallback: "true", field: func(s *Settings) any { return &s.ChangeStream },
-		usage: "use one change stream as a hint while waiting, where the database has them",
+		usage: "let a change stream end the wait early, where the database supports it",
 	},
 }
 
@@ -213,7 +213,7 @@ var lossSettings = []setting{
 	},
 	{
 		name: "spare", commands: fencer, placeholder: "list", field: func(s *Settings) any { return &s.Spare }, check: programs,
-		usage: "programs, several with commas, such as pilot-agent: a container of the shared process namespace that begins with one of them is not the workload (a matter of trust; containers that can be given a variable are spared by MONGOGATE_SPARED=true)",
+		usage: "programs, separated by commas, such as pilot-agent: a container of the shared process namespace whose first program is one of them is not part of the workload (by trust; a container that can get a variable is spared by MONGOGATE_SPARED=true)",
 	},
 	{
 		name: "scan-interval", commands: fencer, fallback: "100ms", field: func(s *Settings) any { return &s.ScanInterval },
@@ -229,65 +229,65 @@ var lossSettings = []setting{
 	},
 	{
 		name: "wait-tree", commands: waiter, fallback: "false", field: func(s *Settings) any { return &s.WaitTree },
-		usage: "wait for what the command leaves behind instead of stopping it",
+		usage: "wait for background processes of the command instead of stopping them",
 	},
 	{
 		name: "stop-signal", commands: renewer, fallback: Any, placeholder: "list", field: func(s *Settings) any { return &s.StopSignal }, check: stopSignals,
-		usage: "which signals ask to stop, besides SIGTERM, SIGINT, SIGHUP and SIGQUIT: they end waiting, and a run that got one has not succeeded; any (all that may be an image's or a unit's stop signal), none, or names such as SIGUSR1,SIGRTMIN+3",
+		usage: "which signals ask the gate to stop, besides SIGTERM, SIGINT, SIGHUP and SIGQUIT: they end waiting, and a run that got one has not succeeded; any (every signal that may be the stop signal of an image or a unit), none, or names such as SIGUSR1,SIGRTMIN+3",
 	},
 	{
 		name: "isolation", commands: waiter, fallback: Auto, oneOf: []string{Auto, None, Signals, PIDs}, field: func(s *Settings) any { return &s.Isolation },
-		usage: "what keeps the command from stopping or killing those who watch it: signals (it can signal only what it has started, by Landlock, Linux 6.12), pids (a process namespace of its own), none; auto is signals in a pod where the kernel can, none elsewhere, for jobs send signals to services",
+		usage: "what keeps the command from stopping or killing its gate: signals (the command can signal only processes that it started, by Landlock, Linux 6.12), pids (a process namespace of its own), none; auto is signals in a pod where the kernel supports it, and none elsewhere, because jobs send signals to services",
 	},
 	{
 		name: "on-loss", commands: []string{"sidecar", "run", "doctor"}, fallback: Exit, oneOf: []string{Exit, Wait}, field: func(s *Settings) any { return &s.OnLoss },
-		usage: "after a loss, with the workload stopped: exit with code 88, or wait for the lock again",
+		usage: "after a loss, once the workload has stopped: exit with code 88, or wait for the lock again",
 	},
 	{
 		name: "followed", commands: []string{"sidecar", "doctor"}, fallback: "false", field: func(s *Settings) any { return &s.Followed },
-		usage: "the workload runs under mongogate run --follow with the same state directory: its word is the evidence that it has ended",
+		usage: "the workload runs under mongogate run --follow with the same state directory: release only when the follower reports that it has stopped",
 	},
 	{
 		name: "idle-release", commands: fencer, field: func(s *Settings) any { return &s.IdleRelease },
-		usage: "how long a sidecar whose follower does not run keeps the lock (default 4 × ttl)",
+		usage: "how long a sidecar keeps the lock while its follower does not run (default 4 × ttl)",
 	},
 }
 
 var kubeSettings = []setting{
 	{
 		name: "kube-events", commands: renewer, fallback: "false", field: func(s *Settings) any { return &s.KubeEvents },
-		usage: "write Events to the pod when the lock is waited for, acquired, taken over, lost or released, and to the Job as well when a run is skipped (right: create events)",
+		usage: "write Events to the pod when the gate waits for, acquires, takes over, loses or releases the lock, and also to the Job when a run is skipped (right: create events)",
 	},
 	{
 		name: "kube-label", commands: []string{"sidecar", "run", "doctor"}, placeholder: "label", field: func(s *Settings) any { return &s.KubeLabel }, check: labelKey,
-		usage: "label that the pod has, with the value true, while the lock is held, for Services to select by, such as mongogate.dev/holder; routing, no fence (right: patch pods)",
+		usage: "label on the pod, with the value true, while it holds the lock, such as mongogate.dev/holder, for Services to select by; it only routes and protects nothing (right: patch pods)",
 	},
 	{
 		name: "kube-owner", commands: []string{"run", "doctor"}, fallback: "false", field: func(s *Settings) any { return &s.KubeOwner },
-		usage: "believe the scheduled minute in the Job's name only if the Kubernetes API says that a CronJob owns the Job; otherwise it counts as made by hand (right: get jobs)",
+		usage: "trust the scheduled minute in the Job's name only if the Kubernetes API says that a CronJob owns the Job; otherwise treat the Job as created by hand (right: get jobs)",
 	},
 	{
 		name: "kube-evidence", commands: fencer, fallback: "false", field: func(s *Settings) any { return &s.KubeEvidence },
-		usage: "take it from the pod's own status that every main container has ended for good, and give the lock back then (right: get pods)",
+		usage: "release once the pod's own status shows every main container terminated for good (right: get pods)",
 	},
 }
 
 var viewSettings = []setting{
 	{
 		name: "probe-address", commands: probed, placeholder: "address", field: func(s *Settings) any { return &s.ProbeAddress }, check: address,
-		usage: "where probes are answered: host:port, unix:/path or none (default unix:STATE-DIR/probe.sock for sidecar and probe, none for run)",
+		usage: "where to answer probes: host:port, unix:/path or none (default unix:STATE-DIR/probe.sock for sidecar and probe, none for run)",
 	},
 	{
 		name: "metrics-address", commands: []string{"sidecar", "run", "doctor"}, fallback: None, placeholder: "address", field: func(s *Settings) any { return &s.MetricsAddress }, check: address,
-		usage: "where Prometheus metrics are served: host:port, unix:/path or none",
+		usage: "where to serve Prometheus metrics: host:port, unix:/path or none",
 	},
 	{
 		name: "readiness", commands: []string{"sidecar", "run", "doctor"}, fallback: Holder, oneOf: []string{Holder, Candidate}, field: func(s *Settings) any { return &s.Readiness },
-		usage: "who is ready: the holder only or, under run, one who waits as well",
+		usage: "who is ready: only the holder or, under run, a waiting gate as well",
 	},
 	{
 		name: "log-level", commands: renewer, fallback: "info", oneOf: []string{"debug", "info", "warn", "error"}, field: func(s *Settings) any { return &s.LogLevel },
-		usage: "least important messages that are logged",
+		usage: "minimum log level",
 	},
 	{
 		name: "log-format", commands: renewer, fallback: "auto", oneOf: []string{"auto", "json", "text"}, field: func(s *Settings) any { return &s.LogFormat },
@@ -295,6 +295,6 @@ var viewSettings = []setting{
 	},
 	{
 		name: "output", short: "o", commands: people, fallback: "table", oneOf: []string{"table", "json", "yaml"}, field: func(s *Settings) any { return &s.Output },
-		usage: "format of the answer",
+		usage: "output format",
 	},
 }
