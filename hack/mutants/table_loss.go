@@ -89,6 +89,16 @@ func lossMutants() []mutant {
 			tests: []string{twinUnit},
 		},
 		{
+			name: "twin-of-another-time", protects: "twin: deadlines are told where both have one clock",
+			edits: []edit{{twinGo, "if err := proctree.CheckTime(); err != nil {", "if err := proctree.CheckTime(); false {"}},
+			tests: []string{twinUnit},
+		},
+		{
+			name: "twin-ends-without-a-word", protects: "twin: why the container ends is said before it does",
+			edits: []edit{{twinGo, "\tdefer t.flush()\n", ""}},
+			tests: []string{twinUnit},
+		},
+		{
 			name: "twin-hears-late", protects: "twin: what is told of a stop that is over does not follow the lease that was won meanwhile",
 			edits: []edit{{scanGo, "\tw.phase = to\n\ttell()\n", "\tw.phase = to\n\tw.mu.Unlock()\n\ttell()\n\tw.mu.Lock()\n"}},
 			tests: []string{twinHears},

@@ -26,13 +26,11 @@ func (t *twin) carryOut(reason string, from time.Duration) {
 		// Stopped again in the middle of it, it goes on; should that not help, its end is the container's.
 		_ = t.last.Set(now+time.Second, max(end, now)+5*time.Second)
 	}
-	written := make(chan struct{})
-	go func() { // a file system that hangs holds up nothing else; it ends with the process
-		defer close(written)
-		t.complain(t.hand.Warn(reason))
-	}()
+	written := make(chan error, 1)
+	go func() { written <- t.hand.Warn(reason) }() // a file system that hangs holds up nothing else; it ends with the process
 	select {
-	case <-written:
+	case err := <-written:
+		t.complain(err)
 	case <-time.After(max(p.KillAfter/4, 100*time.Millisecond)):
 	}
 	if !p.Kill {

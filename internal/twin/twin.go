@@ -24,6 +24,9 @@ import (
 // Name is the hidden subcommand of the gate that a twin has started: what follows it are the gate's own arguments.
 const Name = "__gate"
 
+// exitUsage: started in a way in which no deadline can be told.
+const exitUsage = 64
+
 // ExitLost is what a container ends with whose gate had to be replaced.
 const ExitLost = 88
 
@@ -66,6 +69,7 @@ type twin struct {
 	again   time.Duration // when the gate is started again; zero where it lives
 	wait    time.Duration
 	grumble string
+	said    chan struct{} // closed when what was said last is written
 }
 
 // Main is the first process of a sidecar, from its arguments to its exit code.
@@ -74,8 +78,13 @@ func Main(args []string, newHand func(Plan) (Hand, error)) int {
 	runtime.LockOSThread()
 	debug.SetGCPercent(20)
 	t := &twin{args: args, newHand: newHand, clock: gate.BootClock(), wake: make(chan struct{}, 1)}
+	defer t.flush()
 	if err := proctree.HideMemory(); err != nil {
 		t.complain(err)
+	}
+	if err := proctree.CheckTime(); err != nil { // the gate's deadlines would be of another clock
+		t.complain(err)
+		return exitUsage
 	}
 	all, err := guard.Signals()
 	if err != nil {
@@ -367,7 +376,23 @@ func (t *twin) reap() {
 
 // say tells those who read standard error. The write may block as long as it likes; it ends with the process.
 func (t *twin) say(what string) {
-	go fmt.Fprintf(os.Stderr, "mongogate twin %d: %s\n", os.Getpid(), what)
+	said := make(chan struct{})
+	t.said = said
+	go func() {
+		defer close(said)
+		fmt.Fprintf(os.Stderr, "mongogate twin %d: %s\n", os.Getpid(), what)
+	}()
+}
+
+// flush leaves the last word, which says why the container ends, a moment to be written.
+func (t *twin) flush() {
+	if t.said == nil {
+		return
+	}
+	select {
+	case <-t.said:
+	case <-time.After(look):
+	}
 }
 
 // complain says an error, once until it is another.

@@ -4,6 +4,11 @@ package twin
 
 import (
 	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"runtime"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -12,6 +17,40 @@ import (
 
 	"github.com/mongogate/mongogate/internal/proctree"
 )
+
+// otherTimeName makes the test binary a twin whose gate would have another clock.
+const otherTimeName = "__othertime"
+
+func init() { //nolint:gochecknoinits // only here are we sure to be on the main thread, whose namespaces /proc/self shows
+	if len(os.Args) > 1 && os.Args[1] == otherTimeName {
+		runtime.LockOSThread()
+	}
+}
+
+func TestMain(m *testing.M) {
+	switch {
+	case len(os.Args) > 1 && os.Args[1] == otherTimeName: // unshare --time without --fork, on kernels where execve stays in the old namespace
+		if err := unix.Unshare(unix.CLONE_NEWTIME); err != nil {
+			fmt.Println("no time namespace:", err)
+			os.Exit(0)
+		}
+		os.Exit(Main(nil, nil))
+	case len(os.Args) > 1 && os.Args[1] == Name: // its gate
+		os.Exit(0)
+	}
+	os.Exit(m.Run())
+}
+
+// Deadlines are told the twin by a clock: where the gate's would be another one, nothing is begun, and it is said why.
+func TestTwinWithAnotherClockIsRefused(t *testing.T) {
+	cmd := exec.Command(os.Args[0], otherTimeName)
+	out, err := cmd.CombinedOutput()
+	if said := string(out); strings.HasPrefix(said, "no time namespace") {
+		t.Skip("not shown here: " + said)
+	} else if code := cmd.ProcessState.ExitCode(); code != exitUsage || !strings.Contains(said, "different time namespaces") {
+		t.Errorf("%v: %s", err, said)
+	}
+}
 
 // idle is a hand that has nothing to do.
 type idle struct{ left error }
