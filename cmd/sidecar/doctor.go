@@ -166,7 +166,7 @@ func (d diagnosis) table(t *table) {
 
 // arithmetic spells the safety sums out.
 func arithmetic(s *config.Settings) []string {
-	t, b := timing(s), budget(s)
+	t, b := s.Timing(), s.Budget()
 	return []string{
 		fmt.Sprintf("local deadline: ttl %v − kill budget %v − drift %v = %v after a renewal was sent", t.TTL, t.KillBudget, t.Drift(), t.Deadline(0)),
 		fmt.Sprintf("one failed renewal is survived: heartbeat %v + 2 × operation %v = %v ≤ %v", t.Heartbeat, t.Operation, t.Heartbeat+2*t.Operation, t.Deadline(0)),

@@ -322,7 +322,7 @@ func (ses *session) noted(l gate.Lock, e *epochs) gate.Lock {
 	if e == nil {
 		return l
 	}
-	return &notedLock{Lock: l, epochs: e, pause: timing(ses.s).Heartbeat, warn: ses.warn}
+	return &notedLock{Lock: l, epochs: e, pause: ses.s.Timing().Heartbeat, warn: ses.warn}
 }
 
 // errAlone ends a gate that asks for the restart.
@@ -357,7 +357,7 @@ func (ses *session) before(e *epochs) *statedir.Lease {
 	switch {
 	case err == nil && e == nil && l.Open && ses.dir.Unclear(l):
 		// Nobody here knows when it is over: what runs is fenced at once.
-		return &statedir.Lease{Open: true, Deadline: ses.clock.Now(), KillBudget: budget(ses.s).Kill}
+		return &statedir.Lease{Open: true, Deadline: ses.clock.Now(), KillBudget: ses.s.Budget().Kill}
 	case e == nil && live:
 		return &l
 	case e == nil || !e.returned(): // in a new epoch nothing runs yet
@@ -366,7 +366,7 @@ func (ses *session) before(e *epochs) *statedir.Lease {
 		return &l
 	}
 	// Its deadline is over: what runs is fenced at once.
-	return &statedir.Lease{Open: true, Deadline: ses.clock.Now(), KillBudget: budget(ses.s).Kill}
+	return &statedir.Lease{Open: true, Deadline: ses.clock.Now(), KillBudget: ses.s.Budget().Kill}
 }
 
 // tellIgnored says it at the start, and now and then: whoever looks finds it at the end of the log.

@@ -17,7 +17,7 @@ import (
 func TestExamplesOfHelpAreRight(t *testing.T) {
 	out := config.Outside{
 		Environ:  []string{"MONGOGATE_URI=mongodb://127.0.0.1:1/", "MONGOGATE_STATE_DIR=" + t.TempDir(), "MONGOGATE_TTL=60s"},
-		ReadFile: os.ReadFile, Hostname: "host", Now: time.Now(), CheckURI: checkURI, CheckTiming: checkTiming,
+		ReadFile: os.ReadFile, Hostname: "host", Now: time.Now(),
 	}
 	tried := 0
 	for _, c := range newRoot(world{Outside: out, stderr: os.Stderr}).Commands() {

@@ -46,7 +46,7 @@ func runInit(ctx context.Context, w world, s *config.Settings) error {
 
 // leaveToSidecar writes the lease file. The nonce is in the state directory already; the lease lives on without this process.
 func (ses *session) leaveToSidecar(lease gate.Lease) error {
-	l := statedir.Lease{Key: lease.Key(), Holder: ses.s.Owner, Token: lease.Token(), Deadline: lease.Deadline(), KillBudget: budget(ses.s).Kill, Open: true}
+	l := statedir.Lease{Key: lease.Key(), Holder: ses.s.Owner, Token: lease.Token(), Deadline: lease.Deadline(), KillBudget: ses.s.Budget().Kill, Open: true}
 	if err := ses.dir.WriteLease(l); err != nil {
 		return &exit{exitMachine, fmt.Errorf("leaving the lease to the sidecar: %w", err)}
 	}

@@ -86,7 +86,7 @@ func (ses *session) startKube(w world) error {
 		return kube.Told{Log: ses.log, Failed: func() { ses.metrics.KubeFailed(call) }}
 	}
 	k := &ses.kube
-	k.client, k.settle = client, min(2*time.Second, timing(s).Operation)
+	k.client, k.settle = client, min(2*time.Second, s.Timing().Operation)
 	k.look, k.stopLooking = context.WithCancel(context.WithoutCancel(ses.ctx))
 	if s.KubeEvents {
 		events := told("event")
@@ -130,7 +130,7 @@ func (ses *session) heard(e mongolock.Event) {
 
 // remembered is what the store remembers of a key's acquisitions; nil where it does not answer soon.
 func (ses *session) remembered(key string) []mongolock.HandOver {
-	ctx, cancel := context.WithTimeout(ses.kube.look, timing(ses.s).Operation)
+	ctx, cancel := context.WithTimeout(ses.kube.look, ses.s.Timing().Operation)
 	defer cancel()
 	history, err := ses.locker.History(ctx, key)
 	if err != nil {

@@ -142,9 +142,7 @@ func command(w world, use, short, long string, args cobra.PositionalArgs, f func
 	config.Register(c.Name(), c.Flags())
 	groupFlags(c)
 	c.RunE = func(c *cobra.Command, args []string) error {
-		out := w.Outside
-		out.CheckURI, out.AboutURI, out.CheckTiming = checkURI, aboutURI, checkTiming
-		s, err := config.Load(c.Name(), c.Flags(), out)
+		s, err := config.Load(c.Name(), c.Flags(), w.Outside)
 		if err != nil {
 			return err
 		}
@@ -156,9 +154,7 @@ func command(w world, use, short, long string, args cobra.PositionalArgs, f func
 		if err == nil {
 			return nil
 		}
-		out := w.Outside
-		out.CheckURI, out.AboutURI, out.CheckTiming = checkURI, aboutURI, checkTiming
-		if _, more := config.Load(c.Name(), c.Flags(), out); more != nil {
+		if _, more := config.Load(c.Name(), c.Flags(), w.Outside); more != nil {
 			return merge(err, more)
 		}
 		return err

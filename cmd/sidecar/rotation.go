@@ -28,7 +28,7 @@ func (ses *session) rotated() *rotate.Watcher {
 		},
 		Take: func(ctx context.Context, uri string) error { return ses.locker.Reconnect(ctx, uri) },
 		// A lease has to outlive what a poll leaves unseen.
-		Every: min(rotatedEvery, timing(s).Heartbeat),
+		Every: min(rotatedEvery, s.Timing().Heartbeat),
 		Told:  ses.metrics.Rotated,
 		Log:   ses.log,
 	}, s.URI.Reveal(), s.Files())
@@ -76,7 +76,7 @@ func (ses *session) answered(e mongolock.Event) {
 // turn must not end for that. What was refused from the start is an error at once.
 func (ses *session) throughRotation(l gate.Lock, within time.Duration) gate.Lock {
 	return &patient{
-		Lock: l, key: ses.s.Lock.Key, within: within, pause: timing(ses.s).Heartbeat,
+		Lock: l, key: ses.s.Lock.Key, within: within, pause: ses.s.Timing().Heartbeat,
 		again: func(err error) bool {
 			return ses.rotation != nil && mongolock.Denied(err) && ses.reached.Load() || unreached(err) && !ses.s.Try
 		},

@@ -93,7 +93,7 @@ func runGated(ctx context.Context, w world, s *config.Settings, args []string) e
 	}
 	protected, err := guard.New(guard.Command{
 		Path: args[0], Args: args[1:], Env: childEnv(w.Environ, ses), Strip: config.Variables(),
-		Budget: budget(s), Confirm: timing(s).TTL / 3, Flock: flock, WaitTree: s.WaitTree,
+		Budget: s.Budget(), Confirm: s.Timing().TTL / 3, Flock: flock, WaitTree: s.WaitTree,
 		Isolation: isolation, Stops: stops,
 		Log: ses.log, Clock: ses.clock,
 		StuckPID1: func() { w.exit(exitLost) }, // the kernel ends the namespace with us
@@ -104,13 +104,13 @@ func runGated(ctx context.Context, w world, s *config.Settings, args []string) e
 	defer protected.Close()
 	workload := gate.Workload(protected)
 	if ses.dir != nil && !s.Follow {
-		r := holder.NewRecorder(protected, ses.dir, s.Owner, budget(s).Kill, ses.warn)
+		r := holder.NewRecorder(protected, ses.dir, s.Owner, s.Budget().Kill, ses.warn)
 		defer r.Close()
 		workload = r
 	}
 	g, err := gate.New(gate.Config{
-		Clock: ses.clock, Budget: budget(s), Lock: lock, Workload: ses.labelled(workload),
-		Reacquire: s.OnLoss == config.Wait, Rest: rest(s), FinishWithin: finishWithin(timing(s)), Observe: ses.observe(),
+		Clock: ses.clock, Budget: s.Budget(), Lock: lock, Workload: ses.labelled(workload),
+		Reacquire: s.OnLoss == config.Wait, Rest: s.Rest(), FinishWithin: s.FinishWithin(), Observe: ses.observe(),
 	})
 	if err != nil {
 		return err
@@ -127,7 +127,7 @@ func runGated(ctx context.Context, w world, s *config.Settings, args []string) e
 		beside = ", what others start beside it (kubectl exec)"
 	}
 	ses.log.Info("protection: run: the command runs only while the lock is held; not covered: what it hands to other daemons"+beside+", and a machine that is frozen as a whole. Against the command itself: "+layers,
-		"key", s.Lock.Key, "ttl", timing(s).TTL.String(), "killBudget", budget(s).Kill.String())
+		"key", s.Lock.Key, "ttl", s.Timing().TTL.String(), "killBudget", s.Budget().Kill.String())
 	return ses.runEnd(g.Run(asked), stopped())
 }
 
@@ -158,7 +158,7 @@ func (ses *session) skipped() error {
 // runLock is the lock of a run: its own, or a sidecar's. flock gives what the guard inherits.
 func (ses *session) runLock() (gate.Lock, func() *os.File, error) {
 	if ses.s.Follow {
-		f := &statedir.Follower{Dir: ses.dir, Clock: ses.clock, Budget: budget(ses.s), Tell: func(what error) {
+		f := &statedir.Follower{Dir: ses.dir, Clock: ses.clock, Budget: ses.s.Budget(), Tell: func(what error) {
 			ses.log.Info("waiting for the lease of a sidecar", "dir", ses.dir.Path(), "now", what.Error())
 		}}
 		return f, f.LockFile, nil

@@ -18,6 +18,7 @@ import (
 
 	"github.com/mongogate/mongogate/internal/devdb"
 	"github.com/mongogate/mongogate/internal/devdb/devdbtest"
+	"github.com/mongogate/mongogate/pkg/mongolock"
 )
 
 // everyCommand is each subcommand that reads a connection string.
@@ -92,7 +93,7 @@ func TestCanaryInEveryError(t *testing.T) {
 		ways := map[string][]string{
 			"variable": {"MONGOGATE_URI=" + uri}, "file": {"MONGOGATE_URI_FILE=" + file + ".uri"}, "YAML": {"MONGOGATE_CONFIG=" + file + ".yaml"},
 		}
-		offline := checkURI(uri) != nil
+		offline := mongolock.CheckURI(uri) != nil
 		for i, args := range everyCommand {
 			for way, more := range ways {
 				// What needs the network is slow: there each command takes the string in one way, in turn.

@@ -120,7 +120,7 @@ func (ses *session) connect(ctx context.Context) error {
 	lines := observe.NewLog(ses.log)
 	o := mongolock.Options{
 		Database: s.Database, Collection: s.Collection, Owner: s.Owner, Holder: h,
-		Timing: timing(s), Poll: s.PollInterval, ChangeStream: s.ChangeStream,
+		Timing: s.Timing(), Poll: s.PollInterval, ChangeStream: s.ChangeStream,
 		FailedHold: s.OnFailure == config.Hold, Clock: ses.clock,
 		Observe: func(e mongolock.Event) {
 			lines.Event(e)
@@ -196,7 +196,7 @@ func (ses *session) identify(ctx context.Context) error {
 			said = true
 			select {
 			case <-ses.ctx.Done():
-			case <-time.After(timing(ses.s).Heartbeat):
+			case <-time.After(ses.s.Timing().Heartbeat):
 			}
 		}
 	})

@@ -60,12 +60,12 @@ func runSidecar(ctx context.Context, w world, s *config.Settings) error {
 			fenced.Break(fmt.Errorf("the lease file cannot be written: %w", err))
 		}
 	}
-	recorder := holder.NewRecorder(fenced, ses.dir, s.Owner, budget(s).Kill, unwritten)
+	recorder := holder.NewRecorder(fenced, ses.dir, s.Owner, s.Budget().Kill, unwritten)
 	defer recorder.Close()
 
 	g, err := gate.New(gate.Config{
-		Clock: ses.clock, Budget: budget(s), Lock: ses.telling(ses.noted(ses.sidecarLock(fenced.Idled), epochs)), Workload: ses.labelled(ses.notedWorkload(recorder, epochs)),
-		Reacquire: s.OnLoss == config.Wait || s.Followed, Rest: rest(s), FinishWithin: finishWithin(timing(s)), Observe: ses.observe(),
+		Clock: ses.clock, Budget: s.Budget(), Lock: ses.telling(ses.noted(ses.sidecarLock(fenced.Idled), epochs)), Workload: ses.labelled(ses.notedWorkload(recorder, epochs)),
+		Reacquire: s.OnLoss == config.Wait || s.Followed, Rest: s.Rest(), FinishWithin: s.FinishWithin(), Observe: ses.observe(),
 	})
 	if err != nil {
 		return err
@@ -109,7 +109,7 @@ func (ses *session) fence(e *epochs, link *twin.Link, leave func()) (*fence.Work
 		Kill: slices.Contains(s.Fence, config.Kill), Leave: leave,
 		// Where the rule is ignored another exit would change nothing.
 		LeaveAtOnce: slices.Contains(s.Fence, config.Exit) || slices.Contains(s.Fence, config.Restart) && e.Refused() == "",
-		Spare:       s.Spare, Scan: s.ScanInterval, Budget: budget(s), Clock: ses.clock, Log: ses.log,
+		Spare:       s.Spare, Scan: s.ScanInterval, Budget: s.Budget(), Clock: ses.clock, Log: ses.log,
 	}
 	if cfg.Kill {
 		sole, err := fence.Sole()
@@ -131,7 +131,7 @@ func (ses *session) fence(e *epochs, link *twin.Link, leave func()) (*fence.Work
 	if link != nil {
 		cfg.Twin = link
 		p := twin.Plan{Sentinel: cfg.Sentinel, Kill: cfg.Kill, Spare: cfg.Spare, Leave: cfg.LeaveAtOnce, Stops: stopSignals(s), Scan: cfg.Scan, KillAfter: cfg.Budget.KillAfter, Budget: cfg.Budget.Kill}
-		if err := link.Arm(p, timing(s).Heartbeat); err != nil {
+		if err := link.Arm(p, s.Timing().Heartbeat); err != nil {
 			return nil, err
 		}
 	}
@@ -153,7 +153,7 @@ func (ses *session) idle() time.Duration {
 	if ses.s.IdleRelease > 0 {
 		return ses.s.IdleRelease
 	}
-	return 4 * timing(ses.s).TTL
+	return 4 * ses.s.Timing().TTL
 }
 
 func sidecarProbes(g *gate.Gate, f *fence.Workload, e *epochs) serve.Probes {
@@ -192,10 +192,10 @@ func (ses *session) tellProtection(f *fence.Workload, twinned bool) {
 	}
 	if ses.s.Followed {
 		line[config.Sentinel] = "a file tells of the loss, for who wants to know"
-		ses.log.Info("protection: followed: `mongogate run --follow` stops the workload in time, also where this gate is frozen or dead; not covered: what is not started by it", "key", ses.s.Lock.Key, "ttl", timing(ses.s).TTL.String())
+		ses.log.Info("protection: followed: `mongogate run --follow` stops the workload in time, also where this gate is frozen or dead; not covered: what is not started by it", "key", ses.s.Lock.Key, "ttl", ses.s.Timing().TTL.String())
 	}
 	for _, name := range ses.s.Fence {
-		ses.log.Info("protection: "+name+": "+line[name], "key", ses.s.Lock.Key, "ttl", timing(ses.s).TTL.String())
+		ses.log.Info("protection: "+name+": "+line[name], "key", ses.s.Lock.Key, "ttl", ses.s.Timing().TTL.String())
 	}
 	switch e := f.Evidence(); e {
 	case "":
@@ -210,7 +210,7 @@ func (ses *session) tellProtection(f *fence.Workload, twinned bool) {
 // idled, if there is one, says that a lease was given back because nothing ran under it: others come first then.
 func (ses *session) sidecarLock(idled func() bool) gate.Lock {
 	return &patient{
-		Lock: &lateLock{ses: ses, idled: idled}, key: ses.s.Lock.Key, within: ses.s.Timeout, pause: timing(ses.s).Heartbeat,
+		Lock: &lateLock{ses: ses, idled: idled}, key: ses.s.Lock.Key, within: ses.s.Timeout, pause: ses.s.Timing().Heartbeat,
 		again: func(err error) bool {
 			var (
 				wait *mongolock.WaitError

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/mongogate/mongogate/internal/config"
-	"github.com/mongogate/mongogate/pkg/mongolock"
 	"github.com/spf13/pflag"
 )
 
@@ -53,7 +52,7 @@ func TestChartTimingIsTheBinarys(t *testing.T) {
 		_, binary := config.Load(command, pflag.NewFlagSet(command, pflag.ContinueOnError), config.Outside{
 			Environ: environ, ReadFile: func(name string) ([]byte, error) {
 				return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
-			}, Hostname: "machine", Now: time.Now(), CheckURI: mongolock.CheckURI, CheckTiming: timing,
+			}, Hostname: "machine", Now: time.Now(),
 		})
 		v := merged(values(t, leastApp), map[string]any{"terminationGracePeriodSeconds": 100000, "gate": gate})
 		_, chart := helm(t, charts+"/mongogate", v, "v1.36.3")

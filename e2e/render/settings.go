@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/mongogate/mongogate/internal/config"
-	"github.com/mongogate/mongogate/pkg/gate"
 	"github.com/mongogate/mongogate/pkg/mongolock"
 	"github.com/spf13/pflag"
 	batchv1 "k8s.io/api/batch/v1"
@@ -118,7 +117,7 @@ func (p podWorld) read(c Container, argv []string) (Gate, error) {
 	}
 	out := config.Outside{
 		ReadFile: func(name string) ([]byte, error) { return p.file(c, name) },
-		Hostname: "machine", UID: 65532, Now: p.now, CheckURI: checkURI, CheckTiming: timing,
+		Hostname: "machine", UID: 65532, Now: p.now, CheckURI: checkURI,
 	}
 	for _, name := range slices.Sorted(maps.Keys(env)) {
 		out.Environ = append(out.Environ, name+"="+env[name])
@@ -131,18 +130,6 @@ func (p podWorld) read(c Container, argv []string) (Gate, error) {
 func checkURI(uri string) error { return mongolock.CheckURI(caFile.ReplaceAllString(uri, "")) }
 
 var caFile = regexp.MustCompile(`&?tlsCAFile=[^&]*`)
-
-// timing is the sum that the binary does before it starts.
-func timing(s *config.Settings) error {
-	t := mongolock.Timing{
-		TTL: s.TTL, Heartbeat: s.Heartbeat, Operation: s.OperationTimeout, KillBudget: s.KillBudget, Grace: s.Grace, AllowShort: s.AllowShortTTL,
-	}.WithDefaults()
-	b := gate.Budget{Kill: t.KillBudget, KillAfter: s.KillAfter}
-	if b.KillAfter == 0 {
-		b.KillAfter = b.Kill * 3 / 4
-	}
-	return errors.Join(t.Validate(), b.Validate())
-}
 
 // environ is the environment of a container.
 func (p podWorld) environ(c Container) (map[string]string, error) {

@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/mongogate/mongogate/internal/bucket"
+	"github.com/mongogate/mongogate/pkg/mongolock"
 )
 
 // check applies the rules that take more than one setting, and those of others.
@@ -84,9 +86,9 @@ func (l *loader) checkURI(s *Settings) {
 		l.problem("uri", "not set", "give MONGOGATE_URI or --uri-file, such as mongodb://user:password@host1,host2/?replicaSet=rs0&tls=true")
 	case l.values["uri"].rank == rankFlag && l.values["uri-file"].rank < rankFlag && l.about(uri).Secret:
 		l.problem("uri", "a password in a flag can be read by every user of the machine", "give it as MONGOGATE_URI, with --uri-file or in the YAML file")
-	case l.CheckURI != nil:
+	default:
 		for _, err := range Flatten(l.CheckURI(uri)) {
-			message := err.Error()
+			message := strings.TrimPrefix(err.Error(), mongolock.ErrConfig.Error()+": MongoDB URI: ") // the setting's name says that
 			if repeatsSecret(message, uri) {
 				message = "it is no connection string of MongoDB; what is wrong with it is not shown, for that would show a secret"
 			}
@@ -105,26 +107,22 @@ func (l *loader) checkURI(s *Settings) {
 	}
 }
 
-// about is what a connection string says of itself, by its parser where it can be parsed.
-func (l *loader) about(uri string) URI {
-	if l.AboutURI != nil && readable(uri) == nil {
-		if about := l.AboutURI(uri); about != nil {
-			return *about
+// about is what a connection string says of itself, by its parser where it can be parsed, else by a look at its letters.
+func (l *loader) about(uri string) mongolock.URI {
+	if readable(uri) == nil {
+		if about, err := mongolock.AboutURI(uri); err == nil {
+			return about
 		}
 	}
-	return URI{Secret: carriesSecret(uri), Unencrypted: unencrypted(uri)}
+	return mongolock.URI{Secret: carriesSecret(uri), Unencrypted: unencrypted(uri)}
 }
 
 func (l *loader) checkTiming(s *Settings, bad map[string]bool) {
-	if l.CheckTiming == nil || !slices.Contains(renewer, s.Command) ||
+	if !slices.Contains(renewer, s.Command) ||
 		anyOf(bad, "ttl", "heartbeat", "operation-timeout", "kill-budget", "kill-after", "grace", "allow-short-ttl", "poll-interval") {
 		return
 	}
-	for _, err := range Flatten(l.CheckTiming(s)) {
-		var p Problem
-		if !errors.As(err, &p) {
-			p = Problem{Field: "ttl", Message: err.Error()}
-		}
+	for _, p := range timingProblems(s) {
 		l.problem(p.Field, p.Message, p.Remedy)
 	}
 }

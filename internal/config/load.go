@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/mongogate/mongogate/internal/smallfile"
+	"github.com/mongogate/mongogate/pkg/mongolock"
 )
 
 // Outside is what Load reads of the world, and the rules that are not its own.
@@ -28,22 +29,8 @@ type Outside struct {
 	UID      int
 	// Now is the start of the run, which decides its bucket on a plain machine.
 	Now time.Time
-	// CheckURI refuses connection strings that the lock cannot use; nil allows all.
+	// CheckURI refuses connection strings that the lock cannot use; nil is the lock's own rule.
 	CheckURI func(uri string) error
-	// AboutURI says what a connection string says of itself; nil, and what it returns for one that is wrong, leave that to a look at its letters.
-	AboutURI func(uri string) *URI
-	// CheckTiming refuses timings that do not add up, one [Problem] for each sum; nil allows all.
-	CheckTiming func(*Settings) error
-}
-
-// URI is what a connection string says of itself.
-type URI struct {
-	// Secret: it has a password in it, or an option that holds one.
-	Secret bool
-	// Unencrypted: the connection would cross a network without TLS.
-	Unencrypted bool
-	// Ignored are options that other drivers know and this one does not.
-	Ignored []string
 }
 
 // System is the world that the process lives in.
@@ -86,13 +73,15 @@ type loader struct {
 // every problem; its settings are not to be used.
 func Load(cmd string, flags *pflag.FlagSet, out Outside) (*Settings, error) {
 	l := &loader{Outside: out, command: cmd, values: map[string]value{}, err: new(Error)}
-	if rule := l.CheckURI; rule != nil {
-		l.CheckURI = func(uri string) error {
-			if err := readable(uri); err != nil { // the driver would read it to its end
-				return err
-			}
-			return rule(uri)
+	rule := l.CheckURI
+	if rule == nil {
+		rule = mongolock.CheckURI
+	}
+	l.CheckURI = func(uri string) error {
+		if err := readable(uri); err != nil { // the driver would read it to its end
+			return err
 		}
+		return rule(uri)
 	}
 	for _, row := range table {
 		l.put(row.name, row.fallback, "default", rankDefault)

@@ -1,32 +1,32 @@
-//go:build linux
-
-package main
+package config
 
 import (
 	"errors"
 	"strings"
 	"time"
 
-	"github.com/mongogate/mongogate/internal/config"
 	"github.com/mongogate/mongogate/pkg/gate"
 	"github.com/mongogate/mongogate/pkg/mongolock"
 )
 
-// timing is the lease's arithmetic, with every default filled in.
-func timing(s *config.Settings) mongolock.Timing {
+// Timing is the lease's arithmetic, with every default filled in.
+func (s *Settings) Timing() mongolock.Timing {
 	return mongolock.Timing{
 		TTL: s.TTL, Heartbeat: s.Heartbeat, Operation: s.OperationTimeout,
 		KillBudget: s.KillBudget, Grace: s.Grace, AllowShort: s.AllowShortTTL,
 	}.WithDefaults()
 }
 
-// finishWithin is how long the store is asked to end a lease. The lock itself ends
+// FinishWithin is how long the store is asked to end a lease. The lock itself ends
 // that when the lease is over for everybody; a pair's second key is then asked for once more.
-func finishWithin(t mongolock.Timing) time.Duration { return t.Silence() + 2*t.Operation }
+func (s *Settings) FinishWithin() time.Duration {
+	t := s.Timing()
+	return t.Silence() + 2*t.Operation
+}
 
-// budget is what is kept back for stopping the workload.
-func budget(s *config.Settings) gate.Budget {
-	kill := timing(s).KillBudget
+// Budget is what is kept back for stopping the workload.
+func (s *Settings) Budget() gate.Budget {
+	kill := s.Timing().KillBudget
 	b := gate.Budget{Kill: kill, KillAfter: s.KillAfter}
 	if b.KillAfter == 0 {
 		b.KillAfter = kill * 3 / 4
@@ -34,24 +34,24 @@ func budget(s *config.Settings) gate.Budget {
 	return b
 }
 
-// rest is how long a gate rests after a loss before it tries to get the lock
+// Rest is how long a gate rests after a loss before it tries to get the lock
 // again: whoever waits has looked for it by then. A follower takes nobody's turn.
-func rest(s *config.Settings) time.Duration {
+func (s *Settings) Rest() time.Duration {
 	if s.Follow {
 		return time.Second
 	}
 	poll := s.PollInterval
 	if poll == 0 {
-		poll = min(timing(s).TTL/6, 5*time.Second)
+		poll = min(s.Timing().TTL/6, 5*time.Second)
 	}
-	return 2*poll + timing(s).Operation
+	return 2*poll + s.Timing().Operation
 }
 
-// checkTiming gives one [config.Problem] for each sum that does not add up, with a remedy that mends it.
-func checkTiming(s *config.Settings) error {
-	var errs []error
-	for _, err := range config.Flatten(timing(s).Validate()) {
-		p := config.Problem{Field: "ttl", Message: err.Error()}
+// timingProblems are one for each sum that does not add up, with a remedy that mends it.
+func timingProblems(s *Settings) []Problem {
+	var all []Problem
+	for _, err := range Flatten(s.Timing().Validate()) {
+		p := Problem{Field: "ttl", Message: err.Error()}
 		var wrong *mongolock.TimingError
 		if errors.As(err, &wrong) {
 			switch wrong.Fault {
@@ -63,16 +63,16 @@ func checkTiming(s *config.Settings) error {
 				p.Remedy = "give times from 1ms to 30 years"
 			}
 		}
-		errs = append(errs, p)
+		all = append(all, p)
 	}
-	for _, err := range config.Flatten(budget(s).Validate()) {
-		errs = append(errs, config.Problem{Field: "kill-after", Message: err.Error(), Remedy: "lower --kill-after, or raise --kill-budget or --ttl (the kill budget is a sixth of it by default)"})
+	for _, err := range Flatten(s.Budget().Validate()) {
+		all = append(all, Problem{Field: "kill-after", Message: err.Error(), Remedy: "lower --kill-after, or raise --kill-budget or --ttl (the kill budget is a sixth of it by default)"})
 	}
-	return errors.Join(errs...)
+	return all
 }
 
 // sumRemedy names what was given and could be lower, and the ttl that would do.
-func sumRemedy(s *config.Settings) string {
+func sumRemedy(s *Settings) string {
 	var given []string
 	for _, name := range []string{"heartbeat", "operation-timeout", "kill-budget"} {
 		if s.From(name) != "default" {
@@ -93,11 +93,11 @@ func sumRemedy(s *config.Settings) string {
 }
 
 // leastTTL is the shortest ttl, in whole seconds, with which the other times add up; zero where none is near.
-func leastTTL(s *config.Settings) time.Duration {
+func leastTTL(s *Settings) time.Duration {
 	fits := func(ttl time.Duration) bool {
 		longer := *s
 		longer.TTL = ttl
-		return timing(&longer).Validate() == nil
+		return longer.Timing().Validate() == nil
 	}
 	low, high := s.TTL.Truncate(time.Second), max(s.TTL, time.Second)
 	for !fits(high) {
@@ -114,26 +114,4 @@ func leastTTL(s *config.Settings) time.Duration {
 		}
 	}
 	return high.Truncate(time.Second)
-}
-
-// checkURI leaves out of each error what the name of the setting says already.
-func checkURI(uri string) error {
-	var errs []error
-	all := mongolock.CheckURI(uri)
-	if all == nil {
-		return nil
-	}
-	for line := range strings.SplitSeq(all.Error(), "\n") {
-		errs = append(errs, errors.New(strings.TrimPrefix(line, mongolock.ErrConfig.Error()+": MongoDB URI: ")))
-	}
-	return errors.Join(errs...)
-}
-
-// aboutURI asks the lock's parser.
-func aboutURI(uri string) *config.URI {
-	about, err := mongolock.AboutURI(uri)
-	if err != nil {
-		return nil
-	}
-	return &config.URI{Secret: about.Secret, Unencrypted: about.Unencrypted, Ignored: about.Ignored}
 }
