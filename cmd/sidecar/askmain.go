@@ -10,6 +10,8 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
+
+	"github.com/mongogate/mongogate/internal/agent"
 )
 
 // askMain is the workload's own probe: a command, or a URL as the kubelet would ask it, but that certificates are verified.
@@ -29,10 +31,10 @@ func askMain(ctx context.Context, w world, probe []string) error {
 	err := c.Run()
 	var ended *exec.ExitError
 	if errors.As(err, &ended) {
-		return &exit{code: ended.ExitCode()}
+		return &agent.Exit{Code: ended.ExitCode()}
 	}
 	if err != nil {
-		return &exit{exitFailed, err}
+		return &agent.Exit{Code: agent.ExitFailed, Err: err}
 	}
 	return nil
 }
@@ -55,11 +57,11 @@ func get(ctx context.Context, at *url.URL) error {
 	}}
 	res, err := client.Do(req)
 	if err != nil {
-		return &exit{exitFailed, err}
+		return &agent.Exit{Code: agent.ExitFailed, Err: err}
 	}
 	defer res.Body.Close() //nolint:errcheck // only the status is asked for
 	if res.StatusCode < 200 || res.StatusCode >= 400 {
-		return &exit{exitFailed, errors.New(res.Status)}
+		return &agent.Exit{Code: agent.ExitFailed, Err: errors.New(res.Status)}
 	}
 	return nil
 }
@@ -71,7 +73,7 @@ func dial(ctx context.Context, at *url.URL) error {
 	}
 	c, err := (&net.Dialer{}).DialContext(ctx, "tcp", at.Host)
 	if err != nil {
-		return &exit{exitFailed, err}
+		return &agent.Exit{Code: agent.ExitFailed, Err: err}
 	}
 	_ = c.Close()
 	return nil

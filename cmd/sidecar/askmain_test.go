@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"testing"
 
+	"github.com/mongogate/mongogate/internal/agent"
 	"github.com/mongogate/mongogate/internal/config"
 )
 
@@ -37,27 +38,27 @@ func TestWorkloadsOwnProbe(t *testing.T) {
 	for probe, want := range map[string]int{
 		server.URL + "/fine":                          0,
 		server.URL + "/fine?a=b%20c":                  0,
-		server.URL + "/bad":                           exitFailed,
+		server.URL + "/bad":                           agent.ExitFailed,
 		server.URL + "/?to=/fine":                     0,
-		server.URL + "/?to=/bad":                      exitFailed,
+		server.URL + "/?to=/bad":                      agent.ExitFailed,
 		server.URL + "/?to=https://login.invalid/":    0, // not followed
-		server.URL + "/?to=/%3Fto%3D%252F%253Fto%3D/": exitFailed,
-		"http://" + shut.Addr().String():              exitFailed,
+		server.URL + "/?to=/%3Fto%3D%252F%253Fto%3D/": agent.ExitFailed,
+		"http://" + shut.Addr().String():              agent.ExitFailed,
 		"http://":                                     bad,
 		"tcp://" + address:                            0,
-		"tcp://" + shut.Addr().String():               exitFailed,
+		"tcp://" + shut.Addr().String():               agent.ExitFailed,
 		"tcp://127.0.0.1":                             bad,
 		"tcp://" + address + "/path":                  bad,
 	} {
 		got := 0
 		err := askMain(t.Context(), world{}, []string{probe})
-		var ended *exit
+		var ended *agent.Exit
 		var input *config.Error
 		switch {
 		case errors.As(err, &input):
 			got = bad
 		case errors.As(err, &ended):
-			got = ended.code
+			got = ended.Code
 		case err != nil:
 			t.Errorf("%s: %v", probe, err)
 		}

@@ -13,6 +13,7 @@ import (
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 
+	"github.com/mongogate/mongogate/internal/agent"
 	"github.com/mongogate/mongogate/internal/config"
 )
 
@@ -100,7 +101,7 @@ func inProcess(t *testing.T, args, env []string) (code int, stdout, stderr strin
 	var b bytes.Buffer
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	code = run(ctx, args, world{Outside: out, stdout: &b, stderr: errFile, exit: func(code int) { panic(fmt.Sprint("exit ", code)) }})
+	code = run(ctx, args, world{World: agent.World{Outside: out, Version: version()}, stdout: &b, stderr: errFile})
 	text, err := os.ReadFile(errFile.Name())
 	if err != nil {
 		t.Fatal(err)

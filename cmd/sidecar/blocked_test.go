@@ -17,6 +17,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"golang.org/x/sys/unix"
 
+	"github.com/mongogate/mongogate/internal/agent"
 	"github.com/mongogate/mongogate/internal/devdb/devdbtest"
 	"github.com/mongogate/mongogate/internal/faultproxy"
 	"github.com/mongogate/mongogate/internal/unread"
@@ -62,13 +63,13 @@ func TestNothingOutsideHoldsUpAGate(t *testing.T) {
 			ended, slowest := 0, time.Duration(0)
 			for _, g := range all {
 				code, took := g.endsWith(t, cut)
-				if code == exitLost && took <= unread.EndsWithin && !g.commandLives() {
+				if code == agent.ExitLost && took <= unread.EndsWithin && !g.commandLives() {
 					ended++
 				}
 				slowest = max(slowest, took)
 			}
 			t.Logf("%s: %d of %d leases kept through an outage of half a ttl; %d of %d ended with %d in time after a longer one, the slowest %v after the cut",
-				k.Name, kept, len(all), ended, len(all), exitLost, slowest.Round(100*time.Millisecond))
+				k.Name, kept, len(all), ended, len(all), agent.ExitLost, slowest.Round(100*time.Millisecond))
 			if kept != len(all) || ended != len(all) {
 				t.Fail()
 			}

@@ -10,8 +10,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/mongogate/mongogate/internal/agent"
 	"github.com/mongogate/mongogate/internal/config"
-	"github.com/mongogate/mongogate/internal/guard"
 	"github.com/mongogate/mongogate/pkg/mongolock"
 )
 
@@ -57,7 +57,7 @@ something is unsafe, or if nobody may take the lock.`,
 func doctor(ctx context.Context, w world, s *config.Settings, index bool) error {
 	d := diagnosis{Settings: settings(s), Arithmetic: arithmetic(s), Protection: protection(s)}
 	if r, err := s.ResolveKey(); err == nil {
-		d.Key, d.Run = r.Key, runFacts(s, r)
+		d.Key, d.Run = r.Key, agent.RunFacts(s, r)
 		for _, warning := range s.StartWarnings(r) {
 			d.Findings = append(d.Findings, mongolock.Finding{Text: warning})
 		}
@@ -69,7 +69,7 @@ func doctor(ctx context.Context, w world, s *config.Settings, index bool) error 
 	} else {
 		d.Findings = noKey(err)
 	}
-	d.Findings = append(d.Findings, kubeFindings(ctx, w, s)...)
+	d.Findings = append(d.Findings, agent.KubeFindings(ctx, w.World, s)...)
 	l, done, err := openViewer(s, func(o *mongolock.Options) { o.Keep = keep(s) })
 	if err != nil {
 		return err
@@ -96,11 +96,11 @@ func doctor(ctx context.Context, w world, s *config.Settings, index bool) error 
 	}
 	for _, f := range d.Findings {
 		if f.Fatal {
-			return &exit{exitFailed, errors.New("doctor: " + f.Text)}
+			return &agent.Exit{Code: agent.ExitFailed, Err: errors.New("doctor: " + f.Text)}
 		}
 	}
 	if err != nil {
-		return &exit{exitUnavailable, fmt.Errorf("doctor: the store could not be looked at: %w", err)}
+		return &agent.Exit{Code: agent.ExitUnavailable, Err: fmt.Errorf("doctor: the store could not be looked at: %w", err)}
 	}
 	return nil
 }
@@ -178,29 +178,10 @@ func arithmetic(s *config.Settings) []string {
 func protection(s *config.Settings) []string {
 	return []string{
 		"run: the promise. Not covered: work handed to other daemons, a machine frozen as a whole, writes past the protocol",
-		"run, against the command itself, on this machine: " + layers(s),
+		"run, against the command itself, on this machine: " + agent.Layers(s),
 		"sidecar: by --fence (here " + fmt.Sprint(s.Fence) + "); only run --follow beside it gives the promise. Its twin acts for a gate that is killed, stopped or hangs; not covered: both killed or frozen together",
 		"init alone: nothing after ttl + grace",
 	}
-}
-
-// layers is what the first line of a run's log would say here.
-func layers(s *config.Settings) string {
-	_, said, err := isolate(s)
-	if err != nil {
-		said = "run would refuse to start: " + err.Error()
-	}
-	for _, i := range []struct {
-		name string
-		guard.Isolation
-	}{{config.Signals, guard.IsolateSignals}, {config.PIDs, guard.IsolatePIDs}} {
-		can := "can be had here"
-		if err := i.Check(); err != nil {
-			can = "cannot be had here: " + err.Error()
-		}
-		said += fmt.Sprintf("; --isolation %s %s", i.name, can)
-	}
-	return said
 }
 
 // keep is how long records of runs are kept, where there are runs: zero without buckets.

@@ -49,7 +49,7 @@ type releaseView struct {
 
 func forceRelease(ctx context.Context, w world, l *mongolock.Locker, key string, now bool) (releaseView, error) {
 	if now {
-		if _, err := fmt.Fprintf(w.lines, "mongogate: freeing %q at once: two holders may run until the old one learns of it\n", key); err != nil {
+		if _, err := fmt.Fprintf(w.Lines, "mongogate: freeing %q at once: two holders may run until the old one learns of it\n", key); err != nil {
 			return releaseView{}, err
 		}
 		i, err := l.ForceReleaseNow(ctx, key)

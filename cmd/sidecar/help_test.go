@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/mongogate/mongogate/internal/agent"
 	"github.com/mongogate/mongogate/internal/config"
 )
 
@@ -20,7 +21,7 @@ func TestExamplesOfHelpAreRight(t *testing.T) {
 		ReadFile: os.ReadFile, Hostname: "host", Now: time.Now(),
 	}
 	tried := 0
-	for _, c := range newRoot(world{Outside: out, stderr: os.Stderr}).Commands() {
+	for _, c := range newRoot(world{World: agent.World{Outside: out}, stderr: os.Stderr}).Commands() {
 		switch c.Name() {
 		case "help", "completion", "version":
 			continue
@@ -36,7 +37,7 @@ func TestExamplesOfHelpAreRight(t *testing.T) {
 				continue
 			}
 			args := strings.Split(strings.TrimSuffix(string(words), "\n"), "\n")
-			root := newRoot(world{Outside: out, stderr: os.Stderr})
+			root := newRoot(world{World: agent.World{Outside: out}, stderr: os.Stderr})
 			found, rest, err := root.Find(args)
 			if err != nil || found.Name() != c.Name() {
 				t.Errorf("%s: of %s, stands under %s (%v)", line, found.Name(), c.Name(), err)

@@ -3,17 +3,10 @@
 package main
 
 import (
-	"context"
-	"fmt"
-	"os/signal"
-	"syscall"
-
 	"github.com/spf13/cobra"
 
+	"github.com/mongogate/mongogate/internal/agent"
 	"github.com/mongogate/mongogate/internal/config"
-	"github.com/mongogate/mongogate/internal/statedir"
-	"github.com/mongogate/mongogate/pkg/gate"
-	"github.com/mongogate/mongogate/pkg/mongolock"
 )
 
 func newInit(w world) *cobra.Command {
@@ -22,36 +15,7 @@ func newInit(w world) *cobra.Command {
 sidecar of the same pod with the same state directory must adopt the lease before it expires.
 Alone, init protects nothing after ttl + grace.`,
 		exactly(0),
-		func(c *cobra.Command, s *config.Settings, _ []string) error { return runInit(c.Context(), w, s) })
-}
-
-func runInit(ctx context.Context, w world, s *config.Settings) error {
-	ses, err := newSession(w, s, true)
-	if err != nil {
-		return err
-	}
-	defer ses.close()
-	ses.log.Info("protection: init: none beyond ttl + grace by itself; a sidecar with the same state directory has to adopt the lease", "key", s.Lock.Key)
-	asked, stop := signal.NotifyContext(ctx, asking(s)...)
-	defer stop()
-	lease, err := ses.sidecarLock(nil).Acquire(asked)
-	if err != nil && asked.Err() != nil {
-		return &exit{128 + int(syscall.SIGTERM), fmt.Errorf("stopped while waiting for lock %q", s.Lock.Key)}
-	}
-	if err != nil {
-		return err
-	}
-	return ses.leaveToSidecar(lease)
-}
-
-// leaveToSidecar writes the lease file. The nonce is in the state directory already; the lease lives on without this process.
-func (ses *session) leaveToSidecar(lease gate.Lease) error {
-	l := statedir.Lease{Key: lease.Key(), Holder: ses.s.Owner, Token: lease.Token(), Deadline: lease.Deadline(), KillBudget: ses.s.Budget().Kill, Open: true}
-	if err := ses.dir.WriteLease(l); err != nil {
-		return &exit{exitMachine, fmt.Errorf("leaving the lease to the sidecar: %w", err)}
-	}
-	if held, ok := lease.(mongolock.Held); ok {
-		held.Leave()
-	}
-	return nil
+		func(c *cobra.Command, s *config.Settings, _ []string) error {
+			return agent.Init(c.Context(), w.World, s)
+		})
 }

@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 
 	"github.com/spf13/cobra"
+
+	"github.com/mongogate/mongogate/internal/agent"
 )
 
 func newInstall(w world) *cobra.Command {
@@ -23,7 +25,7 @@ and read by root only, so that no other process of its user can read its environ
 		RunE: func(_ *cobra.Command, args []string) error {
 			to := filepath.Join(args[0], "mongogate")
 			if err := install(to); err != nil {
-				return &exit{exitMachine, fmt.Errorf("installing into %s: %w", args[0], err)}
+				return &agent.Exit{Code: agent.ExitMachine, Err: fmt.Errorf("installing into %s: %w", args[0], err)}
 			}
 			_, err := fmt.Fprintln(w.stdout, to)
 			return err

@@ -20,6 +20,7 @@ import (
 
 	"go.mongodb.org/mongo-driver/v2/mongo"
 
+	"github.com/mongogate/mongogate/internal/agent"
 	"github.com/mongogate/mongogate/internal/kube/kubetest"
 )
 
@@ -221,7 +222,7 @@ func TestKubeLoss(t *testing.T) {
 				t.Fatalf("%d: %s", code, out)
 			}
 			began := time.Now()
-			if code := g.code(t); code != exitLost {
+			if code := g.code(t); code != agent.ExitLost {
 				t.Errorf("exit code %d", code)
 			}
 			if !alive.Load() {
@@ -336,7 +337,7 @@ func TestKubeEvidenceAfterALoss(t *testing.T) {
 				eventually(t, "reads while main runs", func() bool { return c.reads() > before+2 })
 				c.SetPod(spec, mainEnded)
 			}
-			if code := g.code(t); code != exitLost {
+			if code := g.code(t); code != agent.ExitLost {
 				t.Errorf("exit code %d", code)
 			}
 			if held := c.holds(t, "k"); held != (spec != jobSpec) {
@@ -401,7 +402,7 @@ func TestKubeDoctor(t *testing.T) {
 		t.Errorf("doctor has changed something: %v", c.Calls())
 	}
 	code, out := builtBinary(t, slices.DeleteFunc(env, func(v string) bool { return strings.HasPrefix(v, "KUBERNETES_") }), "doctor")
-	if code != exitFailed || !strings.Contains(out, "KUBERNETES_SERVICE_HOST") {
+	if code != agent.ExitFailed || !strings.Contains(out, "KUBERNETES_SERVICE_HOST") {
 		t.Errorf("%d: %s", code, out)
 	}
 }

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/mongogate/mongogate/internal/agent"
 )
 
 // TestRunOfAWinnerThatLosesItsLease: three machines start a run as cron does,
@@ -41,8 +43,8 @@ func TestRunOfAWinnerThatLosesItsLease(t *testing.T) {
 			eventually(t, "renewals that the others see", func() bool { return strings.Count(winner.said(t), "renewed") >= before+4 })
 			proxy.Freeze()
 			<-winner.ended
-			if code := winner.ProcessState.ExitCode(); code != exitLost {
-				t.Errorf("the winner ended with %d, want %d", code, exitLost)
+			if code := winner.ProcessState.ExitCode(); code != agent.ExitLost {
+				t.Errorf("the winner ended with %d, want %d", code, agent.ExitLost)
 			}
 			for _, o := range others {
 				<-o.ended

@@ -14,6 +14,7 @@ import (
 	"os"
 	_ "time/tzdata" // images without a zone database
 
+	"github.com/mongogate/mongogate/internal/agent"
 	"github.com/mongogate/mongogate/internal/config"
 	"github.com/mongogate/mongogate/internal/fence"
 	"github.com/mongogate/mongogate/internal/guard"
@@ -29,7 +30,7 @@ func main() {
 	// The URI may be in our environment, whatever the command: nobody else of our user reads it from here on. A kernel that
 	// refuses that is an error where a lock is held.
 	_ = proctree.HideMemory()
-	w := world{Outside: config.System(), stdout: os.Stdout, stderr: os.Stderr, exit: os.Exit}
+	w := world{World: agent.World{Outside: config.System(), Version: version()}, stdout: os.Stdout, stderr: os.Stderr}
 	args := os.Args[1:]
 	switch {
 	case len(args) > 0 && args[0] == "sidecar":
@@ -37,9 +38,9 @@ func main() {
 	case len(args) > 0 && args[0] == twin.Name:
 		link, err := twin.Attach()
 		if err != nil {
-			os.Exit(report(&exit{config.ExitUsage, err}, w.stderr))
+			os.Exit(report(&agent.Exit{Code: config.ExitUsage, Err: err}, w.stderr))
 		}
-		w.twin, args = link, args[1:]
+		w.Twin, args = link, args[1:]
 	}
 	os.Exit(run(context.Background(), args, w))
 }
@@ -51,30 +52,20 @@ func hand(p twin.Plan) (twin.Hand, error) { //nolint:ireturn // as the twin asks
 
 // world is what a command knows of its surroundings.
 type world struct {
-	config.Outside
+	agent.World
 	stdout io.Writer
-	// stderr is what processes that are started here inherit. What this one has to say goes to lines, which nobody waits for.
+	// stderr is what processes that are started here inherit. What this one has to say goes to Lines.
 	stderr *os.File
-	lines  *observe.Lines
-	// exit ends the process at once, where nothing else can.
-	exit func(int)
-	// twin is the process that has started this one as a sidecar's gate; nil for all others.
-	twin *twin.Link
 }
 
 // run is main without its process: arguments in, exit code out.
 func run(ctx context.Context, args []string, w world) int {
-	w.lines = observe.NewLines(w.stderr)
-	defer w.lines.Close()
-	exit := w.exit
-	w.exit = func(code int) {
-		w.lines.Close()
-		exit(code)
-	}
+	w.Lines = observe.NewLines(w.stderr)
+	defer w.Lines.Close()
 	root := newRoot(w)
 	if err := first(root, args); err != nil {
 		return report(err, w.stderr)
 	}
 	root.SetArgs(args)
-	return report(root.ExecuteContext(ctx), w.lines)
+	return report(root.ExecuteContext(ctx), w.Lines)
 }

@@ -101,7 +101,7 @@ func openRig(ctx context.Context) (closeRig func() error, err error) {
 
 // build makes the binary with the flags of the Makefile, and one that puts the service account where we can write.
 func build(ctx context.Context, to, account string) error {
-	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags", "-s -w -X main.account="+account, "-o", to, ".")
+	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags", "-s -w -X github.com/mongogate/mongogate/internal/agent.account="+account, "-o", to, ".")
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("building the binary: %w\n%s", err, out)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/mongogate/mongogate/internal/agent"
 	"github.com/mongogate/mongogate/internal/config"
 	"github.com/mongogate/mongogate/internal/serve"
 )
@@ -42,7 +43,7 @@ func path(question string) string {
 func probe(ctx context.Context, w world, s *config.Settings, args []string) error {
 	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
 	defer cancel()
-	no := func(err error) error { return &exit{exitFailed, err} }
+	no := func(err error) error { return &agent.Exit{Code: agent.ExitFailed, Err: err} }
 	if main := args[1:]; len(main) > 0 {
 		// While the wrapper waits the workload does not run: its probes must not fail it for that. A candidate is
 		// ready as well; asked first, for what opens between the two questions is no longer one that waits.

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/mongogate/mongogate/internal/agent"
 	"github.com/mongogate/mongogate/internal/config"
 	"github.com/mongogate/mongogate/pkg/printable"
 )
@@ -23,9 +24,9 @@ func TestReportShowsEverything(t *testing.T) {
 	}{
 		"one":                    {foreign, 1},
 		"wrapped":                {fmt.Errorf("acquiring: %w", foreign), 1},
-		"with a code":            {&exit{exitLost, foreign}, 1},
+		"with a code":            {&agent.Exit{Code: agent.ExitLost, Err: foreign}, 1},
 		"joined":                 {errors.Join(foreign, foreign, foreign), 3},
-		"joined, with a code":    {&exit{exitLost, errors.Join(foreign, foreign)}, 2},
+		"joined, with a code":    {&agent.Exit{Code: agent.ExitLost, Err: errors.Join(foreign, foreign)}, 2},
 		"joined within a text":   {fmt.Errorf("x: %w", errors.Join(foreign, foreign)), 1},
 		"settings":               {problems, 2},
 		"settings and a foreign": {errors.Join(problems, foreign), 3},

@@ -36,7 +36,7 @@ Every setting is a flag, a MONGOGATE_* variable, or a line of a YAML file
 	root.SetHelpCommandGroupID(restGroup)
 	root.SetCompletionCommandGroupID(restGroup)
 	root.SetOut(w.stdout)
-	root.SetErr(w.lines)
+	root.SetErr(w.Lines)
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return config.FlagError(c.Name(), c.Flags(), err) })
 	root.AddCommand(
 		newRun(w), newSidecar(w), newInit(w), newEpoch(w), newInstall(w), newProbe(w),

@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/mongogate/mongogate/internal/agent"
 	"github.com/mongogate/mongogate/internal/config"
 	"github.com/mongogate/mongogate/pkg/mongolock"
 	"github.com/mongogate/mongogate/pkg/printable"
@@ -40,15 +41,7 @@ func expected(ctx context.Context, s *config.Settings, l *mongolock.Locker) erro
 	if err != nil {
 		return err
 	}
-	return otherStore(s, store.Fingerprint)
-}
-
-// otherStore is the error for a store that is not the one of --expect-store.
-func otherStore(s *config.Settings, fingerprint string) error {
-	if s.ExpectStore == "" || s.ExpectStore == fingerprint {
-		return nil
-	}
-	return &exit{config.ExitUsage, fmt.Errorf("expect-store: this is store %s, not %q; correct the URI or the expectation", fingerprint, s.ExpectStore)}
+	return agent.OtherStore(s, store.Fingerprint)
 }
 
 // openViewer makes a Locker for people without a look at the store.
@@ -66,32 +59,8 @@ func openViewer(s *config.Settings, change ...func(*mongolock.Options)) (*mongol
 		return nil, nil, err
 	}
 	return l, func() {
-		_ = closeLocker(l) // nothing is held
+		_ = agent.CloseLocker(l) // nothing is held
 	}, nil
-}
-
-// closeLocker ends a client, or leaves that to the end of the process: the driver
-// (2.9.3) now and then waits for its monitor of a server to come back from a
-// call of up to 10 s, whatever it is told.
-func closeLocker(l *mongolock.Locker) error {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
-	defer cancel()
-	closed := make(chan error, 1)
-	go func() { closed <- l.Close(ctx) }()
-	select {
-	case err := <-closed:
-		return err
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
-// settle waits for what came of an acquisition that was cut short: nobody else would undo it. A store that does
-// not answer within two calls holds the end of the program up no longer: what it did after all runs out by itself.
-func settle(l *mongolock.Locker) error {
-	ctx, cancel := context.WithTimeout(context.Background(), 2*l.Timing().Operation)
-	defer cancel()
-	return l.Settle(ctx)
 }
 
 // render writes v as JSON or YAML, or as the table that rows makes.

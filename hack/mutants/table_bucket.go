@@ -77,7 +77,7 @@ func bucketMutants() []mutant {
 		},
 		{
 			name: "job-unproven-in-silence", protects: "P9: a run that is taken from a Job's name says that nothing proves it",
-			edits: []edit{{"cmd/sidecar/runfacts.go", `if s.JobName != "" && !s.KubeOwner {`, "if false {"}},
+			edits: []edit{{"internal/agent/runfacts.go", `if s.JobName != "" && !s.KubeOwner {`, "if false {"}},
 			tests: []string{"./cmd/sidecar -run=^TestJobsOfNoCronJob$"},
 		},
 		{

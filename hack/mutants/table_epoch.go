@@ -1,7 +1,7 @@
 package main
 
 const (
-	epochGo   = "cmd/sidecar/epoch.go"
+	epochGo   = "internal/agent/epochs.go"
 	ignoredIn = "-timeout=100s ./cmd/sidecar -run=^TestRestartThatIsIgnored$"
 )
 
@@ -29,7 +29,7 @@ func epochMutants() []mutant {
 		{
 			name: "epoch-forgets-a-loss", protects: "restart: a loss is remembered, also where its workload was seen to end",
 			edits: []edit{{epochGo, "e.leaves = e.held", "e.leaves = false"}},
-			tests: []string{"./cmd/sidecar -run=TestEpochNoteOutlivesALoss"},
+			tests: []string{"./internal/agent -run=TestEpochNoteOutlivesALoss"},
 		},
 		{
 			name: "epoch-loss-while-asked", protects: "restart: a loss asks for a restart, also of a gate that was told to end",
@@ -48,7 +48,7 @@ func epochMutants() []mutant {
 		},
 		{
 			name: "epoch-refusal-exits", protects: "restart: a gate that refuses does not end, again and again",
-			edits: []edit{{"cmd/sidecar/sidecar.go", ` && e.Refused() == ""`, ""}},
+			edits: []edit{{"internal/agent/sidecar.go", ` && e.Refused() == ""`, ""}},
 			tests: []string{ignoredCase("killed")},
 		},
 		{

@@ -46,7 +46,7 @@ func frozenMutants() []mutant {
 		},
 		{
 			name: "stop-is-four-signals", protects: "run: a request to stop is a request, whatever its number",
-			edits: []edit{{"cmd/sidecar/stopsignals.go", "set |= guard.AnyStop()", "_ = guard.AnyStop()"}},
+			edits: []edit{{"internal/agent/stopsignals.go", "set |= guard.AnyStop()", "_ = guard.AnyStop()"}},
 			tests: []string{"./cmd/sidecar -run=TestScripts/stopsignal"},
 		},
 		{

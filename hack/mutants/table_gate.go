@@ -24,7 +24,7 @@ func gateMutants() []mutant {
 		{
 			name: "epoch-note-is-waited-for", protects: "restart: a state directory that hangs holds up no loss and no end",
 			edits: []edit{{epochGo, "holder.Within(noteWithin, n.epochs.ended)", "n.epochs.ended()"}},
-			tests: []string{"./cmd/sidecar -run=^TestEpochNoteThatHangs"},
+			tests: []string{"./internal/agent -run=^TestEpochNoteThatHangs"},
 		},
 		{
 			name: "gate-no-deadline", protects: "gate: the deadline shuts it",

@@ -6,7 +6,7 @@ const (
 	labelGo   = "internal/kube/label.go"
 	eventsGo  = "internal/kube/events.go"
 	kubeGo    = "internal/kube/client.go"
-	kubeCmdGo = "cmd/sidecar/kube.go"
+	kubeCmdGo = "internal/agent/announce.go"
 	noticesGo = "internal/observe/notices.go"
 
 	judgeUnit   = "./internal/kube -run=TestWhatAPodsStatusProves"

@@ -42,7 +42,7 @@ func outputMutants() []mutant {
 		},
 		{
 			name: "driver-logs-in-a-renewal", protects: "output: the driver's own log, which is waited for, is off in a gate",
-			edits: []edit{{"cmd/sidecar/driverlog.go", `if !strings.HasPrefix(name, "MONGODB_LOG_") {`, "if true {"}},
+			edits: []edit{{"internal/agent/driverlog.go", `if !strings.HasPrefix(name, "MONGODB_LOG_") {`, "if true {"}},
 			tests: []string{"./cmd/sidecar -run=TestNothingOutsideHoldsUpAGate/driver"},
 		},
 		{
@@ -72,7 +72,7 @@ func outputMutants() []mutant {
 		},
 		{
 			name: "errors-as-they-are", protects: "output: the last error is one line for each problem of ours",
-			edits: []edit{{"cmd/sidecar/exit.go", "fmt.Fprintln(stderr, \"mongogate:\", printable.Text(line, printable.Message))", "fmt.Fprintln(stderr, \"mongogate:\", line+printable.Text(\"\", 0))"}},
+			edits: []edit{{"cmd/sidecar/report.go", "fmt.Fprintln(stderr, \"mongogate:\", printable.Text(line, printable.Message))", "fmt.Fprintln(stderr, \"mongogate:\", line+printable.Text(\"\", 0))"}},
 			tests: []string{"./cmd/sidecar -run=TestReportShowsEverything"},
 		},
 		{

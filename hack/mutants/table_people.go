@@ -10,7 +10,7 @@ func peopleMutants() []mutant {
 	return []mutant{
 		{
 			name: "views-take-any-store", protects: "views: a store other than the expected one is refused",
-			edits: []edit{{viewGo, "if s.ExpectStore == \"\" || s.ExpectStore == fingerprint {", "if true {"}},
+			edits: []edit{{"internal/agent/client.go", "if s.ExpectStore == \"\" || s.ExpectStore == fingerprint {", "if true {"}},
 			tests: []string{"./cmd/sidecar -run=TestScripts/commands"},
 		},
 		{

@@ -41,12 +41,12 @@ func rotationMutants() []mutant {
 		},
 		{
 			name: "rotate-holds-the-end-up", protects: "rotation: the end of a gate waits for no file",
-			edits: []edit{{"cmd/sidecar/rotation.go", "case <-time.After(time.Second):\n\t}\n}", "}\n}"}},
-			tests: []string{"./cmd/sidecar -run=TestCloseWaitsForNoFile"},
+			edits: []edit{{"internal/agent/credentials.go", "case <-time.After(time.Second):\n\t}\n}", "}\n}"}},
+			tests: []string{"./internal/agent -run=TestCloseWaitsForNoFile"},
 		},
 		{
 			name: "identify-once", protects: "rotation: the store is identified before the credentials change",
-			edits: []edit{{"cmd/sidecar/session.go", "for err := tell(ses.ctx); err != nil && ses.ctx.Err() == nil; err = tell(ses.ctx) {", "if err := tell(ses.ctx); err != nil {"}},
+			edits: []edit{{"internal/agent/session.go", "for err := tell(ses.ctx); err != nil && ses.ctx.Err() == nil; err = tell(ses.ctx) {", "if err := tell(ses.ctx); err != nil {"}},
 			tests: []string{"./cmd/sidecar -run=TestStoreIsIdentifiedLater"},
 		},
 	}

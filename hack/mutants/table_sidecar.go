@@ -208,7 +208,7 @@ func sidecarMutants() []mutant {
 		},
 		{
 			name: "sidecar-finds-the-store-first", protects: "fence: what runs beside a new gate is stopped, whatever the store says",
-			edits: []edit{{"cmd/sidecar/sidecar.go", "	epochs, err := ses.epochs()\n", "	if err := ses.reach(ctx); err != nil {\n		return err\n	}\n	epochs, err := ses.epochs()\n"}},
+			edits: []edit{{"internal/agent/sidecar.go", "	epochs, err := ses.epochs()\n", "	if err := ses.reach(ctx); err != nil {\n		return err\n	}\n	epochs, err := ses.epochs()\n"}},
 			tests: []string{"./cmd/sidecar -run=TestSidecarFencesWithoutAStore"},
 		},
 	}

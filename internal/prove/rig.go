@@ -127,7 +127,7 @@ func (r *Rig) buildInPod() (string, error) {
 	if err := kubetest.WriteAccount(account); err != nil {
 		return "", fmt.Errorf("prove: %w", err)
 	}
-	return out, build(context.Background(), out, "cmd/sidecar", "-trimpath", "-ldflags", "-s -w -X main.account="+account)
+	return out, build(context.Background(), out, "cmd/sidecar", "-trimpath", "-ldflags", "-s -w -X github.com/mongogate/mongogate/internal/agent.account="+account)
 }
 
 // locks is the collection of the trials' locks, past all proxies.

@@ -1,6 +1,6 @@
 //go:build linux
 
-package main
+package agent
 
 import (
 	"fmt"
@@ -29,7 +29,26 @@ func isolate(s *config.Settings) (guard.Isolation, string, error) {
 		wanted = guard.IsolateSignals
 	}
 	if err := wanted.Check(); err != nil {
-		return 0, "", &exit{config.ExitUsage, fmt.Errorf("isolation: %s: %w; choose another one, or auto", s.Isolation, err)}
+		return 0, "", &Exit{config.ExitUsage, fmt.Errorf("isolation: %s: %w; choose another one, or auto", s.Isolation, err)}
 	}
 	return wanted, wanted.Layers(guard.CheckTimers()) + missing, nil
+}
+
+// Layers is what the first line of a run's log would say here.
+func Layers(s *config.Settings) string {
+	_, said, err := isolate(s)
+	if err != nil {
+		said = "run would refuse to start: " + err.Error()
+	}
+	for _, i := range []struct {
+		name string
+		guard.Isolation
+	}{{config.Signals, guard.IsolateSignals}, {config.PIDs, guard.IsolatePIDs}} {
+		can := "can be had here"
+		if err := i.Check(); err != nil {
+			can = "cannot be had here: " + err.Error()
+		}
+		said += fmt.Sprintf("; --isolation %s %s", i.name, can)
+	}
+	return said
 }

@@ -1,6 +1,6 @@
 //go:build linux
 
-package main
+package agent
 
 import (
 	"context"
@@ -54,7 +54,7 @@ func usesKube(s *config.Settings) []string {
 }
 
 // reachKube makes a client of the Kubernetes API from what the pod was told.
-func reachKube(w world, s *config.Settings) (*kube.Client, error) {
+func reachKube(w World, s *config.Settings) (*kube.Client, error) {
 	return kube.New(kube.Place{
 		Host: w.variable("KUBERNETES_SERVICE_HOST"), Port: w.variable("KUBERNETES_SERVICE_PORT"), Account: account,
 		Pod: kube.Pod{Name: s.Pod, UID: s.PodUID, Node: s.Node, JobName: s.JobName, JobUID: s.JobUID},
@@ -62,7 +62,7 @@ func reachKube(w world, s *config.Settings) (*kube.Client, error) {
 }
 
 // variable is a variable's value in the environment.
-func (w world) variable(name string) string {
+func (w World) variable(name string) string {
 	for _, v := range w.Environ {
 		if value, ok := strings.CutPrefix(v, name+"="); ok {
 			return value
@@ -72,7 +72,7 @@ func (w world) variable(name string) string {
 }
 
 // startKube begins what the settings ask of the Kubernetes API: nothing, and then there is no client.
-func (ses *session) startKube(w world) error {
+func (ses *session) startKube(w World) error {
 	s := ses.s
 	asked := usesKube(s)
 	if len(asked) == 0 {
@@ -80,7 +80,7 @@ func (ses *session) startKube(w world) error {
 	}
 	client, err := reachKube(w, s)
 	if err != nil {
-		return &exit{config.ExitUsage, perLine(strings.Join(asked, ", ")+": ", err)}
+		return &Exit{config.ExitUsage, perLine(strings.Join(asked, ", ")+": ", err)}
 	}
 	told := func(call string) kube.Told {
 		return kube.Told{Log: ses.log, Failed: func() { ses.metrics.KubeFailed(call) }}
@@ -255,8 +255,9 @@ func (l *tellingLease) Finish(ctx context.Context, outcome gate.Outcome) error {
 	return err
 }
 
-// kubeFindings says whether what the settings ask of the Kubernetes API can work.
-func kubeFindings(ctx context.Context, w world, s *config.Settings) []mongolock.Finding {
+// KubeFindings says whether what the settings ask of the Kubernetes API can work.
+// KubeFindings says whether what the settings ask of the Kubernetes API can work.
+func KubeFindings(ctx context.Context, w World, s *config.Settings) []mongolock.Finding {
 	asked := usesKube(s)
 	if len(asked) == 0 {
 		return nil

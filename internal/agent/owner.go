@@ -1,6 +1,6 @@
 //go:build linux
 
-package main
+package agent
 
 import (
 	"context"
@@ -22,7 +22,7 @@ const (
 // proveJob asks the Kubernetes API whether a CronJob owns this pod's Job, before
 // a name that looks like a scheduled minute is believed. A Job of somebody else
 // counts as made by hand. Where the API does not answer the name is believed, and that is said.
-func proveJob(w world, s *config.Settings, log logr.Logger) error {
+func proveJob(w World, s *config.Settings, log logr.Logger) error {
 	if s.Command != "run" || !s.KubeOwner || s.SkipJob != nil || s.Lock.Bucket == "" {
 		return nil
 	}
@@ -32,7 +32,7 @@ func proveJob(w world, s *config.Settings, log logr.Logger) error {
 	}
 	client, err := reachKube(w, s)
 	if err != nil {
-		return &exit{config.ExitUsage, perLine("kube-owner: ", err)}
+		return &Exit{config.ExitUsage, perLine("kube-owner: ", err)}
 	}
 	defer client.Close()
 	for try := 1; ; try++ {

@@ -1,6 +1,6 @@
 //go:build linux
 
-package main
+package agent
 
 import (
 	"fmt"
@@ -14,8 +14,8 @@ import (
 // activeDeadline is what a Job's limit does to runs that wait.
 const activeDeadline = "waiting counts against the Job's activeDeadlineSeconds: where that is shorter than the run before it and ttl + grace, the Job fails while it waits"
 
-// runFacts says which run a start is, and what becomes of it where another has it.
-func runFacts(s *config.Settings, r bucket.Result) []string {
+// RunFacts says which run a start is, and what becomes of it where another has it.
+func RunFacts(s *config.Settings, r bucket.Result) []string {
 	var all []string
 	if r.Bucket != "" {
 		from := "the Job's name"
@@ -55,7 +55,7 @@ func ifHeld(s *config.Settings, runs bool) string {
 	case s.JobName != "":
 		return "skip, once the holder was seen to renew: if it fails after that, its own Job's retries do the run, and nobody where it has none left"
 	case s.FailIfHeld:
-		return fmt.Sprintf("skip with exit code %d, once the holder was seen to renew: if it fails after that, the run is done only if whoever started this one tries again", exitHeld)
+		return fmt.Sprintf("skip with exit code %d, once the holder was seen to renew: if it fails after that, the run is done only if whoever started this one tries again", ExitHeld)
 	default:
 		return "skip, once the holder was seen to renew: if it fails after that, nobody does the run; --if-held wait stays until it is done"
 	}

@@ -1,6 +1,6 @@
 //go:build linux
 
-package main
+package agent
 
 import (
 	"context"
@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -52,10 +53,23 @@ type session struct {
 	rotating chan struct{}
 	// reached is true once the store has let this session in.
 	reached atomic.Bool
+
+	// ends are called in the order of defers when the session is closed, unless it is abandoned.
+	ends      []func()
+	abandoned bool
+}
+
+// atEnd has something closed with the session, before what was there earlier.
+func (ses *session) atEnd(end func()) { ses.ends = append(ses.ends, end) }
+
+// abandon leaves everything to the end of the process, for which nothing may be waited.
+func (ses *session) abandon(with *Exit) error {
+	ses.abandoned = true
+	return with
 }
 
 // newSession opens the log and the state directory. Close it.
-func newSession(w world, s *config.Settings, needDir bool) (*session, error) {
+func newSession(w World, s *config.Settings, needDir bool) (*session, error) {
 	log, err := logger(w, s)
 	if err != nil {
 		return nil, err
@@ -64,8 +78,8 @@ func newSession(w world, s *config.Settings, needDir bool) (*session, error) {
 	if err := proctree.HideMemory(); err != nil {
 		return nil, err
 	}
-	ses := &session{s: s, log: log, clock: gate.BootClock(), metrics: observe.NewMetrics(version())}
-	w.lines.Counted(func() { ses.metrics.Dropped("log") })
+	ses := &session{s: s, log: log, clock: gate.BootClock(), metrics: observe.NewMetrics(w.Version)}
+	w.Lines.Counted(func() { ses.metrics.Dropped("log") })
 	if err := silenceDriver(log); err != nil {
 		return nil, err
 	}
@@ -81,7 +95,7 @@ func newSession(w world, s *config.Settings, needDir bool) (*session, error) {
 	if err != nil {
 		// What is promised of a directory that somebody has named is not given up in silence.
 		if needDir || s.From("state-dir") != "default" {
-			return nil, &exit{exitMachine, fmt.Errorf("state-dir: %w; name a directory that this user can write in with --state-dir", err)}
+			return nil, &Exit{ExitMachine, fmt.Errorf("state-dir: %w; name a directory that this user can write in with --state-dir", err)}
 		}
 		observe.Warn(log, "no state directory: a restarted gate will wait for its own lease to run out, and the command gets no lease file", "error", err.Error())
 	}
@@ -92,9 +106,9 @@ func newSession(w world, s *config.Settings, needDir bool) (*session, error) {
 	return ses, nil
 }
 
-func logger(w world, s *config.Settings) (logr.Logger, error) {
+func logger(w World, s *config.Settings) (logr.Logger, error) {
 	json := s.LogFormat == "json" || s.LogFormat == "auto" && os.Getenv("KUBERNETES_SERVICE_HOST") != ""
-	return observe.Logger(w.lines, json, s.LogLevel)
+	return observe.Logger(w.Lines, json, s.LogLevel)
 }
 
 // reach makes the Locker of a gate, once, and says which store it talks to.
@@ -182,7 +196,7 @@ func (ses *session) identify(ctx context.Context) error {
 		}
 		ses.reached.Store(true)
 		ses.log.Info("store", "fingerprint", store.Fingerprint, "kind", store.Kind, "version", store.Version)
-		return otherStore(ses.s, store.Fingerprint)
+		return OtherStore(ses.s, store.Fingerprint)
 	}
 	if expect != "" {
 		return tell(ctx)
@@ -237,7 +251,7 @@ func (ses *session) serve(g *gate.Gate, p serve.Probes) error {
 		}
 		l, err := serve.Listen(ses.ctx, at.address)
 		if err != nil {
-			return &exit{config.ExitUsage, fmt.Errorf("%s: %w; choose another address", at.field, err)}
+			return &Exit{config.ExitUsage, fmt.Errorf("%s: %w; choose another address", at.field, err)}
 		}
 		h := p.Handler()
 		if at.metrics {
@@ -294,6 +308,12 @@ const closeWithin = 6 * time.Second
 // close ends everything the session began. What hangs, such as a file in a
 // file system that does not answer, is left to the end of the process.
 func (ses *session) close() {
+	if ses.abandoned {
+		return
+	}
+	for _, end := range slices.Backward(ses.ends) {
+		end()
+	}
 	if ses.locker != nil {
 		if err := settle(ses.locker); err != nil {
 			observe.Warn(ses.log, "the store did not say whether it has taken back an acquisition that was cut short; if not, others take over after ttl and grace")
@@ -321,7 +341,7 @@ func (ses *session) closeAll() {
 		ses.warn(ses.sole.Close())
 	}
 	if ses.locker != nil {
-		if err := closeLocker(ses.locker); err != nil && !errors.Is(err, context.DeadlineExceeded) {
+		if err := CloseLocker(ses.locker); err != nil && !errors.Is(err, context.DeadlineExceeded) {
 			ses.log.V(1).Info("closing", "error", err.Error())
 		}
 	}

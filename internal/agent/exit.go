@@ -1,12 +1,11 @@
 //go:build linux
 
-package main
+package agent
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"net"
 	"os"
@@ -19,82 +18,37 @@ import (
 	"github.com/mongogate/mongogate/internal/holder"
 	"github.com/mongogate/mongogate/internal/statedir"
 	"github.com/mongogate/mongogate/pkg/mongolock"
-	"github.com/mongogate/mongogate/pkg/printable"
 )
 
 // The exit codes besides 0, config.ExitUsage, and those of a child.
 const (
-	exitFailed      = 1
-	exitUnavailable = 69
-	exitMachine     = 71
-	exitTimeout     = 75
-	exitHeld        = 77
-	exitLost        = 88
+	ExitFailed      = 1
+	ExitUnavailable = 69
+	ExitMachine     = 71
+	ExitTimeout     = 75
+	ExitHeld        = 77
+	ExitLost        = 88
 )
 
-// exit ends the program with a code; err, if any, is shown.
-type exit struct {
-	code int
-	err  error
+// Exit is the end of the program with a code; Err, if any, is shown.
+type Exit struct {
+	Code int
+	Err  error
 }
 
-func (e *exit) Error() string {
-	if e.err == nil {
-		return fmt.Sprintf("exit code %d", e.code)
+func (e *Exit) Error() string {
+	if e.Err == nil {
+		return fmt.Sprintf("exit code %d", e.Code)
 	}
-	return e.err.Error()
+	return e.Err.Error()
 }
 
-func (e *exit) Unwrap() error { return e.err }
+func (e *Exit) Unwrap() error { return e.Err }
 
-// report shows an error, one line for each problem, and gives its exit code. No text of others begins a line.
-func report(err error, stderr io.Writer) int {
-	if err == nil {
-		return 0
-	}
-	code := codeOf(err)
-	var e *exit
-	if errors.As(err, &e) && e.err == nil {
-		return code
-	}
-	for _, line := range linesOf(err) {
-		fmt.Fprintln(stderr, "mongogate:", printable.Text(line, printable.Message))
-	}
-	return code
-}
-
-// linesOf are the problems that an error joins, or the error. A line end in the text of one of them was
-// written by somebody else: a server, whoever named an owner.
-func linesOf(err error) []string {
-	if e, ok := err.(*exit); ok && e.err != nil { //nolint:errorlint // this one, not one inside
-		return linesOf(e.err)
-	}
-	var settings *config.Error
-	if errors.As(err, &settings) && settings.Error() == err.Error() {
-		var all []string
-		for _, p := range settings.Problems {
-			all = append(all, p.String())
-		}
-		return all
-	}
-	joined, ok := err.(interface{ Unwrap() []error })
-	if !ok {
-		return []string{err.Error()}
-	}
-	var all, parts []string
-	for _, part := range joined.Unwrap() {
-		all = append(all, linesOf(part)...)
-		parts = append(parts, part.Error())
-	}
-	if err.Error() != strings.Join(parts, "\n") { // it says more than its parts
-		return []string{err.Error()}
-	}
-	return all
-}
-
-func codeOf(err error) int {
+// CodeOf is the exit code of an error.
+func CodeOf(err error) int {
 	var (
-		e       *exit
+		e       *Exit
 		usage   *config.Error
 		manual  *bucket.ManualJob
 		held    *mongolock.HeldError
@@ -105,23 +59,23 @@ func codeOf(err error) int {
 	)
 	switch {
 	case errors.As(err, &e):
-		return e.code
+		return e.Code
 	case isUsage:
 		return config.ExitUsage
 	case errors.As(err, &waited) && waited.Store != nil:
-		return exitUnavailable
+		return ExitUnavailable
 	case ofMachine(err):
-		return exitMachine
+		return ExitMachine
 	case errors.Is(err, holder.ErrTimeout), errors.Is(err, context.DeadlineExceeded) && errors.As(err, &waited):
-		return exitTimeout
+		return ExitTimeout
 	case errors.As(err, &held), errors.As(err, &done), errors.Is(err, mongolock.ErrNoLock):
-		return exitHeld
+		return ExitHeld
 	case errors.Is(err, mongolock.ErrLost):
-		return exitLost
+		return ExitLost
 	case errors.As(err, &format):
-		return exitUnavailable
+		return ExitUnavailable
 	}
-	return exitUnavailable
+	return ExitUnavailable
 }
 
 // lostLine names the lock, unless the reason does.

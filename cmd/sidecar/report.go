@@ -1,0 +1,59 @@
+//go:build linux
+
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/mongogate/mongogate/internal/agent"
+	"github.com/mongogate/mongogate/internal/config"
+	"github.com/mongogate/mongogate/pkg/printable"
+)
+
+// report shows an error, one line for each problem, and gives its exit code. No text of others begins a line.
+func report(err error, stderr io.Writer) int {
+	if err == nil {
+		return 0
+	}
+	code := agent.CodeOf(err)
+	var e *agent.Exit
+	if errors.As(err, &e) && e.Err == nil {
+		return code
+	}
+	for _, line := range linesOf(err) {
+		fmt.Fprintln(stderr, "mongogate:", printable.Text(line, printable.Message))
+	}
+	return code
+}
+
+// linesOf are the problems that an error joins, or the error. A line end in the text of one of them was
+// written by somebody else: a server, whoever named an owner.
+func linesOf(err error) []string {
+	if e, ok := err.(*agent.Exit); ok && e.Err != nil { //nolint:errorlint // this one, not one inside
+		return linesOf(e.Err)
+	}
+	var settings *config.Error
+	if errors.As(err, &settings) && settings.Error() == err.Error() {
+		var all []string
+		for _, p := range settings.Problems {
+			all = append(all, p.String())
+		}
+		return all
+	}
+	joined, ok := err.(interface{ Unwrap() []error })
+	if !ok {
+		return []string{err.Error()}
+	}
+	var all, parts []string
+	for _, part := range joined.Unwrap() {
+		all = append(all, linesOf(part)...)
+		parts = append(parts, part.Error())
+	}
+	if err.Error() != strings.Join(parts, "\n") { // it says more than its parts
+		return []string{err.Error()}
+	}
+	return all
+}

@@ -1,0 +1,402 @@
+//go:build linux
+
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os/signal"
+	"slices"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/mongogate/mongogate/internal/config"
+	"github.com/mongogate/mongogate/internal/fence"
+	"github.com/mongogate/mongogate/internal/holder"
+	"github.com/mongogate/mongogate/internal/observe"
+	"github.com/mongogate/mongogate/internal/statedir"
+	"github.com/mongogate/mongogate/pkg/gate"
+	"github.com/mongogate/mongogate/pkg/mongolock"
+)
+
+// ignored is what a gate says that knows that its loss action has failed.
+const ignored = "the restart rule was ignored: a gate that had held the lock asked for it by its exit code, and was started again alone, so the other containers run on and would run on after every loss; " +
+	"it does not acquire the lock. Switch on the feature gates ContainerRestartRules and RestartAllContainersOnContainerExits in the API server and the kubelet (Kubernetes 1.36 or newer), " +
+	"or choose another protection, and delete the pod"
+
+// epochs keeps the loss action restart honest. The kubelet is asked to restart
+// all containers by the exit of this one; a first init container begins a
+// new epoch each time it does. So the gate notes in which epoch it holds, before it
+// opens: should it come back in the same one, nobody was restarted with it.
+type epochs struct {
+	dir *statedir.Dir
+	now string
+
+	// noting is held by who reads or writes notes. A state directory that hangs holds up the next one, and nobody else.
+	noting sync.Mutex
+	// judged: the note of those before has been read.
+	judged bool
+
+	mu sync.Mutex
+	// held: there is a note of this epoch, of this process or of one before it.
+	held bool
+	// refused: it was left by one that asked for a restart of everything by its exit code, in vain.
+	refused bool
+	// asks: it was left by one that did not end by itself. The rule does not count where the kubelet ends
+	// a container, for its liveness probe say: it has not been asked yet.
+	asks bool
+	// leaves: a held lock was lost, so that this process ends and asks for a restart.
+	leaves bool
+}
+
+// dying is how long a gate whose twin was killed may still be there.
+const dying = 2 * time.Second
+
+// epochs is nil where the loss action is another one.
+func (ses *session) epochs() (*epochs, error) {
+	if !slices.Contains(ses.s.Fence, config.Restart) {
+		return nil, nil //nolint:nilnil // without the fence there is nothing to note
+	}
+	now, err := ses.dir.Epoch()
+	if err != nil {
+		return nil, &Exit{config.ExitUsage, fmt.Errorf("fence: restart: %w; add the init container mongogate-epoch, which runs mongogate epoch: the first of the pod, without a restartPolicy, with this state volume", err)}
+	}
+	e := &epochs{dir: ses.dir, now: now}
+	// The one before may be dying with its twin.
+	err = ses.dir.TryLock()
+	for end := time.Now().Add(dying); errors.Is(err, statedir.ErrBusy) && time.Now().Before(end); err = ses.dir.TryLock() {
+		time.Sleep(10 * time.Millisecond)
+	}
+	switch {
+	case errors.Is(err, statedir.ErrBusy): // another gate lives: what it notes says nothing of how it will end
+		return e, nil
+	case err != nil:
+		return nil, err
+	}
+	return e, e.judge()
+}
+
+// judge reads what was noted before. The caller has the flock.
+func (e *epochs) judge() error {
+	e.noting.Lock()
+	defer e.noting.Unlock()
+	if e.judged {
+		return nil
+	}
+	h, err := e.dir.Held()
+	if err != nil {
+		return err
+	}
+	e.judged = true
+	if !e.learn(h) {
+		return nil
+	}
+	// It was told to end, by a probe that failed or for a new image. How this process ends counts again.
+	return e.dir.NoteHold(statedir.Hold{Epoch: e.now})
+}
+
+// learn draws conclusions from the note of a gate before this one, and says whether it is to be written anew.
+func (e *epochs) learn(h statedir.Hold) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if h.Epoch != e.now {
+		return false
+	}
+	e.held = true
+	if e.refused = h.Tried && !h.Asked; e.refused {
+		return false
+	}
+	e.asks = !h.Asked
+	return !e.asks
+}
+
+// returned is true where the workload of a gate before this one may still run.
+func (e *epochs) returned() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.held
+}
+
+// Refused says why the lock is not acquired; "" where it is.
+func (e *epochs) Refused() string {
+	if e == nil {
+		return ""
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.refused {
+		return ignored
+	}
+	return ""
+}
+
+// mustAsk is true where the kubelet has still to be asked.
+func (e *epochs) mustAsk() bool {
+	if e == nil {
+		return false
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.asks
+}
+
+// tries notes that this process ends with the exit code that asks for a restart of all containers.
+func (e *epochs) tries() error {
+	if e == nil {
+		return nil
+	}
+	return e.note(statedir.Hold{Epoch: e.now, Tried: true})
+}
+
+// opens notes the hold, before the gate can open.
+func (e *epochs) opens() error {
+	if err := e.judge(); err != nil {
+		return err
+	}
+	e.noting.Lock()
+	defer e.noting.Unlock()
+	if err := e.hold(); err != nil {
+		return err
+	}
+	return e.dir.NoteHold(statedir.Hold{Epoch: e.now})
+}
+
+func (e *epochs) hold() error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.refused {
+		return errors.New(ignored)
+	}
+	if e.asks {
+		return errUnasked
+	}
+	e.held, e.leaves = true, false
+	return nil
+}
+
+// asked notes that the gate was told to end.
+func (e *epochs) asked() error { return e.noteAsked(true) }
+
+// lost takes that back, for from a loss on its end asks for a restart.
+func (e *epochs) lost() error {
+	if e != nil {
+		e.mu.Lock()
+		e.leaves = e.held
+		e.mu.Unlock()
+	}
+	return e.noteAsked(false)
+}
+
+func (e *epochs) noteAsked(asked bool) error {
+	if e == nil {
+		return nil
+	}
+	return e.note(statedir.Hold{Epoch: e.now, Asked: asked})
+}
+
+// note notes more of a hold, where there is one.
+func (e *epochs) note(h statedir.Hold) error {
+	e.noting.Lock()
+	defer e.noting.Unlock()
+	e.mu.Lock()
+	none := !e.held || e.refused
+	e.mu.Unlock()
+	if none {
+		return nil
+	}
+	return e.dir.NoteHold(h)
+}
+
+// ended forgets the hold: there is evidence that nothing of the workload is left.
+// After a loss it does not: what the fence kill has ended the kubelet starts again,
+// and that runs without the lock if the restart of all is ignored.
+func (e *epochs) ended() error {
+	if e == nil {
+		return nil
+	}
+	e.noting.Lock()
+	defer e.noting.Unlock()
+	e.mu.Lock()
+	leaves := e.leaves
+	e.held = e.held && leaves
+	e.mu.Unlock()
+	if leaves {
+		return nil
+	}
+	return e.dir.ForgetHold()
+}
+
+// noteWithin is how long a loss waits for its note: a state directory that hangs holds up the note, and not the loss.
+const noteWithin = 500 * time.Millisecond
+
+// notedWorkload is a workload of which a loss is noted.
+type notedWorkload struct {
+	gate.Workload
+	note func() // of a loss, bounded in time
+}
+
+// Warn begins the note beside the sentinel. The channel is closed when both are done.
+func (w *notedWorkload) Warn(reason string) <-chan struct{} {
+	noted := make(chan struct{})
+	inner := w.Workload.Warn(reason)
+	go func() { // ends with the note, and with what the workload itself waits for
+		defer close(noted)
+		w.note()
+		if inner != nil {
+			<-inner
+		}
+	}()
+	return noted
+}
+
+// notedLease is a lease of which the end of its workload is noted.
+type notedLease struct {
+	gate.Lease
+	note func() // bounded in time
+}
+
+// Finish is called with evidence that nothing is left.
+func (l *notedLease) Finish(ctx context.Context, outcome gate.Outcome) error {
+	l.note()
+	return l.Lease.Finish(ctx, outcome)
+}
+
+// notedLock is a lock that is noted before it is handed on, or never acquired.
+type notedLock struct {
+	gate.Lock
+	epochs *epochs
+	pause  time.Duration
+	warn   func(error)
+}
+
+func (n *notedLock) Acquire(ctx context.Context) (gate.Lease, error) {
+	for n.epochs.Refused() == "" {
+		l, err := n.Lock.Acquire(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if err = n.epochs.opens(); err == nil {
+			return &notedLease{l, func() { n.warn(holder.Within(noteWithin, n.epochs.ended)) }}, nil
+		}
+		if errors.Is(err, errUnasked) { // known only now that the gate before this one has let its flock go
+			return nil, errAlone
+		}
+		n.warn(fmt.Errorf("the lock is not used: %w", err))
+		// Not given back, for something may run beside us: it is adopted again, or runs out.
+		if held, ok := l.(mongolock.Held); ok {
+			held.Leave()
+		}
+		select {
+		case <-ctx.Done():
+			return nil, &mongolock.WaitError{Key: l.Key(), Cause: context.Cause(ctx)}
+		case <-time.After(n.pause):
+		}
+	}
+	// For ever, whatever --timeout says: an exit would start the gate once more, to refuse once more.
+	<-ctx.Done()
+	return nil, errors.New(ignored)
+}
+
+// noted is a lock whose holds are noted, where the loss action wants that.
+func (ses *session) noted(l gate.Lock, e *epochs) gate.Lock {
+	if e == nil {
+		return l
+	}
+	return &notedLock{Lock: l, epochs: e, pause: ses.s.Timing().Heartbeat, warn: ses.warn}
+}
+
+// errUnasked says that the lock is not for a gate beside which another one's workload may run.
+var errUnasked = errors.New("a gate of this epoch has held the lock, and the restart of all containers has still to be asked for")
+
+// errAlone ends a gate that asks for the restart.
+var errAlone = &Exit{ExitLost, errors.New("a gate that held the lock was ended by others, such as the kubelet for its liveness probe, and started again alone: this one ends with exit code 88, so that the restart rule applies")}
+
+// ask ends the gate with the exit code that asks for a restart of all containers, and fences what may run beside it
+// by what there is: whether the rule counts is not known before.
+func (ses *session) ask(e *epochs) error {
+	if err := e.tries(); err != nil {
+		return &Exit{ExitFailed, fmt.Errorf("noting that a restart is asked for: %w", err)} // any end but 0 asks as well
+	}
+	s := ses.s
+	hand, err := fence.NewHand(ses.sentinelFile(), slices.Contains(s.Fence, config.Kill), s.Spare)
+	if err == nil {
+		err = hand.Warn("the gate was started anew, beside a workload that had its lock")
+		l, read := ses.dir.ReadLease()
+		if read != nil || ses.dir.Live(l, ses.clock.Now()) != nil { // nothing may run any more
+			err = errors.Join(err, hand.Signal(syscall.SIGKILL))
+		}
+	}
+	ses.warn(err)
+	return errAlone
+}
+
+// before is the lease beside which this gate begins, or nil where nothing can run.
+func (ses *session) before(e *epochs) *statedir.Lease {
+	l, err := ses.dir.ReadLease()
+	live := err == nil && ses.dir.Live(l, ses.clock.Now()) == nil
+	switch {
+	case err == nil && e == nil && l.Open && ses.dir.Unclear(l):
+		// Nobody here knows when it is over: what runs is fenced at once.
+		return &statedir.Lease{Open: true, Deadline: ses.clock.Now(), KillBudget: ses.s.Budget().Kill}
+	case e == nil && live:
+		return &l
+	case e == nil || !e.returned(): // in a new epoch nothing runs yet
+		return nil
+	case live:
+		return &l
+	}
+	// Its deadline is over: what runs is fenced at once.
+	return &statedir.Lease{Open: true, Deadline: ses.clock.Now(), KillBudget: ses.s.Budget().Kill}
+}
+
+// tellIgnored says it at the start, and now and then: whoever looks finds it at the end of the log.
+func (ses *session) tellIgnored(e *epochs) {
+	if e.Refused() == "" {
+		return
+	}
+	ses.metrics.RestartIgnored()
+	ses.tasks.Go(func() {
+		t := time.NewTicker(time.Hour)
+		defer t.Stop()
+		for {
+			ses.log.Error(errors.New(e.Refused()), "the lock is not acquired", "key", ses.s.Lock.Key, "epoch", e.now)
+			select {
+			case <-ses.ctx.Done():
+				return
+			case <-t.C:
+			}
+		}
+	})
+}
+
+// notedWorkload is a workload whose losses are noted, where the loss action wants that.
+func (ses *session) notedWorkload(w gate.Workload, e *epochs) gate.Workload {
+	if e == nil {
+		return w
+	}
+	return &notedWorkload{w, func() { ses.warn(holder.Within(noteWithin, e.lost)) }}
+}
+
+// warn logs what goes wrong beside the lock.
+func (ses *session) warn(err error) {
+	if err != nil {
+		observe.Warn(ses.log, "something beside the lock went wrong", "error", err.Error())
+	}
+}
+
+// told is the context that ends when the sidecar is told to end, once that has been noted.
+func (ses *session) told(ctx context.Context, e *epochs) (context.Context, func()) {
+	signalled, stop := signal.NotifyContext(ctx, asking(ses.s)...)
+	asked, end := context.WithCancel(context.WithoutCancel(ctx))
+	unhook := context.AfterFunc(signalled, func() {
+		ses.warn(holder.Within(noteWithin, e.asked))
+		end()
+	})
+	return asked, func() {
+		unhook()
+		stop()
+		end()
+	}
+}

@@ -1,0 +1,269 @@
+//go:build linux
+
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/mongogate/mongogate/internal/config"
+	"github.com/mongogate/mongogate/internal/guard"
+	"github.com/mongogate/mongogate/internal/holder"
+	"github.com/mongogate/mongogate/internal/observe"
+	"github.com/mongogate/mongogate/internal/proctree"
+	"github.com/mongogate/mongogate/internal/serve"
+	"github.com/mongogate/mongogate/internal/statedir"
+	"github.com/mongogate/mongogate/pkg/gate"
+	"github.com/mongogate/mongogate/pkg/mongolock"
+)
+
+// Run runs a command while the lock is held, and ends with how that ended: an [Exit] with the command's own code, or why there was none.
+func Run(ctx context.Context, w World, s *config.Settings, args []string) error {
+	signals, err := guard.Signals()
+	if err != nil {
+		return fmt.Errorf("signals: %w", err)
+	}
+	ses, err := newSession(w, s, s.Follow)
+	if err != nil {
+		return err
+	}
+	defer ses.close()
+	ses.sayRun()
+	if skip, err := ses.skip(w.Now); skip {
+		return err
+	}
+
+	stops := stopSignals(s)
+	isolation, Layers, err := isolate(s)
+	if err != nil {
+		return err
+	}
+	lock, flock, err := ses.runLock()
+	if err != nil {
+		return err
+	}
+	if guard.Sockets(w.Environ) {
+		observe.Warn(ses.log, "the sockets that systemd has opened for this unit (LISTEN_FDS) do not reach the command: it has to open its own")
+	}
+	stuck := make(chan struct{})
+	protected, err := guard.New(guard.Command{
+		Path: args[0], Args: args[1:], Env: childEnv(w.Environ, ses), Strip: config.Variables(),
+		Budget: s.Budget(), Confirm: s.Timing().TTL / 3, Flock: flock, WaitTree: s.WaitTree,
+		Isolation: isolation, Stops: stops,
+		Log: ses.log, Clock: ses.clock,
+		StuckPID1: sync.OnceFunc(func() { close(stuck) }),
+	})
+	if err != nil {
+		return err
+	}
+	ses.atEnd(protected.Close)
+	workload := gate.Workload(protected)
+	if ses.dir != nil && !s.Follow {
+		r := holder.NewRecorder(protected, ses.dir, s.Owner, s.Budget().Kill, ses.warn)
+		ses.atEnd(r.Close)
+		workload = r
+	}
+	g, err := gate.New(gate.Config{
+		Clock: ses.clock, Budget: s.Budget(), Lock: lock, Workload: ses.labelled(workload),
+		Reacquire: s.OnLoss == config.Wait, Rest: s.Rest(), FinishWithin: s.FinishWithin(), Observe: ses.observe(),
+	})
+	if err != nil {
+		return err
+	}
+	if err := ses.serve(g, runProbes(g, s)); err != nil {
+		return err
+	}
+
+	asked, stop := context.WithCancel(ctx)
+	defer stop()
+	stopped := ses.forward(signals, stops, protected, stop)
+	beside := ""
+	if _, inPod := os.LookupEnv("KUBERNETES_SERVICE_HOST"); inPod && os.Getpid() != 1 { // the first process of a container ends that too
+		beside = ", what others start beside it (kubectl exec)"
+	}
+	ses.log.Info("protection: run: the command runs only while the lock is held; not covered: what it hands to other daemons"+beside+", and a machine that is frozen as a whole. Against the command itself: "+Layers,
+		"key", s.Lock.Key, "ttl", s.Timing().TTL.String(), "killBudget", s.Budget().Kill.String())
+	ended := make(chan gate.Result, 1)
+	ses.tasks.Go(func() { ended <- g.Run(asked) })
+	select {
+	case r := <-ended:
+		return ses.runEnd(r, stopped())
+	case <-stuck: // the kernel ends the command's process namespace with us, and by nothing else
+		return ses.abandon(&Exit{Code: ExitLost})
+	}
+}
+
+// skip tells whether the run is not to be tried at all.
+func (ses *session) skip(now time.Time) (bool, error) {
+	s := ses.s
+	switch {
+	case s.SkipJob != nil:
+		ses.log.Info("skipped: the Job was made by hand and has no scheduled minute", "job", s.SkipJob.Error())
+		ses.kube.skipped("skipped: the Job was made by hand and has no scheduled minute")
+		return true, nil //nolint:nilerr // SkipJob is what was decided, not a fault
+	case s.Lock.Stale(now, s.Retention):
+		ses.metrics.Skipped()
+		ses.log.Info("skipped: the bucket is older than records are kept, so nobody knows whether it is done", "key", s.Lock.Key, "retention", s.Retention.String())
+		ses.kube.skipped(fmt.Sprintf("skipped: run %q is older than records are kept, so nobody knows whether it is done", s.Lock.Key))
+		return true, ses.skipped()
+	}
+	return false, nil
+}
+
+func (ses *session) skipped() error {
+	if ses.s.FailIfHeld {
+		return &Exit{Code: ExitHeld}
+	}
+	return nil
+}
+
+// runLock is the lock of a run: its own, or a sidecar's. flock gives what the guard inherits.
+func (ses *session) runLock() (gate.Lock, func() *os.File, error) {
+	if ses.s.Follow {
+		f := &statedir.Follower{Dir: ses.dir, Clock: ses.clock, Budget: ses.s.Budget(), Tell: func(what error) {
+			ses.log.Info("waiting for the lease of a sidecar", "dir", ses.dir.Path(), "now", what.Error())
+		}}
+		return f, f.LockFile, nil
+	}
+	var lock gate.Lock
+	if ses.s.ExpectStore != "" || strings.HasPrefix(ses.s.URI.Reveal(), "mongodb+srv://") {
+		// Before the lock can be asked for, a name has to be looked up, or the store has to say which it is: that is waited for like the lock.
+		lock = &lateLock{ses: ses}
+	} else {
+		if err := ses.reach(ses.ctx); err != nil {
+			return nil, nil, err
+		}
+		own := ses.lock()
+		own.Within = 0 // it is the time of all tries together
+		lock = own
+	}
+	return ses.telling(ses.throughRotation(lock, ses.s.Timeout)), func() *os.File {
+		if ses.dir == nil {
+			return nil
+		}
+		return ses.dir.LockFile()
+	}, nil
+}
+
+// childEnv is the command's environment before the lease's part is added. Settings are taken out by the guard.
+func childEnv(environ []string, ses *session) []string {
+	s := ses.s
+	held := []string{s.Lock.Key}
+	if s.NoOverlap {
+		held = append(held, s.Lock.BaseKey)
+	}
+	told := []string{config.Held(environ, held...), "MONGOGATE_HOLDER=" + s.Owner}
+	if ses.dir != nil {
+		told = append(told, "MONGOGATE_LEASE_FILE="+filepath.Join(ses.dir.Path(), "lease"))
+	}
+	// What a gate around this one has told it goes: of two variables of one name the first would count.
+	env := slices.DeleteFunc(slices.Clone(environ), func(v string) bool {
+		name, _, _ := strings.Cut(v, "=")
+		return name == "MONGOGATE_HELD" || name == "MONGOGATE_HOLDER" || name == "MONGOGATE_LEASE_FILE"
+	})
+	return append(env, told...)
+}
+
+// runProbes: a command that the wrapper runs is ready or not by its own probe; ours says who holds the lock.
+func runProbes(g *gate.Gate, s *config.Settings) serve.Probes {
+	waiting := func() bool {
+		state, _ := g.State()
+		return state == gate.Waiting
+	}
+	return serve.Probes{
+		Startup: g.Open,
+		Ready:   func() bool { return g.Open() || s.Readiness == config.Candidate && waiting() },
+		Live:    g.Alive,
+		Waiting: waiting,
+	}
+}
+
+// forward hands every signal to the command, and ends waiting when one asks
+// to stop. The function that it returns gives the signal that did, or 0.
+func (ses *session) forward(signals []os.Signal, stops proctree.SignalSet, to *guard.Workload, stop func()) func() syscall.Signal {
+	c := make(chan os.Signal, 64)
+	signal.Notify(c, signals...)
+	asked := make(chan syscall.Signal, 1)
+	ses.tasks.Go(func() {
+		defer signal.Stop(c)
+		for {
+			select {
+			case <-ses.ctx.Done():
+				return
+			case sig := <-c:
+				to.Forward(sig)
+				number, ok := sig.(syscall.Signal)
+				if !ok || !stops.Has(number) {
+					continue
+				}
+				select {
+				case asked <- number:
+				default:
+				}
+				stop()
+			}
+		}
+	})
+	return func() syscall.Signal {
+		select {
+		case sig := <-asked:
+			return sig
+		default:
+			return 0
+		}
+	}
+}
+
+// runEnd turns how a gate ended into an exit code.
+func (ses *session) runEnd(r gate.Result, stopped syscall.Signal) error {
+	if r.Finish != nil && !errors.Is(r.Finish, mongolock.ErrLost) {
+		ses.log.Error(r.Finish, "the store did not acknowledge the end of the lease: others wait until it has run out")
+	}
+	var (
+		done *mongolock.DoneError
+		held *mongolock.HeldError
+		wait *mongolock.WaitError
+	)
+	switch {
+	case r.Started && r.Lost != "" && r.Acquire == nil: // else it has waited again, and that has ended
+		return &Exit{ExitLost, errors.New(lostLine(ses.s.Lock.Key, r.Lost) + "; the command was stopped")}
+	case r.Started && r.Ended.Err != nil && lacks(r.Ended.Err):
+		return &Exit{ExitMachine, r.Ended.Err}
+	case r.Started && r.Acquire == nil && r.Ended.Err != nil:
+		return &Exit{r.Ended.Code, r.Ended.Err}
+	case r.Started && r.Acquire == nil:
+		if r.Ended.Code == 0 {
+			if stopped != 0 {
+				ses.log.Info("the command was asked to stop: whatever its exit code, its run does not count as done", "signal", stopped.String())
+			}
+			return nil
+		}
+		return &Exit{Code: r.Ended.Code}
+	case stopped != 0:
+		return &Exit{128 + int(stopped), fmt.Errorf("stopped by %v while waiting for lock %q", stopped, ses.s.Lock.Key)}
+	case errors.As(r.Acquire, &wait):
+		return r.Acquire
+	case errors.As(r.Acquire, &done):
+		ses.metrics.Skipped()
+		ses.log.Info("skipped: "+done.Error(), "key", ses.s.Lock.Key)
+		ses.done(done)
+		return ses.skipped()
+	case errors.As(r.Acquire, &held) && ses.s.Try:
+		return r.Acquire
+	case errors.As(r.Acquire, &held):
+		ses.metrics.Skipped()
+		ses.log.Info("skipped: the run is another's, who is alive: "+held.Error(), "key", ses.s.Lock.Key)
+		ses.kube.skipped("skipped: the run is another's, who is alive: " + held.Error())
+		return ses.skipped()
+	}
+	return r.Acquire
+}

@@ -1,0 +1,304 @@
+//go:build linux
+
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/mongogate/mongogate/internal/config"
+	"github.com/mongogate/mongogate/internal/fence"
+	"github.com/mongogate/mongogate/internal/holder"
+	"github.com/mongogate/mongogate/internal/serve"
+	"github.com/mongogate/mongogate/internal/twin"
+	"github.com/mongogate/mongogate/pkg/gate"
+	"github.com/mongogate/mongogate/pkg/mongolock"
+)
+
+// Sidecar holds the lock beside a workload, and ends with how that ended.
+func Sidecar(ctx context.Context, w World, s *config.Settings) error {
+	ses, err := newSession(w, s, true)
+	if err != nil {
+		return err
+	}
+	defer ses.close()
+	epochs, err := ses.epochs()
+	if err != nil {
+		return err
+	}
+	if epochs.mustAsk() {
+		return ses.ask(epochs)
+	}
+	leave := make(chan struct{})
+	fenced, err := ses.fence(epochs, w.Twin, sync.OnceFunc(func() { close(leave) }))
+	if errors.Is(err, fence.ErrSentinel) {
+		return &Exit{ExitMachine, fmt.Errorf("sentinel: %w; name a file in a directory that this user can write in with --sentinel", err)}
+	}
+	if err != nil {
+		return &Exit{config.ExitUsage, err}
+	}
+	ses.atEnd(fenced.Close)
+	unwritten := func(err error) {
+		ses.warn(err)
+		if s.Followed { // it is what the follower lives by
+			fenced.Break(fmt.Errorf("the lease file cannot be written: %w", err))
+		}
+	}
+	recorder := holder.NewRecorder(fenced, ses.dir, s.Owner, s.Budget().Kill, unwritten)
+	ses.atEnd(recorder.Close)
+
+	g, err := gate.New(gate.Config{
+		Clock: ses.clock, Budget: s.Budget(), Lock: ses.telling(ses.noted(ses.sidecarLock(fenced.Idled), epochs)), Workload: ses.labelled(ses.notedWorkload(recorder, epochs)),
+		Reacquire: s.OnLoss == config.Wait || s.Followed, Rest: s.Rest(), FinishWithin: s.FinishWithin(), Observe: ses.observe(),
+	})
+	if err != nil {
+		return err
+	}
+	if err := ses.serve(g, sidecarProbes(g, fenced, epochs)); err != nil {
+		return err
+	}
+	ses.tellProtection(fenced, w.Twin.Guarded())
+	ses.tellIgnored(epochs)
+
+	// Told to end: what waits ends at once; what holds renews until there is
+	// evidence that the workload is gone, or until it is killed.
+	asked, stop := ses.told(ctx, epochs)
+	defer stop()
+	unhook := context.AfterFunc(asked, fenced.Stop)
+	defer unhook()
+
+	ended := make(chan gate.Result, 1)
+	ses.tasks.Go(func() { ended <- g.Run(asked) })
+	select {
+	case <-leave:
+		ses.warn(holder.Within(noteWithin, func() error { return errors.Join(epochs.lost(), epochs.tries()) })) // for this exit, too, asks for a restart
+		// Nothing is released: there is no evidence, for which the gate would wait for ever. The process ends
+		// with the lease file shut and the lease running out.
+		return ses.abandon(&Exit{ExitLost, errors.New("lock lost: the gate leaves, so that the container begins anew")})
+	case r := <-ended:
+		err := ses.sidecarEnd(r, asked.Err() != nil)
+		if CodeOf(err) == ExitLost {
+			ses.warn(epochs.tries())
+		}
+		return err
+	}
+}
+
+// fence is what this sidecar does to its workload.
+func (ses *session) fence(e *epochs, link *twin.Link, leave func()) (*fence.Workload, error) {
+	s := ses.s
+	cfg := fence.Config{
+		Kill: slices.Contains(s.Fence, config.Kill), Leave: leave,
+		// Where the rule is ignored another exit would change nothing.
+		LeaveAtOnce: slices.Contains(s.Fence, config.Exit) || slices.Contains(s.Fence, config.Restart) && e.Refused() == "",
+		Spare:       s.Spare, Scan: s.ScanInterval, Budget: s.Budget(), Clock: ses.clock, Log: ses.log,
+	}
+	if cfg.Kill {
+		sole, err := fence.Sole()
+		for end := time.Now().Add(dying); errors.Is(err, fence.ErrTwoKill) && time.Now().Before(end); sole, err = fence.Sole() {
+			time.Sleep(10 * time.Millisecond) // the one before may be dying
+		}
+		if err != nil {
+			return nil, err
+		}
+		ses.sole = sole
+	}
+	cfg.Sentinel = ses.sentinelFile()
+	if s.Followed {
+		cfg.Dir, cfg.Idle = ses.dir, ses.idle()
+	}
+	if ses.kube.status != nil {
+		cfg.Status = ses.kube.status
+	}
+	if link != nil {
+		cfg.Twin = link
+		p := twin.Plan{Sentinel: cfg.Sentinel, Kill: cfg.Kill, Spare: cfg.Spare, Leave: cfg.LeaveAtOnce, Stops: stopSignals(s), Scan: cfg.Scan, KillAfter: cfg.Budget.KillAfter, Budget: cfg.Budget.Kill}
+		if err := link.Arm(p, s.Timing().Heartbeat); err != nil {
+			return nil, err
+		}
+	}
+	return fence.New(cfg, ses.before(e))
+}
+
+// sentinelFile is "" where none is written.
+func (ses *session) sentinelFile() string {
+	switch s := ses.s; {
+	case !slices.Contains(s.Fence, config.Sentinel):
+		return ""
+	case s.Sentinel != "":
+		return s.Sentinel
+	}
+	return filepath.Join(ses.dir.Path(), "lost")
+}
+
+func (ses *session) idle() time.Duration {
+	if ses.s.IdleRelease > 0 {
+		return ses.s.IdleRelease
+	}
+	return 4 * ses.s.Timing().TTL
+}
+
+func sidecarProbes(g *gate.Gate, f *fence.Workload, e *epochs) serve.Probes {
+	var started atomic.Bool // a startup probe that has passed is not asked again; a restarted gate's is
+	// The gate is open a moment before the sentinel of an earlier loss is removed.
+	open := func() bool { return g.Open() && f.Opened() }
+	return serve.Probes{
+		Startup: func() bool {
+			if open() {
+				started.Store(true)
+			}
+			return started.Load()
+		},
+		Ready: open,
+		Live:  g.Alive,
+		Waiting: func() bool {
+			state, _ := g.State()
+			return state == gate.Waiting
+		},
+		Why: e.Refused,
+	}
+}
+
+// tellProtection is the first line of the log: what is protected, and what is not.
+func (ses *session) tellProtection(f *fence.Workload, twinned bool) {
+	// What is said of a frozen gate is its twin's to do.
+	frozen := "gate and twin frozen or killed together"
+	if !twinned {
+		frozen = "a gate that is frozen or dead, for it has no twin"
+	}
+	line := map[string]string{
+		config.Sentinel: "the workload has to obey a file; not covered: a workload that does not, " + frozen,
+		config.Kill:     "every process of the shared process namespace that is not spared is killed, at each scan; not covered: what a restarted container does before the next scan, " + frozen,
+		config.Exit:     "the gate ends; not covered: anything that does not restart with it, " + frozen,
+		config.Restart:  "the kubelet is asked to restart all containers; not covered: a kubelet that ignores the rule, " + frozen,
+	}
+	if ses.s.Followed {
+		line[config.Sentinel] = "a file tells of the loss, for who wants to know"
+		ses.log.Info("protection: followed: `mongogate run --follow` stops the workload in time, also where this gate is frozen or dead; not covered: what is not started by it", "key", ses.s.Lock.Key, "ttl", ses.s.Timing().TTL.String())
+	}
+	for _, name := range ses.s.Fence {
+		ses.log.Info("protection: "+name+": "+line[name], "key", ses.s.Lock.Key, "ttl", ses.s.Timing().TTL.String())
+	}
+	switch e := f.Evidence(); e {
+	case "":
+		ses.log.Info("no evidence: nothing here can prove that the workload has ended, so the lock is never given back and each hand-over costs ttl + grace; shareProcessNamespace: true is the one-line remedy")
+	default:
+		ses.log.Info("evidence of the workload's end: " + e)
+	}
+}
+
+// sidecarLock waits through what `run` reports at once: a sidecar that exits
+// while its pod starts ends the whole pod on some versions of Kubernetes (kubernetes#132826).
+// idled, if there is one, says that a lease was given back because nothing ran under it: others come first then.
+func (ses *session) sidecarLock(idled func() bool) gate.Lock {
+	return &patient{
+		Lock: &lateLock{ses: ses, idled: idled}, key: ses.s.Lock.Key, within: ses.s.Timeout, pause: ses.s.Timing().Heartbeat,
+		again: func(err error) bool {
+			var (
+				wait *mongolock.WaitError
+				done *mongolock.DoneError
+				ends *Exit
+			)
+			return !errors.As(err, &wait) && !errors.As(err, &done) && !errors.As(err, &ends) && !errors.Is(err, mongolock.ErrConfig)
+		},
+		told: func(err error) { ses.log.Error(err, "the lock cannot be had; trying again") },
+	}
+}
+
+// lateLock finds the store when the lock is first asked for: by then what runs beside this gate is fenced, and probes are answered.
+type lateLock struct {
+	ses   *session
+	idled func() bool
+	lock  *holder.Lock // once the store is found
+}
+
+func (l *lateLock) Acquire(ctx context.Context) (gate.Lease, error) {
+	if l.lock == nil {
+		err := l.ses.reach(ctx)
+		if err != nil && ctx.Err() != nil {
+			err = &mongolock.WaitError{Key: l.ses.s.Lock.Key, Store: err, Cause: context.Cause(ctx)}
+		}
+		if err != nil {
+			return nil, &reachError{err}
+		}
+		l.lock = l.ses.lock()
+		l.lock.Within = 0 // it is the time of all tries together
+		if l.idled != nil {
+			l.lock.StandBack = l.standBack
+		}
+	}
+	return l.lock.Acquire(ctx)
+}
+
+// reachError is why the store could not be found.
+type reachError struct{ error }
+
+func (e *reachError) Unwrap() error { return e.error }
+
+// unreached says that the store was not found, and may be later: the resolver or the server is away. It is no refusal.
+func unreached(err error) bool {
+	var (
+		reach *reachError
+		ends  *Exit
+		wait  *mongolock.WaitError
+	)
+	return errors.As(err, &reach) && errors.Is(err, mongolock.ErrUnavailable) && !errors.As(err, &ends) && !errors.As(err, &wait) && !mongolock.Denied(err)
+}
+
+func (l *lateLock) standBack() time.Duration {
+	if l.idled() {
+		return l.ses.idle()
+	}
+	return 0
+}
+
+// patient tries again after errors that may be mended while it waits.
+type patient struct {
+	gate.Lock
+	key string
+	// within ends the waiting; zero waits for ever.
+	within time.Duration
+	pause  time.Duration
+	again  func(error) bool
+	told   func(error)
+}
+
+func (p *patient) Acquire(ctx context.Context) (gate.Lease, error) {
+	if p.within > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeoutCause(ctx, p.within, holder.ErrTimeout)
+		defer cancel()
+	}
+	for {
+		l, err := p.Lock.Acquire(ctx)
+		if err == nil || ctx.Err() != nil || !p.again(err) {
+			return l, err
+		}
+		p.told(err)
+		select {
+		case <-ctx.Done():
+			return nil, &mongolock.WaitError{Key: p.key, Store: err, Cause: context.Cause(ctx)}
+		case <-time.After(p.pause):
+		}
+	}
+}
+
+func (ses *session) sidecarEnd(r gate.Result, asked bool) error {
+	switch {
+	case r.Finish != nil && !errors.Is(r.Finish, mongolock.ErrLost):
+		ses.log.Error(r.Finish, "the store did not acknowledge the end of the lease: others wait until it has run out")
+	case asked:
+		return nil
+	case r.Lost != "":
+		return &Exit{ExitLost, errors.New(lostLine(ses.s.Lock.Key, r.Lost))}
+	case r.Acquire != nil:
+		return r.Acquire
+	}
+	return nil
+}
