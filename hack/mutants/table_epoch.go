@@ -1,8 +1,9 @@
 package main
 
 const (
-	epochGo   = "internal/agent/epochs.go"
-	ignoredIn = "-timeout=100s ./cmd/sidecar -run=^TestRestartThatIsIgnored$"
+	epochGo     = "internal/agent/epochs.go"
+	agentLockGo = "internal/agent/lock.go"
+	ignoredIn   = "-timeout=100s ./cmd/sidecar -run=^TestRestartThatIsIgnored$"
 )
 
 // ignoredCase is one of its cases.
@@ -43,8 +44,8 @@ func epochMutants() []mutant {
 		},
 		{
 			name: "epoch-adopts-for-ever", protects: "restart: a gate that learns late that it has to ask ends, and does not adopt its lease for ever beside what it would not stop",
-			edits: []edit{{epochGo, "if errors.Is(err, errUnasked) {", "if false {"}},
-			tests: []string{"./cmd/sidecar -run=^TestEpochIsJudgedLate$"},
+			edits: []edit{{agentLockGo, "if errors.Is(err, errUnasked) {", "if false {"}},
+			tests: []string{"./internal/agent -run=^TestEpochIsJudgedLate$"},
 		},
 		{
 			name: "epoch-refusal-exits", protects: "restart: a gate that refuses does not end, again and again",

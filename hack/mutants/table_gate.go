@@ -23,8 +23,13 @@ func gateMutants() []mutant {
 		},
 		{
 			name: "epoch-note-is-waited-for", protects: "restart: a state directory that hangs holds up no loss and no end",
-			edits: []edit{{epochGo, "holder.Within(noteWithin, n.epochs.ended)", "n.epochs.ended()"}},
+			edits: []edit{{agentLockGo, "holder.Within(noteWithin, s.lock.epochs.ended)", "s.lock.epochs.ended()"}},
 			tests: []string{"./internal/agent -run=^TestEpochNoteThatHangs"},
+		},
+		{
+			name: "hold-that-is-not-noted-stays", protects: "restart: a hold that cannot be noted is left, so that the gate may adopt it again",
+			edits: []edit{{agentLockGo, "\t\tgot.Leave()\n", "\t\t_ = got\n"}},
+			tests: []string{"./internal/agent -run=^TestHoldThatCannotBeNotedIsLeft$"},
 		},
 		{
 			name: "gate-no-deadline", protects: "gate: the deadline shuts it",

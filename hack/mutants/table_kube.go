@@ -88,7 +88,7 @@ func kubeMutants() []mutant {
 		},
 		{
 			name: "label-kept-on-loss", protects: "label: gone on loss, before the workload has ended",
-			edits: []edit{{kubeCmdGo, "\tw.label.Set(false)\n", ""}},
+			edits: []edit{{"internal/agent/workload.go", "\tw.labelled(false)\n", ""}},
 			tests: []string{"./cmd/sidecar -run=TestKubeLoss"},
 		},
 		{

@@ -83,7 +83,7 @@ func twinMutants() []mutant {
 		},
 		{
 			name: "dead-lease-from-the-disk", protects: "P5: a lease that is over once its nonce is on the disk is not handed out",
-			edits: []edit{{holderLockGo, "\tif held.Held() {\n", "\tif true {\n"}},
+			edits: []edit{{holderLockGo, "\tif got.Held() {\n", "\tif true {\n"}},
 			tests: []string{"./internal/holder -run=^TestLeaseThatIsOverWhenItsNonceIsKept$"},
 		},
 		{

@@ -32,7 +32,7 @@ func networkMutants() []mutant {
 		},
 		{
 			name: "srv-name-is-not-waited-for", protects: "run: a store that cannot be found yet is waited for",
-			edits: []edit{{"internal/agent/credentials.go", "ses.reached.Load() || unreached(err) && !ses.s.Try", "ses.reached.Load()"}},
+			edits: []edit{{agentLockGo, "ses.reached.Load() || unreached(err) && !ses.s.Try", "ses.reached.Load()"}},
 			tests: []string{"-timeout=100s ./cmd/sidecar -run=^TestRunWaitsForTheStore$"},
 		},
 		{

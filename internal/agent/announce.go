@@ -160,31 +160,6 @@ func (k *kubeFeatures) changed(c gate.Change) {
 	}
 }
 
-// labelled is a workload with which the pod's label goes, where there is one.
-func (ses *session) labelled(w gate.Workload) gate.Workload {
-	if ses.kube.label == nil {
-		return w
-	}
-	return &labelledWorkload{w, ses.kube.label}
-}
-
-// labelledWorkload keeps the label in step with the gate, and does not wait for it: nothing of a loss comes later for it.
-// It is no observer, which may be told late: of a start after the lease has been given back.
-type labelledWorkload struct {
-	gate.Workload
-	label *kube.Label
-}
-
-func (w *labelledWorkload) Start(g gate.Grant) {
-	w.Workload.Start(g)
-	w.label.Set(true)
-}
-
-func (w *labelledWorkload) Warn(reason string) <-chan struct{} {
-	w.label.Set(false)
-	return w.Workload.Warn(reason)
-}
-
 // close says what is left to be said, and not for long.
 func (k *kubeFeatures) close() {
 	if k.client == nil {
@@ -211,48 +186,24 @@ func (k *kubeFeatures) close() {
 	k.client.Close()
 }
 
-// telling makes a lock's leases take the label off before they are given back, and tell people afterwards.
-func (ses *session) telling(l gate.Lock) gate.Lock {
-	if ses.kube.client == nil {
-		return l
+// unlabel takes the label off, and waits for that for as long as a lease that is given back may.
+func (k *kubeFeatures) unlabel(ctx context.Context) {
+	if k.label == nil {
+		return
 	}
-	return &tellingLock{Lock: l, kube: &ses.kube, run: ses.s.Lock.Bucket != "", hold: ses.s.OnFailure == config.Hold}
+	k.label.Set(false)
+	settled, cancel := context.WithTimeout(ctx, k.settle)
+	defer cancel()
+	k.label.Settled(settled)
 }
 
-type tellingLock struct {
-	gate.Lock
-	kube      *kubeFeatures
-	run, hold bool
-}
-
-func (l *tellingLock) Acquire(ctx context.Context) (gate.Lease, error) {
-	lease, err := l.Lock.Acquire(ctx)
-	if err != nil {
-		return nil, err
+// finished tells people that a lease was given back.
+func (k *kubeFeatures) finished(key string, outcome gate.Outcome, s *config.Settings) {
+	if k.notices == nil {
+		return
 	}
-	return &tellingLease{Lease: lease, lock: l}, nil
-}
-
-type tellingLease struct {
-	gate.Lease
-	lock *tellingLock
-}
-
-// Finish waits for the label while the lease is still renewed: whoever comes next finds no other holder behind a Service.
-func (l *tellingLease) Finish(ctx context.Context, outcome gate.Outcome) error {
-	k := l.lock.kube
-	if k.label != nil {
-		k.label.Set(false)
-		settled, cancel := context.WithTimeout(ctx, k.settle)
-		k.label.Settled(settled)
-		cancel()
-	}
-	err := l.Lease.Finish(ctx, outcome)
-	if err == nil && k.notices != nil {
-		k.looking.Wait() // so that people hear it in its order; each look is one call
-		k.notices.Finished(l.Key(), outcome, l.lock.run, l.lock.hold)
-	}
-	return err
+	k.looking.Wait() // so that people hear it in its order; each look is one call
+	k.notices.Finished(key, outcome, s.Lock.Bucket != "", s.OnFailure == config.Hold)
 }
 
 // KubeFindings says whether what the settings ask of the Kubernetes API can work.

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/mongogate/mongogate/internal/rotate"
-	"github.com/mongogate/mongogate/pkg/gate"
 	"github.com/mongogate/mongogate/pkg/mongolock"
 )
 
@@ -68,24 +67,5 @@ func (ses *session) answered(e mongolock.Event) {
 	case mongolock.EventWaiting, mongolock.EventAcquired, mongolock.EventRenewed:
 		ses.reached.Store(true)
 	case mongolock.EventLost, mongolock.EventSuccessor, mongolock.EventFinished, mongolock.EventDropped:
-	}
-}
-
-// throughRotation waits on where the store lets nobody in whom it has let in
-// before: the new credentials are on their way, and a run that waits for its
-// turn must not end for that. What was refused from the start is an error at once.
-func (ses *session) throughRotation(l gate.Lock, within time.Duration) gate.Lock {
-	return &patient{
-		Lock: l, key: ses.s.Lock.Key, within: within, pause: ses.s.Timing().Heartbeat,
-		again: func(err error) bool {
-			return ses.rotation != nil && mongolock.Denied(err) && ses.reached.Load() || unreached(err) && !ses.s.Try
-		},
-		told: func(err error) {
-			if unreached(err) {
-				ses.log.Error(err, "the store cannot be reached yet; trying again")
-				return
-			}
-			ses.log.Error(err, "the credentials are refused that were good before; waiting for new ones")
-		},
 	}
 }

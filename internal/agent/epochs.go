@@ -17,8 +17,6 @@ import (
 	"github.com/mongogate/mongogate/internal/holder"
 	"github.com/mongogate/mongogate/internal/observe"
 	"github.com/mongogate/mongogate/internal/statedir"
-	"github.com/mongogate/mongogate/pkg/gate"
-	"github.com/mongogate/mongogate/pkg/mongolock"
 )
 
 // ignored is what a gate says that knows that its loss action has failed.
@@ -152,6 +150,9 @@ func (e *epochs) tries() error {
 
 // opens notes the hold, before the gate can open.
 func (e *epochs) opens() error {
+	if e == nil {
+		return nil
+	}
 	if err := e.judge(); err != nil {
 		return err
 	}
@@ -231,82 +232,6 @@ func (e *epochs) ended() error {
 // noteWithin is how long a loss waits for its note: a state directory that hangs holds up the note, and not the loss.
 const noteWithin = 500 * time.Millisecond
 
-// notedWorkload is a workload of which a loss is noted.
-type notedWorkload struct {
-	gate.Workload
-	note func() // of a loss, bounded in time
-}
-
-// Warn begins the note beside the sentinel. The channel is closed when both are done.
-func (w *notedWorkload) Warn(reason string) <-chan struct{} {
-	noted := make(chan struct{})
-	inner := w.Workload.Warn(reason)
-	go func() { // ends with the note, and with what the workload itself waits for
-		defer close(noted)
-		w.note()
-		if inner != nil {
-			<-inner
-		}
-	}()
-	return noted
-}
-
-// notedLease is a lease of which the end of its workload is noted.
-type notedLease struct {
-	gate.Lease
-	note func() // bounded in time
-}
-
-// Finish is called with evidence that nothing is left.
-func (l *notedLease) Finish(ctx context.Context, outcome gate.Outcome) error {
-	l.note()
-	return l.Lease.Finish(ctx, outcome)
-}
-
-// notedLock is a lock that is noted before it is handed on, or never acquired.
-type notedLock struct {
-	gate.Lock
-	epochs *epochs
-	pause  time.Duration
-	warn   func(error)
-}
-
-func (n *notedLock) Acquire(ctx context.Context) (gate.Lease, error) {
-	for n.epochs.Refused() == "" {
-		l, err := n.Lock.Acquire(ctx)
-		if err != nil {
-			return nil, err
-		}
-		if err = n.epochs.opens(); err == nil {
-			return &notedLease{l, func() { n.warn(holder.Within(noteWithin, n.epochs.ended)) }}, nil
-		}
-		if errors.Is(err, errUnasked) { // known only now that the gate before this one has let its flock go
-			return nil, errAlone
-		}
-		n.warn(fmt.Errorf("the lock is not used: %w", err))
-		// Not given back, for something may run beside us: it is adopted again, or runs out.
-		if held, ok := l.(mongolock.Held); ok {
-			held.Leave()
-		}
-		select {
-		case <-ctx.Done():
-			return nil, &mongolock.WaitError{Key: l.Key(), Cause: context.Cause(ctx)}
-		case <-time.After(n.pause):
-		}
-	}
-	// For ever, whatever --timeout says: an exit would start the gate once more, to refuse once more.
-	<-ctx.Done()
-	return nil, errors.New(ignored)
-}
-
-// noted is a lock whose holds are noted, where the loss action wants that.
-func (ses *session) noted(l gate.Lock, e *epochs) gate.Lock {
-	if e == nil {
-		return l
-	}
-	return &notedLock{Lock: l, epochs: e, pause: ses.s.Timing().Heartbeat, warn: ses.warn}
-}
-
 // errUnasked says that the lock is not for a gate beside which another one's workload may run.
 var errUnasked = errors.New("a gate of this epoch has held the lock, and the restart of all containers has still to be asked for")
 
@@ -369,14 +294,6 @@ func (ses *session) tellIgnored(e *epochs) {
 			}
 		}
 	})
-}
-
-// notedWorkload is a workload whose losses are noted, where the loss action wants that.
-func (ses *session) notedWorkload(w gate.Workload, e *epochs) gate.Workload {
-	if e == nil {
-		return w
-	}
-	return &notedWorkload{w, func() { ses.warn(holder.Within(noteWithin, e.lost)) }}
 }
 
 // warn logs what goes wrong beside the lock.

@@ -4,31 +4,44 @@ package agent
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"time"
 
-	"github.com/mongogate/mongogate/internal/holder"
+	"github.com/go-logr/logr"
+
+	"github.com/mongogate/mongogate/internal/config"
 	"github.com/mongogate/mongogate/internal/statedir"
 	"github.com/mongogate/mongogate/pkg/gate"
+	"github.com/mongogate/mongogate/pkg/mongolock"
 )
 
-// oneLease is a lock that is had at once, and a workload that is started, warned and gone.
+// oneLease is a lock that is had at once, its lease, and a workload that is warned and gone.
 type oneLease struct {
-	gate.Lease
 	gate.Workload
-	finished int
-	left     int
-	warned   chan struct{}
+	finished, left int
+	warned         chan struct{}
 }
 
-func (l *oneLease) Acquire(context.Context) (gate.Lease, error) { return l, nil }
-func (l *oneLease) Key() string                                 { return "key" }
-func (l *oneLease) Held() bool                                  { return true }
-func (l *oneLease) Leave()                                      { l.left++ }
-func (l *oneLease) Warn(string) <-chan struct{}                 { return l.warned }
-func (l *oneLease) Finish(context.Context, gate.Outcome) error {
-	l.finished++
+// oneHeld is the lease alone: a gate's workload and its lease have methods of the same names.
+type oneHeld struct {
+	held
+	one *oneLease
+}
+
+func (l *oneLease) Acquire(context.Context) (mongolock.Held, error) { return &oneHeld{one: l}, nil }
+func (l *oneLease) Warn(string) <-chan struct{}                     { return l.warned }
+func (h *oneHeld) Key() string                                      { return "key" }
+func (h *oneHeld) Leave()                                           { h.one.left++ }
+func (h *oneHeld) Finish(context.Context, gate.Outcome) error {
+	h.one.finished++
 	return nil
+}
+
+// notedLock is a lock whose holds are noted.
+func notedLock(e *epochs, one *oneLease) *lock {
+	ses := &session{s: &config.Settings{TTL: 30 * time.Second}, log: logr.Discard()}
+	return &lock{ses: ses, epochs: e, keys: one}
 }
 
 // notedRig is a state directory with an epoch, and what notes it.
@@ -60,17 +73,12 @@ func TestEpochNoteOutlivesALoss(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			e, dir := notedRig(t)
 			one := &oneLease{}
-			warn := func(err error) {
-				if err != nil {
-					t.Error(err)
-				}
-			}
-			lock := &notedLock{Lock: one, epochs: e, warn: warn}
+			lock := notedLock(e, one)
 			lease, err := lock.Acquire(t.Context())
 			if err != nil {
 				t.Fatal(err)
 			}
-			work := &notedWorkload{one, func() { warn(holder.Within(noteWithin, e.lost)) }}
+			work := lock.ses.accompanied(one, e)
 			if test.lost {
 				<-work.Warn("lost")
 			}
@@ -88,16 +96,20 @@ func TestEpochNoteOutlivesALoss(t *testing.T) {
 
 // A state directory that hangs holds up neither a loss nor an end, nor a probe that asks why the lock is not acquired.
 func TestEpochNoteThatHangs(t *testing.T) {
-	e, _ := notedRig(t)
+	e, dir := notedRig(t)
 	one := &oneLease{}
-	lease, err := (&notedLock{Lock: one, epochs: e, warn: func(error) {}}).Acquire(t.Context())
+	lock := notedLock(e, one)
+	lease, err := lock.Acquire(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
 	e.noting.Lock() // a write that does not return
-	defer e.noting.Unlock()
+	defer func() {
+		_ = dir.Close() // what comes later writes nothing
+		e.noting.Unlock()
+	}()
 	begun := time.Now()
-	work := &notedWorkload{one, func() { _ = holder.Within(noteWithin, e.lost) }}
+	work := lock.ses.accompanied(one, e)
 	warned := work.Warn("lost")
 	if took := time.Since(begun); took > noteWithin/2 {
 		t.Errorf("the loss took %v", took)
@@ -124,8 +136,8 @@ func TestEpochIsJudgedLate(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 	defer cancel()
 	one := &oneLease{}
-	_, err := (&notedLock{Lock: one, epochs: e, pause: time.Millisecond, warn: func(error) {}}).Acquire(ctx)
-	if codeOf(err) != exitLost {
+	_, err := notedLock(e, one).Acquire(ctx)
+	if CodeOf(err) != ExitLost {
 		t.Errorf("%v, want the end with which the restart is asked for", err)
 	}
 	if one.left != 1 {
@@ -136,5 +148,20 @@ func TestEpochIsJudgedLate(t *testing.T) {
 	}
 	if h, err := dir.Held(); err != nil || !h.Tried {
 		t.Errorf("%+v, %v: the next gate would ask once more", h, err)
+	}
+}
+
+// A hold that cannot be noted is left: it is neither used nor given back, for something may run beside this gate.
+func TestHoldThatCannotBeNotedIsLeft(t *testing.T) {
+	e, dir := notedRig(t)
+	if err := dir.Close(); err != nil { // without the flock nothing is noted
+		t.Fatal(err)
+	}
+	one := &oneLease{}
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	var wait *mongolock.WaitError
+	if _, err := notedLock(e, one).Acquire(ctx); !errors.As(err, &wait) || one.left != 1 || one.finished != 0 {
+		t.Errorf("%v; left %d times, want once; finished %d times", err, one.left, one.finished)
 	}
 }

@@ -73,7 +73,7 @@ func Run(ctx context.Context, w World, s *config.Settings, args []string) error 
 		workload = r
 	}
 	g, err := gate.New(gate.Config{
-		Clock: ses.clock, Budget: s.Budget(), Lock: lock, Workload: ses.labelled(workload),
+		Clock: ses.clock, Budget: s.Budget(), Lock: lock, Workload: ses.accompanied(workload, nil),
 		Reacquire: s.OnLoss == config.Wait, Rest: s.Rest(), FinishWithin: s.FinishWithin(), Observe: ses.observe(),
 	})
 	if err != nil {
@@ -134,19 +134,16 @@ func (ses *session) runLock() (gate.Lock, func() *os.File, error) {
 		}}
 		return f, f.LockFile, nil
 	}
-	var lock gate.Lock
-	if ses.s.ExpectStore != "" || strings.HasPrefix(ses.s.URI.Reveal(), "mongodb+srv://") {
-		// Before the lock can be asked for, a name has to be looked up, or the store has to say which it is: that is waited for like the lock.
-		lock = &lateLock{ses: ses}
-	} else {
+	lock := ses.commandLock()
+	// Where a name has to be looked up, or the store has to say which it is, that is waited for like the lock. Else
+	// what is wrong with the connection is known at once.
+	if ses.s.ExpectStore == "" && !strings.HasPrefix(ses.s.URI.Reveal(), "mongodb+srv://") {
 		if err := ses.reach(ses.ctx); err != nil {
 			return nil, nil, err
 		}
-		own := ses.lock()
-		own.Within = 0 // it is the time of all tries together
-		lock = own
+		lock.keys = ses.key()
 	}
-	return ses.telling(ses.throughRotation(lock, ses.s.Timeout)), func() *os.File {
+	return lock, func() *os.File {
 		if ses.dir == nil {
 			return nil
 		}

@@ -19,7 +19,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/mongogate/mongogate/internal/config"
-	"github.com/mongogate/mongogate/internal/holder"
 	"github.com/mongogate/mongogate/internal/observe"
 	"github.com/mongogate/mongogate/internal/proctree"
 	"github.com/mongogate/mongogate/internal/rotate"
@@ -215,28 +214,6 @@ func (ses *session) identify(ctx context.Context) error {
 		}
 	})
 	return nil
-}
-
-// lock is the lock of this run.
-func (ses *session) lock() *holder.Lock {
-	s := ses.s
-	l := &holder.Lock{
-		Locker: ses.locker, Key: s.Lock.Key, Dir: ses.dir, Within: s.Timeout,
-		Runs: s.Lock.Bucket != "", Once: s.Try,
-		Warn: ses.warn,
-		Tell: func(err error) {
-			ses.log.Info("waiting for another process of this machine", "key", s.Lock.Key, "now", err.Error())
-		},
-	}
-	if s.NoOverlap && s.Lock.BaseKey != s.Lock.Key {
-		l.Job = s.Lock.BaseKey
-	}
-	// Without a bucket there is nothing to skip: the lock is waited for, unless somebody asked.
-	l.SkipIfHeld = s.IfHeld == config.Skip && (l.Runs || s.FailIfHeld || s.From("if-held") != "default")
-	if l.Runs && s.Lock.Prefix != "" {
-		l.Abandoned, l.Keep = s.Lock.Prefix, s.Retention
-	}
-	return l
 }
 
 // serve answers probes and metrics as the settings say.

@@ -54,7 +54,7 @@ func Sidecar(ctx context.Context, w World, s *config.Settings) error {
 	ses.atEnd(recorder.Close)
 
 	g, err := gate.New(gate.Config{
-		Clock: ses.clock, Budget: s.Budget(), Lock: ses.telling(ses.noted(ses.sidecarLock(fenced.Idled), epochs)), Workload: ses.labelled(ses.notedWorkload(recorder, epochs)),
+		Clock: ses.clock, Budget: s.Budget(), Lock: ses.sidecarLock(epochs, fenced.Idled), Workload: ses.accompanied(recorder, epochs),
 		Reacquire: s.OnLoss == config.Wait || s.Followed, Rest: s.Rest(), FinishWithin: s.FinishWithin(), Observe: ses.observe(),
 	})
 	if err != nil {
@@ -190,102 +190,6 @@ func (ses *session) tellProtection(f *fence.Workload, twinned bool) {
 		ses.log.Info("no evidence: nothing here can prove that the workload has ended, so the lock is never given back and each hand-over costs ttl + grace; shareProcessNamespace: true is the one-line remedy")
 	default:
 		ses.log.Info("evidence of the workload's end: " + e)
-	}
-}
-
-// sidecarLock waits through what `run` reports at once: a sidecar that exits
-// while its pod starts ends the whole pod on some versions of Kubernetes (kubernetes#132826).
-// idled, if there is one, says that a lease was given back because nothing ran under it: others come first then.
-func (ses *session) sidecarLock(idled func() bool) gate.Lock {
-	return &patient{
-		Lock: &lateLock{ses: ses, idled: idled}, key: ses.s.Lock.Key, within: ses.s.Timeout, pause: ses.s.Timing().Heartbeat,
-		again: func(err error) bool {
-			var (
-				wait *mongolock.WaitError
-				done *mongolock.DoneError
-				ends *Exit
-			)
-			return !errors.As(err, &wait) && !errors.As(err, &done) && !errors.As(err, &ends) && !errors.Is(err, mongolock.ErrConfig)
-		},
-		told: func(err error) { ses.log.Error(err, "the lock cannot be had; trying again") },
-	}
-}
-
-// lateLock finds the store when the lock is first asked for: by then what runs beside this gate is fenced, and probes are answered.
-type lateLock struct {
-	ses   *session
-	idled func() bool
-	lock  *holder.Lock // once the store is found
-}
-
-func (l *lateLock) Acquire(ctx context.Context) (gate.Lease, error) {
-	if l.lock == nil {
-		err := l.ses.reach(ctx)
-		if err != nil && ctx.Err() != nil {
-			err = &mongolock.WaitError{Key: l.ses.s.Lock.Key, Store: err, Cause: context.Cause(ctx)}
-		}
-		if err != nil {
-			return nil, &reachError{err}
-		}
-		l.lock = l.ses.lock()
-		l.lock.Within = 0 // it is the time of all tries together
-		if l.idled != nil {
-			l.lock.StandBack = l.standBack
-		}
-	}
-	return l.lock.Acquire(ctx)
-}
-
-// reachError is why the store could not be found.
-type reachError struct{ error }
-
-func (e *reachError) Unwrap() error { return e.error }
-
-// unreached says that the store was not found, and may be later: the resolver or the server is away. It is no refusal.
-func unreached(err error) bool {
-	var (
-		reach *reachError
-		ends  *Exit
-		wait  *mongolock.WaitError
-	)
-	return errors.As(err, &reach) && errors.Is(err, mongolock.ErrUnavailable) && !errors.As(err, &ends) && !errors.As(err, &wait) && !mongolock.Denied(err)
-}
-
-func (l *lateLock) standBack() time.Duration {
-	if l.idled() {
-		return l.ses.idle()
-	}
-	return 0
-}
-
-// patient tries again after errors that may be mended while it waits.
-type patient struct {
-	gate.Lock
-	key string
-	// within ends the waiting; zero waits for ever.
-	within time.Duration
-	pause  time.Duration
-	again  func(error) bool
-	told   func(error)
-}
-
-func (p *patient) Acquire(ctx context.Context) (gate.Lease, error) {
-	if p.within > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeoutCause(ctx, p.within, holder.ErrTimeout)
-		defer cancel()
-	}
-	for {
-		l, err := p.Lock.Acquire(ctx)
-		if err == nil || ctx.Err() != nil || !p.again(err) {
-			return l, err
-		}
-		p.told(err)
-		select {
-		case <-ctx.Done():
-			return nil, &mongolock.WaitError{Key: p.key, Store: err, Cause: context.Cause(ctx)}
-		case <-time.After(p.pause):
-		}
 	}
 }
 

@@ -23,7 +23,7 @@ import (
 	"github.com/mongogate/mongogate/pkg/mongolock"
 )
 
-// Lock implements [gate.Lock].
+// Lock is one key, or two.
 type Lock struct {
 	Locker *mongolock.Locker
 	// Key is what is locked; Job, if set, is the key that is held as well so that runs do not overlap.
@@ -42,8 +42,6 @@ type Lock struct {
 	Keep      time.Duration
 	// Dir keeps the nonces; nil: no adoption.
 	Dir *statedir.Dir
-	// Within ends the waiting; zero waits for ever.
-	Within time.Duration
 	// Warn is told of what goes wrong beside the lock.
 	Warn func(err error)
 	// Tell, if set, is told what is waited for on this machine, when that changes: a [BusyError].
@@ -75,12 +73,7 @@ func (e *BusyError) Error() string {
 var ErrTimeout = errors.New("the time for waiting is over")
 
 // Acquire waits for the lock.
-func (l *Lock) Acquire(ctx context.Context) (gate.Lease, error) {
-	if l.Within > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeoutCause(ctx, l.Within, ErrTimeout)
-		defer cancel()
-	}
+func (l *Lock) Acquire(ctx context.Context) (mongolock.Held, error) {
 	if l.StandBack != nil {
 		select {
 		case <-ctx.Done():
@@ -99,7 +92,7 @@ func (l *Lock) Acquire(ctx context.Context) (gate.Lease, error) {
 }
 
 // obtain never gives out a lease that is over: the process may have been frozen, or its file system slow.
-func (l *Lock) obtain(ctx context.Context) (gate.Lease, error) {
+func (l *Lock) obtain(ctx context.Context) (mongolock.Held, error) {
 	if !l.suitable {
 		err := l.Locker.Suitable(ctx)
 		if errors.Is(err, mongolock.ErrCollection) {
@@ -107,20 +100,20 @@ func (l *Lock) obtain(ctx context.Context) (gate.Lease, error) {
 		}
 		l.suitable = err == nil // else it is asked again: the store, or a right, was not to be had
 	}
-	held, err := l.acquire(ctx)
+	got, err := l.acquire(ctx)
 	if busy := l.isBusy(); err != nil && ctx.Err() != nil && busy != nil {
 		err = fmt.Errorf("%w; %w", err, busy)
 	}
 	if err != nil {
 		return nil, err
 	}
-	s := &lease{Held: held, lock: l}
+	s := &lease{held: got, lock: l}
 	if l.Dir != nil {
-		if err := l.Dir.KeepNonces(nonces(held)...); err != nil {
+		if err := l.Dir.KeepNonces(nonces(got)...); err != nil {
 			l.Warn(fmt.Errorf("keeping the nonce: %w", err))
 		}
 	}
-	if held.Held() {
+	if got.Held() {
 		return s, nil
 	}
 	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*l.Locker.Timing().Operation)
@@ -129,7 +122,7 @@ func (l *Lock) obtain(ctx context.Context) (gate.Lease, error) {
 	if errors.Is(undone, mongolock.ErrLost) {
 		undone = nil
 	}
-	return nil, errors.Join(fmt.Errorf("it was over before it could be used: %w", &mongolock.LostError{Key: held.Key(), Reason: mongolock.LostDeadline}), undone)
+	return nil, errors.Join(fmt.Errorf("it was over before it could be used: %w", &mongolock.LostError{Key: got.Key(), Reason: mongolock.LostDeadline}), undone)
 }
 
 func (l *Lock) acquire(ctx context.Context) (mongolock.Held, error) {
@@ -163,11 +156,11 @@ func (l *Lock) try(ctx context.Context, opts []mongolock.AcquireOption) (mongolo
 }
 
 // found keeps a nil pointer from becoming an interface that is not nil.
-func found[T mongolock.Held](held T, err error) (mongolock.Held, error) {
+func found[T mongolock.Held](got T, err error) (mongolock.Held, error) {
 	if err != nil {
 		return nil, err
 	}
-	return held, nil
+	return got, nil
 }
 
 func (l *Lock) options() []mongolock.AcquireOption {
@@ -239,8 +232,8 @@ func (l *Lock) keep(nonce string) error {
 	return nil
 }
 
-func nonces(held mongolock.Held) []string {
-	switch h := held.(type) {
+func nonces(of mongolock.Held) []string {
+	switch h := of.(type) {
 	case *mongolock.Lease:
 		return []string{h.Nonce()}
 	case *mongolock.Pair:
@@ -249,18 +242,23 @@ func nonces(held mongolock.Held) []string {
 	return nil
 }
 
+// held is embedded under another name than its method Held has, which the field would hide.
+type held = mongolock.Held
+
 // lease forgets its nonces once the store has acknowledged its end.
 type lease struct {
-	mongolock.Held
+	held
 	lock *Lock
 }
+
+var _ mongolock.Held = (*lease)(nil)
 
 // Finish ends the lease in the store.
 func (s *lease) Finish(ctx context.Context, outcome gate.Outcome) error {
 	if !s.lock.Runs {
 		outcome = gate.Release
 	}
-	err := s.Held.Finish(ctx, outcome)
+	err := s.held.Finish(ctx, outcome)
 	if l := s.lock; err == nil || errors.Is(err, mongolock.ErrLost) {
 		if l.Dir != nil {
 			if err := Within(l.Locker.Timing().Operation, func() error { return l.Dir.KeepNonces() }); err != nil {

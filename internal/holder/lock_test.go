@@ -86,13 +86,13 @@ func TestNonceIsKeptBeforeItIsSent(t *testing.T) {
 		}
 		return faultproxy.DropRequest // it never arrives: the outcome is unknown
 	})
-	l := &Lock{Locker: locker(t, uri), Key: key, Dir: d, Warn: func(err error) { t.Error(err) }, Within: 3 * time.Second}
+	l := &Lock{Locker: locker(t, uri), Key: key, Dir: d, Warn: func(err error) { t.Error(err) }}
 	t.Cleanup(func() { // before the Locker's
 		if err := p.Close(); err != nil {
 			t.Error(err)
 		}
 	})
-	if _, err := l.Acquire(t.Context()); !errors.Is(err, ErrTimeout) {
+	if _, err := l.Acquire(within(t, 3*time.Second)); !errors.Is(err, ErrTimeout) {
 		t.Errorf("%v, want the timeout", err)
 	}
 	if sent.Load() == 0 || sent.Load() != kept.Load() {
@@ -107,7 +107,7 @@ func TestNoncesAreForgotten(t *testing.T) {
 	l := newLock(t, t.TempDir(), newKey())
 	s := acquire(t, l)
 	n, err := l.Dir.Nonces()
-	if err != nil || !slices.Equal(n, nonces(s.(*lease).Held)) || len(n) != 1 {
+	if err != nil || !slices.Equal(n, nonces(s.(*lease).held)) || len(n) != 1 {
 		t.Errorf("%v, %v", n, err)
 	}
 	finish(t, s, gate.Release)
@@ -160,8 +160,8 @@ func TestPair(t *testing.T) {
 	}
 	// The next bucket waits for the job's key.
 	next := newLock(t, t.TempDir(), job+"@2")
-	next.Job, next.Runs, next.Within = job, true, 300*time.Millisecond
-	if _, err := next.Acquire(t.Context()); !errors.Is(err, ErrTimeout) {
+	next.Job, next.Runs = job, true
+	if _, err := next.Acquire(within(t, 300*time.Millisecond)); !errors.Is(err, ErrTimeout) {
 		t.Errorf("overlap: %v", err)
 	}
 	finish(t, s, gate.Succeeded)
@@ -201,14 +201,13 @@ func TestTimeoutAndStandingBack(t *testing.T) {
 	s := acquire(t, first)
 	var wait *mongolock.WaitError
 	l := newLock(t, t.TempDir(), key)
-	l.Within = 200 * time.Millisecond
-	if _, err := l.Acquire(t.Context()); !errors.As(err, &wait) || !errors.Is(err, ErrTimeout) || wait.Held == nil {
+	if _, err := l.Acquire(within(t, 200*time.Millisecond)); !errors.As(err, &wait) || !errors.Is(err, ErrTimeout) || wait.Held == nil {
 		t.Errorf("%v", err)
 	}
 	finish(t, s, gate.Release)
 	// Standing back the lock is not tried, although it is free.
 	l.StandBack = func() time.Duration { return time.Hour }
-	if _, err := l.Acquire(t.Context()); !errors.As(err, &wait) || !errors.Is(err, ErrTimeout) {
+	if _, err := l.Acquire(within(t, 200*time.Millisecond)); !errors.As(err, &wait) || !errors.Is(err, ErrTimeout) {
 		t.Errorf("%v", err)
 	}
 	l.StandBack = func() time.Duration { return 0 }

@@ -71,6 +71,14 @@ func newLock(t *testing.T, base, key string) *Lock {
 	return &Lock{Locker: locker(t, database.URI), Key: key, Dir: stateDir(t, base, key), Warn: func(err error) { t.Errorf("warned: %v", err) }}
 }
 
+// within ends the waiting as the agent does.
+func within(t *testing.T, d time.Duration) context.Context {
+	t.Helper()
+	ctx, cancel := context.WithTimeoutCause(t.Context(), d, ErrTimeout)
+	t.Cleanup(cancel)
+	return ctx
+}
+
 func acquire(t *testing.T, l *Lock) gate.Lease {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)

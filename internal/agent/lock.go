@@ -1,0 +1,234 @@
+//go:build linux
+
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/mongogate/mongogate/internal/config"
+	"github.com/mongogate/mongogate/internal/holder"
+	"github.com/mongogate/mongogate/pkg/gate"
+	"github.com/mongogate/mongogate/pkg/mongolock"
+)
+
+// lock is the lock of a gate. All that happens between the gate and the store stands in this file, in its order:
+//
+//	Acquire   1. a gate whose restart rule was ignored acquires nothing, ever
+//	          2. the time for waiting runs
+//	          3. the store is found, once
+//	          4. the lock is acquired; what may be mended meanwhile is waited out, and begins again at 3
+//	          5. the hold is noted before the gate can open; one that cannot be noted is not used, and it begins again at 1
+//	Finish    1. the holder's label is taken off, while the lease is still renewed
+//	          2. the note of the hold is removed: there is evidence that nothing of the workload is left
+//	          3. the store ends the lease
+//	          4. people are told
+type lock struct {
+	ses *session
+	// epochs notes holds; nil where the protection does not need it.
+	epochs *epochs
+	// again says which errors are waited out, told what is said of them.
+	again func(error) bool
+	told  func(error)
+	// idled, if there is one, says that a lease was given back because nothing ran under it: others come first then.
+	idled func() bool
+
+	keys acquirer // once the store is found
+}
+
+// acquirer is a [holder.Lock]. Tests have another one.
+type acquirer interface {
+	Acquire(ctx context.Context) (mongolock.Held, error)
+}
+
+// Acquire waits for the lock.
+func (l *lock) Acquire(ctx context.Context) (gate.Lease, error) {
+	s, err := l.acquire(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+func (l *lock) acquire(ctx context.Context) (*lease, error) {
+	for l.epochs.Refused() == "" {
+		got, err := l.wait(ctx)
+		if err != nil {
+			return nil, err
+		}
+		err = l.epochs.opens()
+		if err == nil {
+			return &lease{held: got, lock: l}, nil
+		}
+		// Not given back, for something may run beside us: it is adopted again, or runs out.
+		got.Leave()
+		if errors.Is(err, errUnasked) { // known only now that the gate before this one has let its flock go
+			return nil, errAlone
+		}
+		l.ses.warn(fmt.Errorf("the lock is not used: %w", err))
+		if err := l.pause(ctx, nil); err != nil {
+			return nil, err
+		}
+	}
+	// For ever, whatever --timeout says: an exit would start the gate once more, to refuse once more.
+	<-ctx.Done()
+	return nil, errors.New(ignored)
+}
+
+// wait acquires the lock within the time for waiting, through errors that may be mended.
+func (l *lock) wait(ctx context.Context) (mongolock.Held, error) {
+	if within := l.ses.s.Timeout; within > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeoutCause(ctx, within, holder.ErrTimeout)
+		defer cancel()
+	}
+	for {
+		err := l.find(ctx)
+		if err == nil {
+			var got mongolock.Held
+			if got, err = l.keys.Acquire(ctx); err == nil {
+				return got, nil
+			}
+		}
+		if ctx.Err() != nil || !l.again(err) {
+			return nil, err
+		}
+		l.told(err)
+		if err := l.pause(ctx, err); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// find reaches the store, once: by then what runs beside this gate is fenced, and probes are answered.
+func (l *lock) find(ctx context.Context) error {
+	if l.keys != nil {
+		return nil
+	}
+	err := l.ses.reach(ctx)
+	if err != nil && ctx.Err() != nil {
+		err = &mongolock.WaitError{Key: l.ses.s.Lock.Key, Store: err, Cause: context.Cause(ctx)}
+	}
+	if err != nil {
+		return &reachError{err}
+	}
+	keys := l.ses.key()
+	if l.idled != nil {
+		keys.StandBack = func() time.Duration {
+			if l.idled() {
+				return l.ses.idle()
+			}
+			return 0
+		}
+	}
+	l.keys = keys
+	return nil
+}
+
+// pause waits for a heartbeat. store is what the store has answered last, for the error.
+func (l *lock) pause(ctx context.Context, store error) error {
+	select {
+	case <-ctx.Done():
+		return &mongolock.WaitError{Key: l.ses.s.Lock.Key, Store: store, Cause: context.Cause(ctx)}
+	case <-time.After(l.ses.s.Timing().Heartbeat):
+		return nil
+	}
+}
+
+// held is embedded under another name than its method Held has, which the field would hide.
+type held = mongolock.Held
+
+// lease is what a gate holds.
+type lease struct {
+	held
+	lock *lock
+}
+
+var _ mongolock.Held = (*lease)(nil)
+
+// Finish ends the lease. It is called with evidence that nothing of the workload is left.
+func (s *lease) Finish(ctx context.Context, outcome gate.Outcome) error {
+	ses := s.lock.ses
+	ses.kube.unlabel(ctx) // whoever comes next finds no other holder behind a Service
+	ses.warn(holder.Within(noteWithin, s.lock.epochs.ended))
+	err := s.held.Finish(ctx, outcome)
+	if err == nil {
+		ses.kube.finished(s.Key(), outcome, ses.s)
+	}
+	return err
+}
+
+// reachError is why the store could not be found.
+type reachError struct{ error }
+
+func (e *reachError) Unwrap() error { return e.error }
+
+// unreached says that the store was not found, and may be later: the resolver or the server is away. It is no refusal.
+func unreached(err error) bool {
+	var (
+		reach *reachError
+		ends  *Exit
+		wait  *mongolock.WaitError
+	)
+	return errors.As(err, &reach) && errors.Is(err, mongolock.ErrUnavailable) && !errors.As(err, &ends) && !errors.As(err, &wait) && !mongolock.Denied(err)
+}
+
+// sidecarLock waits through what `run` reports at once: a sidecar that exits
+// while its pod starts ends the whole pod on some versions of Kubernetes (kubernetes#132826).
+func (ses *session) sidecarLock(e *epochs, idled func() bool) *lock {
+	return &lock{
+		ses: ses, epochs: e, idled: idled,
+		again: func(err error) bool {
+			var (
+				wait *mongolock.WaitError
+				done *mongolock.DoneError
+				ends *Exit
+			)
+			return !errors.As(err, &wait) && !errors.As(err, &done) && !errors.As(err, &ends) && !errors.Is(err, mongolock.ErrConfig)
+		},
+		told: func(err error) { ses.log.Error(err, "the lock cannot be had; trying again") },
+	}
+}
+
+// commandLock is the lock of a command. It waits where the store lets nobody in whom it has let in
+// before: the new credentials are on their way, and a run that waits for its
+// turn must not end for that. What was refused from the start is an error at once.
+func (ses *session) commandLock() *lock {
+	return &lock{
+		ses: ses,
+		again: func(err error) bool {
+			return ses.rotation != nil && mongolock.Denied(err) && ses.reached.Load() || unreached(err) && !ses.s.Try
+		},
+		told: func(err error) {
+			if unreached(err) {
+				ses.log.Error(err, "the store cannot be reached yet; trying again")
+				return
+			}
+			ses.log.Error(err, "the credentials are refused that were good before; waiting for new ones")
+		},
+	}
+}
+
+// key is the key of this run, or its two, with what makes an adoption possible.
+func (ses *session) key() *holder.Lock {
+	s := ses.s
+	l := &holder.Lock{
+		Locker: ses.locker, Key: s.Lock.Key, Dir: ses.dir,
+		Runs: s.Lock.Bucket != "", Once: s.Try,
+		Warn: ses.warn,
+		Tell: func(err error) {
+			ses.log.Info("waiting for another process of this machine", "key", s.Lock.Key, "now", err.Error())
+		},
+	}
+	if s.NoOverlap && s.Lock.BaseKey != s.Lock.Key {
+		l.Job = s.Lock.BaseKey
+	}
+	// Without a bucket there is nothing to skip: the lock is waited for, unless somebody asked.
+	l.SkipIfHeld = s.IfHeld == config.Skip && (l.Runs || s.FailIfHeld || s.From("if-held") != "default")
+	if l.Runs && s.Lock.Prefix != "" {
+		l.Abandoned, l.Keep = s.Lock.Prefix, s.Retention
+	}
+	return l
+}
