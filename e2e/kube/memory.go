@@ -3,6 +3,7 @@
 package kube
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -10,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/mongogate/mongogate/internal/proctree"
 )
@@ -32,9 +34,9 @@ func (p *Pod) ResidentOf(role Role) int64 {
 	return p.number(fmt.Sprintf("/proc/%d/status", p.one(role).PID), "VmRSS:") << 10
 }
 
-// Starve takes a container's memory away, down to what cannot be taken, so that
-// the kernel kills the role's process, its largest, when anything in the
-// container wants more: a probe does, which runs there too.
+// Starve takes a container's memory away, down to what cannot be taken, until the kernel has killed the role's process, its
+// largest, because something in the container wanted more. Then the container has its memory back, as after a real end for want of
+// memory: what is started again begins small.
 func (p *Pod) Starve(role Role) {
 	p.s.t.Helper()
 	victim := p.one(role)
@@ -43,20 +45,35 @@ func (p *Pod) Starve(role Role) {
 	if err := os.WriteFile(fmt.Sprintf("/proc/%d/oom_score_adj", victim.PID), []byte("1000"), 0); err != nil {
 		p.s.t.Fatalf("%s: pod %s: %v", p.s, p.Name, err)
 	}
+	before, err := os.ReadFile(m.dir + m.limit)
+	if err != nil {
+		p.s.t.Fatalf("%s: pod %s: %v", p.s, p.Name, err)
+	}
 	const step = 64 << 10
-	for limit := m.read(p); limit > 0; limit -= step {
-		if now, gone := proctree.Look(victim.PID); gone != nil || now.Start != victim.Start || !now.Alive() {
-			return // version 2 kills at once
+	limit := m.read(p)
+	p.s.Eventually("has killed for memory: "+role.name+" of pod "+p.Name, starvesWithin, func(context.Context) (bool, string) {
+		lives := func() bool {
+			now, err := proctree.Look(victim.PID)
+			return err == nil && now.Start == victim.Start && now.Alive()
 		}
-		err := os.WriteFile(m.dir+m.limit, strconv.AppendInt(nil, limit, 10), 0)
-		if errors.Is(err, syscall.EBUSY) || errors.Is(err, os.ErrNotExist) {
-			return // version 1 takes no more than it finds; or the container is gone
+		for ; limit > 0 && lives(); limit -= step {
+			err := os.WriteFile(m.dir+m.limit, strconv.AppendInt(nil, limit, 10), 0)
+			if errors.Is(err, syscall.EBUSY) { // version 1 takes no more than it finds, and kills who wants more
+				return false, fmt.Sprintf("the limit cannot be below %d bytes", limit)
+			}
+			if err != nil && !errors.Is(err, os.ErrNotExist) { // or the container is gone
+				p.s.t.Fatalf("%s: pod %s: %v", p.s, p.Name, err)
+			}
 		}
-		if err != nil {
-			p.s.t.Fatalf("%s: pod %s: %v", p.s, p.Name, err)
-		}
+		return !lives(), "nothing is left of its memory"
+	})
+	if err := os.WriteFile(m.dir+m.limit, before, 0); err != nil && !errors.Is(err, os.ErrNotExist) {
+		p.s.t.Fatalf("%s: pod %s: %v", p.s, p.Name, err)
 	}
 }
+
+// starvesWithin is how long a process may go without wanting memory.
+const starvesWithin = 2 * time.Minute
 
 // one is a role's only process, or the first of them.
 func (p *Pod) one(role Role) proctree.Process {
