@@ -100,14 +100,9 @@ var wrongs = []wrong{
 		"namespace: not set, and the default key needs it…; give --namespace, or a whole key with --key",
 		"name: not set, and the default key needs it…; give --name, or a whole key with --key",
 	}},
-	{why: "no key to show", env: []string{"MONGOGATE_KEY="}, args: []string{"show"}, lines: []string{
-		"namespace: not set, and the default key needs it…; give --namespace, or a whole key with --key",
-		"name: not set, and the default key needs it…; give --name, or a whole key with --key",
-	}},
-	{why: "no key to force", env: []string{"MONGOGATE_KEY="}, args: []string{"force-release"}, lines: []string{
-		"namespace: not set, and the default key needs it…; give --namespace, or a whole key with --key",
-		"name: not set, and the default key needs it…; give --name, or a whole key with --key",
-	}},
+	{why: "no key to show", env: []string{"MONGOGATE_KEY="}, args: []string{"show"}, lines: []string{`key: no lock is named…; write mongogate show KEY; mongogate list shows the keys`}},
+	{why: "half a key to show", env: []string{"MONGOGATE_KEY="}, args: []string{"show", "--namespace=team"}, lines: []string{"name: not set, and the default key needs it…; give --name, or a whole key with --key"}},
+	{why: "no key to force", env: []string{"MONGOGATE_KEY="}, args: []string{"force-release"}, lines: []string{`key: no lock is named…; write mongogate force-release KEY; mongogate list shows the keys`}},
 	{why: "unknown field", args: gated("--key=x-{{.Pod}}"), lines: []string{`key: "x-{{.Pod}}": there is no field .Pod…flag --key)…; the fields are .Namespace, .Job, .Name, .Bucket,`}},
 	{why: "no template", args: gated("--key=x-{{.Job"), lines: []string{`key: "x-{{.Job": not a template: unclosed action…flag --key)…; write it like reports-{{.Bucket}}`}},
 	{why: "no bucket in the rule", args: gated("--key=x-{{.Bucket}}"), lines: []string{`bucket: "auto": the key names {{.Bucket}}, but there are no buckets…; give none, a time that divides a day or is`}},

@@ -26,7 +26,7 @@ func newStatus(w world) *cobra.Command {
 			key := ""
 			if len(args) > 0 || s.From("key") != "default" {
 				var err error
-				if key, err = keyOf(s, args); err != nil {
+				if key, err = keyOf(s, c.Name(), args); err != nil {
 					return err
 				}
 			} else if r, err := s.ResolveKey(); err == nil {

@@ -86,10 +86,13 @@ func render(w io.Writer, format string, v any, rows func(*table)) error {
 	return err
 }
 
-// keyOf is the key named in the arguments, or that of the settings.
-func keyOf(s *config.Settings, args []string) (string, error) {
+// keyOf is the key named in the arguments of a command, or that of the settings.
+func keyOf(s *config.Settings, command string, args []string) (string, error) {
 	if len(args) == 0 {
 		r, err := s.ResolveKey()
+		if err != nil && s.From("key") == "default" && s.Namespace == "" && s.Job == "" && s.Name == "" {
+			return "", usage("key", "no lock is named", fmt.Sprintf("write mongogate %s KEY; mongogate list shows the keys", command))
+		}
 		return r.Key, err
 	}
 	if err := mongolock.CheckKey(args[0]); err != nil {
@@ -113,7 +116,7 @@ func atMostOneKey(c *cobra.Command, args []string) error {
 // onKey makes a command about one lock: the one named in its arguments, or that of the settings.
 func onKey(w world, use, short, long string, f func(ctx context.Context, s *config.Settings, l *mongolock.Locker, key string) error) *cobra.Command {
 	return command(w, use, short, long, atMostOneKey, func(c *cobra.Command, s *config.Settings, args []string) error {
-		key, err := keyOf(s, args)
+		key, err := keyOf(s, c.Name(), args)
 		if err != nil {
 			return err
 		}
