@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -56,7 +57,18 @@ func forceRelease(ctx context.Context, w world, l *mongolock.Locker, key string,
 		return releaseView{Key: key, Result: "freed", Lock: i, Message: fmt.Sprintf("%q is free", key)}, err
 	}
 	i, err := l.Revoke(ctx, key)
+	if errors.Is(err, mongolock.ErrNotHeld) && i.Done != nil {
+		err = fmt.Errorf("%w; --now removes the record, so that the run is done again", err)
+	}
 	return releaseView{Key: key, Result: "asked", Lock: i, Message: fmt.Sprintf(
-		"%s (%s) has been asked to give %q up: it does so within its heartbeat and kill budget; if it is dead, others take over after %v of silence",
-		who(i.Owner), dash(i.Where()), key, i.TTL+i.Grace)}, err
+		"%s has been asked to give %q up: it does so within its heartbeat and kill budget; if it is dead, others take over after %v of silence",
+		holderOf(i), key, i.TTL+i.Grace)}, err
+}
+
+// holderOf names who holds a lock, and where, if that is known.
+func holderOf(i mongolock.Info) string {
+	if i.Where() == "" {
+		return who(i.Owner)
+	}
+	return fmt.Sprintf("%s (%s)", who(i.Owner), i.Where())
 }

@@ -68,7 +68,7 @@ func CodeOf(err error) int {
 		return ExitMachine
 	case errors.Is(err, holder.ErrTimeout), errors.Is(err, context.DeadlineExceeded) && errors.As(err, &waited):
 		return ExitTimeout
-	case errors.As(err, &held), errors.As(err, &done), errors.Is(err, mongolock.ErrNoLock):
+	case errors.As(err, &held), errors.As(err, &done), errors.Is(err, mongolock.ErrNoLock), errors.Is(err, mongolock.ErrNotHeld):
 		return ExitHeld
 	case errors.Is(err, mongolock.ErrLost):
 		return ExitLost

@@ -15,6 +15,9 @@ import (
 // ErrNoLock is returned for a key that has no document.
 var ErrNoLock = errors.New("no such lock")
 
+// ErrNotHeld is returned by [Locker.Revoke] for a key that is free or done: there is nobody to ask.
+var ErrNotHeld = errors.New("nobody holds it")
+
 // Info says what the store knows of a key. It is for people: it may come from
 // a secondary, if the client's read preference says so. [ErrNoLock] where there is nothing.
 func (l *Locker) Info(ctx context.Context, key string) (Info, error) {
@@ -97,7 +100,7 @@ func after(prefix string) string { return prefix + "\U0010FFFF" }
 
 // Revoke asks the holder to give the key up: its next renewal answers that
 // the lock is lost, it stops its work and releases. Challengers wait for that,
-// or watch it for its ttl + grace, as ever. It returns what the store says now.
+// or watch it for its ttl + grace, as ever. It returns what the store says now; [ErrNotHeld] where nobody holds the key.
 func (l *Locker) Revoke(ctx context.Context, key string) (Info, error) {
 	if err := CheckKey(key); err != nil {
 		return Info{}, err
@@ -145,7 +148,7 @@ func (l *Locker) notRevoked(ctx context.Context, key string) (Info, error) {
 	case i.Locked && i.State == stateHeld:
 		return i, fmt.Errorf("lock %q is held by %s without a nonce (a Python worker): it cannot be asked, only forced now", key, shownName(i.Owner))
 	default:
-		return i, fmt.Errorf("lock %q is not held: %w", key, ErrNoLock)
+		return i, fmt.Errorf("lock %q: %w, it is %s", key, ErrNotHeld, i.State)
 	}
 }
 

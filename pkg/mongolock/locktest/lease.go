@@ -209,8 +209,17 @@ func (s *suite) revoke(t *testing.T) {
 	if err := lease.Release(soon(t)); err != nil {
 		t.Fatal(err)
 	}
+	if _, err := l.Revoke(soon(t), "revoke"); !errors.Is(err, mongolock.ErrNotHeld) || errors.Is(err, mongolock.ErrNoLock) {
+		t.Errorf("revoking what is free: %v", err)
+	}
 	next, err := l.Try(soon(t), "revoke")
 	must(t, next, err)
+	if err := next.Finish(soon(t), gate.Succeeded); err != nil {
+		t.Fatal(err)
+	}
+	if i, err := l.Revoke(soon(t), "revoke"); !errors.Is(err, mongolock.ErrNotHeld) || i.State != "done" {
+		t.Errorf("revoking what is done: %+v, %v", i, err)
+	}
 	if _, err := l.Revoke(soon(t), "nothing"); !errors.Is(err, mongolock.ErrNoLock) {
 		t.Errorf("revoking nothing: %v", err)
 	}
