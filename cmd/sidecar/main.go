@@ -34,6 +34,9 @@ func main() {
 	args := os.Args[1:]
 	switch {
 	case len(args) > 0 && args[0] == "sidecar":
+		if err := agent.EnoughDescriptors(); err != nil {
+			os.Exit(report(err, w.stderr))
+		}
 		os.Exit(twin.Main(args, hand))
 	case len(args) > 0 && args[0] == twin.Name:
 		link, err := twin.Attach()
@@ -66,6 +69,27 @@ func run(ctx context.Context, args []string, w world) int {
 	if err := first(root, args); err != nil {
 		return report(err, w.stderr)
 	}
+	// cobra does not say that a help text could not be written.
+	out := &written{to: w.stdout}
+	root.SetOut(out)
 	root.SetArgs(args)
-	return report(root.ExecuteContext(ctx), w.Lines)
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		err = out.err
+	}
+	return report(err, w.Lines)
+}
+
+// written remembers the first error of a writer.
+type written struct {
+	to  io.Writer
+	err error
+}
+
+func (w *written) Write(p []byte) (int, error) {
+	n, err := w.to.Write(p)
+	if w.err == nil {
+		w.err = err
+	}
+	return n, err
 }

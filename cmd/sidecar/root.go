@@ -35,7 +35,6 @@ Every setting is a flag, a MONGOGATE_* variable, or a line of a YAML file
 	root.AddGroup(&cobra.Group{ID: gateGroup, Title: "Gating commands:"}, &cobra.Group{ID: viewGroup, Title: "Looking and operating:"}, &cobra.Group{ID: restGroup, Title: "Other commands:"})
 	root.SetHelpCommandGroupID(restGroup)
 	root.SetCompletionCommandGroupID(restGroup)
-	root.SetOut(w.stdout)
 	root.SetErr(w.Lines)
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return config.FlagError(c.Name(), c.Flags(), err) })
 	root.AddCommand(

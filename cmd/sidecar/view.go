@@ -46,6 +46,9 @@ func expected(ctx context.Context, s *config.Settings, l *mongolock.Locker) erro
 
 // openViewer makes a Locker for people without a look at the store.
 func openViewer(s *config.Settings, change ...func(*mongolock.Options)) (*mongolock.Locker, func(), error) {
+	if err := agent.EnoughDescriptors(); err != nil {
+		return nil, nil, err
+	}
 	t := mongolock.Timing{Operation: s.OperationTimeout}.WithDefaults()
 	if s.OperationTimeout > t.TTL/4 {
 		t = mongolock.Timing{TTL: 5 * s.OperationTimeout}.WithDefaults()

@@ -69,6 +69,9 @@ func (ses *session) abandon(with *Exit) error {
 
 // newSession opens the log and the state directory. Close it.
 func newSession(w World, s *config.Settings, needDir bool) (*session, error) {
+	if err := EnoughDescriptors(); err != nil {
+		return nil, err
+	}
 	log, err := logger(w, s)
 	if err != nil {
 		return nil, err

@@ -24,8 +24,11 @@ import (
 // Name is the hidden subcommand of the gate that a twin has started: what follows it are the gate's own arguments.
 const Name = "__gate"
 
-// exitUsage: started in a way in which no deadline can be told.
-const exitUsage = 64
+// Why nothing was begun.
+const (
+	exitUsage   = 64 // started in a way in which no deadline can be told
+	exitMachine = 71 // this machine lacks something
+)
 
 // ExitLost is what a container ends with whose gate had to be replaced.
 const ExitLost = 88
@@ -89,14 +92,14 @@ func Main(args []string, newHand func(Plan) (Hand, error)) int {
 	all, err := guard.Signals()
 	if err != nil {
 		t.complain(err)
-		return 1
+		return exitMachine
 	}
 	signals := make(chan os.Signal, 64)
 	signal.Notify(signals, append(all, unix.SIGCHLD)...)
 	t.last, _ = lasttimer.New()
 	if err := t.begin(); err != nil {
 		t.complain(err)
-		return 1
+		return exitMachine
 	}
 	for {
 		if code, over := t.step(t.clock.Now()); over {
