@@ -141,6 +141,9 @@ func (l *Lock) try(ctx context.Context, opts []mongolock.AcquireOption) (mongolo
 	ctx, cancel := context.WithTimeout(ctx, l.Locker.Timing().TTL)
 	defer cancel()
 	if l.Dir != nil && !l.mayTry() {
+		if err := l.isBusy(); !errors.As(err, new(*BusyError)) {
+			return nil, err
+		}
 		// Another gate of this machine works under the lock, or is ending what it started.
 		info, err := l.Locker.Info(ctx, l.Key)
 		if err != nil && !errors.Is(err, mongolock.ErrNoLock) {

@@ -70,6 +70,20 @@ func TestNoAdoptionFromElsewhere(t *testing.T) {
 	finish(t, s, gate.Release)
 }
 
+// A lock file that cannot be opened is no holder: nobody is said to hold what is free.
+func TestOneLookWithoutItsLockFile(t *testing.T) {
+	base, key := t.TempDir(), newKey()
+	l := newLock(t, base, key)
+	l.Once, l.Warn = true, func(error) {}
+	if err := os.RemoveAll(l.Dir.Path()); err != nil {
+		t.Fatal(err)
+	}
+	var held *mongolock.HeldError
+	if _, err := l.Acquire(t.Context()); !errors.Is(err, os.ErrNotExist) || errors.As(err, &held) {
+		t.Errorf("%v, want the file that is missing", err)
+	}
+}
+
 // What goes to the store is in the directory before.
 func TestNonceIsKeptBeforeItIsSent(t *testing.T) {
 	p, uri := devdbtest.Proxied(t, database)
