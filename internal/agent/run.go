@@ -132,7 +132,7 @@ func (ses *session) runLock() (gate.Lock, func() *os.File, error) {
 		f := &statedir.Follower{Dir: ses.dir, Clock: ses.clock, Budget: ses.s.Budget(), Tell: func(what error) {
 			ses.log.Info("waiting for the lease of a sidecar", "dir", ses.dir.Path(), "now", what.Error())
 		}}
-		return f, f.LockFile, nil
+		return &timed{f, ses.s.Timeout}, f.LockFile, nil
 	}
 	lock := ses.commandLock()
 	// Where a name has to be looked up, or the store has to say which it is, that is waited for like the lock. Else
@@ -149,6 +149,21 @@ func (ses *session) runLock() (gate.Lock, func() *os.File, error) {
 		}
 		return ses.dir.LockFile()
 	}, nil
+}
+
+// timed is a lock whose waiting has an end; most is zero where it has none.
+type timed struct {
+	gate.Lock
+	most time.Duration
+}
+
+func (l *timed) Acquire(ctx context.Context) (gate.Lease, error) {
+	if l.most > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeoutCause(ctx, l.most, holder.ErrTimeout)
+		defer cancel()
+	}
+	return l.Lock.Acquire(ctx)
 }
 
 // childEnv is the command's environment before the lease's part is added. Settings are taken out by the guard.

@@ -203,7 +203,7 @@ func TestEverySettingInThreeWays(t *testing.T) {
 			if row.name != "uri" && row.name != "uri-file" {
 				w.env = append(w.env, "MONGOGATE_URI="+goodURI)
 			}
-			if row.name == "on-failure" || row.name == "no-overlap" {
+			if slices.Contains([]string{"on-failure", "no-overlap", "retention", "starting-deadline", "timezone"}, row.name) {
 				w.env = append(w.env, "MONGOGATE_BUCKET=1h")
 			}
 			if row.name == "kube-owner" {

@@ -56,6 +56,12 @@ func (s *Settings) Ineffective(r bucket.Result) []Problem {
 		refuse("no-overlap", "without a bucket all runs have one key, and never overlap anyway", remedy)
 	}
 	refuse("on-failure", "without a bucket no run is recorded, failed or not", remedy)
+	// Variables and files may be for many commands. A flag is meant for this one.
+	for _, name := range []string{"retention", "starting-deadline", "timezone"} {
+		if s.sources[name].rank == rankFlag {
+			refuse(name, "without a bucket this has no effect", remedy)
+		}
+	}
 	if s.FailIfHeld && s.IfHeld == Wait {
 		refuse("fail-if-held", "with --if-held wait and without a bucket no run is skipped", "leave one of the two out, or give --bucket; --timeout ends waiting with exit code 75")
 	}

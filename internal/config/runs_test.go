@@ -69,6 +69,23 @@ func TestRunSettingsWithoutEffect(t *testing.T) {
 	}
 }
 
+// Variables may be for many commands; a flag is for one, and has an effect or is refused.
+func TestFlagsOfRunsWithoutEffect(t *testing.T) {
+	for _, flag := range []string{"--retention=3d", "--starting-deadline=1h", "--timezone=UTC"} {
+		_, err := flagsOf(flag).load(t, "run")
+		var problems *Error
+		if name, _, _ := strings.Cut(strings.TrimPrefix(flag, "--"), "="); !errors.As(err, &problems) || len(problems.Problems) != 1 || problems.Problems[0].Field != name {
+			t.Errorf("%s: %v, want it to be refused", flag, err)
+		}
+		if _, err := flagsOf(flag, "--bucket=1h").load(t, "run"); err != nil {
+			t.Errorf("%s with buckets: %v", flag, err)
+		}
+	}
+	if _, err := (world{env: plain("MONGOGATE_RETENTION=3d", "MONGOGATE_TIMEZONE=UTC")}).load(t, "run"); err != nil {
+		t.Errorf("as variables: %v", err)
+	}
+}
+
 // A start that is far from any tick may be of another schedule or zone: it says so.
 func TestLateStartsSaySo(t *testing.T) {
 	for _, c := range []struct {

@@ -74,7 +74,7 @@ func (f *Follower) try() (gate.Lease, error) {
 	}
 	l, err := f.read()
 	if err == nil && f.Budget.KillAfter > l.KillBudget*3/4 {
-		err = fmt.Errorf("%w: kill after %v > ¾ × kill budget %v of the gate that is followed", ErrBudget, f.Budget.KillAfter, l.KillBudget)
+		err = fmt.Errorf("%w: kill after %v > ¾ × kill budget %v of the gate that is followed; give both the same --ttl and --kill-budget, or lower --kill-after", ErrBudget, f.Budget.KillAfter, l.KillBudget)
 	}
 	if err == nil {
 		err = f.Dir.say(l.Token, true)
