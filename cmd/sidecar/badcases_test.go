@@ -85,7 +85,7 @@ var wrongs = []wrong{
 	{why: "kill after too late", args: gated("--kill-budget=4s", "--kill-after=3900ms"), lines: []string{`kill-after: "3900ms": kill after 3.9s > ¾ × kill budget 4s = 3s: the workload…; lower --kill-after, or raise --kill-budget or --ttl`}},
 	{why: "kill budget eats the lease", args: gated("--ttl=10s", "--kill-budget=9s"), lines: []string{`ttl: "10s": heartbeat …s + 2 × operation timeout 2s = …s…; give --ttl …s or more, or lower --kill-budget, which can be left out`}},
 	{why: "empty command", args: []string{"run", "--key=k", "--", ""}, lines: []string{`arguments: the command is empty…; write it after two dashes: mongogate run`}},
-	{why: "short poll", args: gated("--poll-interval=2ms"), lines: []string{`poll-interval: "2ms": so often the database…; give 10ms or more, or leave it out`}},
+	{why: "short poll", args: gated("--poll-interval=2ms"), lines: []string{`poll-interval: "2ms": too frequent: the database…; give 10ms or more, or leave it out`}},
 	{why: "very short poll", args: gated("--poll-interval=1ns"), lines: []string{`poll-interval: "1ns": it is shorter than a millisecond…; give 10ms or more`}},
 	{why: "short waiting", args: gated("--timeout=1ms"), lines: []string{`timeout: "1ms": no call to the database is that short…; give 1s or more, or look once with --try`}},
 	{why: "a look that waits", args: gated("--try", "--timeout=5s"), lines: []string{`try: "true": timeout is given as well: one look does not wait…; leave one of them out`}},

@@ -301,7 +301,7 @@ func (r *restarted) asksFirst() {
 	r.Helper()
 	r.begin()
 	r.last.endsWith(r.T, 88)
-	if said := r.last.said(r.T); !strings.Contains(said, "started again alone") || strings.Contains(said, "was ignored") || strings.Contains(said, "lock acquired") {
+	if said := r.last.said(r.T); !strings.Contains(said, "restarted it alone") || strings.Contains(said, "was ignored") || strings.Contains(said, "lock acquired") {
 		r.Errorf("it said:\n%s", said)
 	}
 	if _, err := os.Stat(filepath.Join(r.dir, "k", "lost")); err != nil {

@@ -49,7 +49,7 @@ func self() (io.Reader, func() error, error) {
 	}
 	f, err := os.Open(path + ".gz") //nolint:gosec // our own name
 	if err != nil {
-		return nil, nil, fmt.Errorf("%s may not be read by who runs it, and there is no copy to install from: %w; run the image's program, or root's", path, err)
+		return nil, nil, fmt.Errorf("%s cannot be read by this user, and there is no copy to install from: %w; run the image's program, or run as root", path, err)
 	}
 	z, err := gzip.NewReader(f)
 	if err != nil {

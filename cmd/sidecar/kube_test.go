@@ -282,7 +282,7 @@ func TestKubeEvidence(t *testing.T) {
 	}
 }
 
-// What is started again is not gone, though it has ended; and another pod's status is nobody's evidence.
+// What is started again is not gone, though it has ended; and another pod's status is unusable as evidence.
 func TestKubeNoEvidence(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string]func(cluster){
@@ -296,14 +296,14 @@ func TestKubeNoEvidence(t *testing.T) {
 			g := startGate(t, c.with("MONGOGATE_KUBE_EVIDENCE=true"), false, "sidecar")
 			g.await(t, "gate open")
 			eventually(t, "the first read", func() bool { return c.reads() > 0 })
-			g.await(t, "containers that are not started again")
+			g.await(t, "containers that are never restarted")
 			change(c)
 			before := c.reads()
 			if err := g.Process.Signal(syscall.SIGTERM); err != nil {
 				t.Fatal(err)
 			}
 			if name == "another pod" {
-				g.await(t, "nobody's evidence")
+				g.await(t, "unusable as evidence")
 			} else {
 				eventually(t, "reads", func() bool { return c.reads() > before+3 })
 			}

@@ -26,7 +26,7 @@ func TestSidecarFencesWithoutAStore(t *testing.T) {
 				_, err := os.Stat(sentinel)
 				return err == nil
 			})
-			g.await(t, "trying again") // and not an exit, which some versions of Kubernetes take for the pod's
+			g.await(t, "retrying") // and not an exit, which some versions of Kubernetes take for the pod's
 		})
 	}
 }

@@ -30,6 +30,6 @@ func TestConnectionStringFromAPipe(t *testing.T) {
 		t.Fatal(err)
 	}
 	g.await(t, "gate open")
-	g.await(t, "can be read once only")
+	g.await(t, "changes to it are not noticed")
 	g.stop(t) // complains if it does not end
 }

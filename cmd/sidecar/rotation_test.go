@@ -174,7 +174,7 @@ func TestSecretIsRotated(t *testing.T) {
 	standby.stop(t)
 	for _, g := range gates {
 		noCanary(t, "the log", g.said(t))
-		if said := g.said(t); strings.Contains(said, "lock lost") || !strings.Contains(said, "lock given back") {
+		if said := g.said(t); strings.Contains(said, "lock lost") || !strings.Contains(said, "lease ended") {
 			t.Error("lost, or not given back")
 		}
 	}

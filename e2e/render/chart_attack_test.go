@@ -17,7 +17,7 @@ kind: Job
 extraContainers: [{name: worker, image: x, restartPolicy: Never, restartPolicyRules: [{action: Restart, exitCodes: {operator: In, values: [137]}}]}]
 gate: {protection: kill}`, want: []string{"restarts container worker"}},
 	{why: "kill of nobody", values: "gate: {protection: kill, acceptGap: true, ungated: [main]}", want: []string{"ungated: main: no container is left for the gate: take out what does the work"}},
-	{why: "rare looks", values: "gate: {protection: kill, acceptGap: true, scanInterval: 10m}", want: []string{"scanInterval: 10m: so long a process that was started meanwhile would run without the lock: set at most 1s"}},
+	{why: "rare looks", values: "gate: {protection: kill, acceptGap: true, scanInterval: 10m}", want: []string{"scanInterval: 10m: a process that starts meanwhile could run unlocked for this long: set at most 1s"}},
 
 	// Names that look like the gate's.
 	{why: "a native sidecar with the gate's name", values: "initContainers: [{name: mongogate-worker, image: x, restartPolicy: Always}]", want: []string{"container mongogate-worker would run without the lock"}},

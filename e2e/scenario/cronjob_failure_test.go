@@ -49,7 +49,7 @@ func TestCronJobCrashedWinnerRunsAgain(t *testing.T) {
 	s.A.StartRun(scenario.Release, m.at)
 	pod, first := runs(s, s.A, m)
 	s.B.StartRun(scenario.Release, m.at)
-	skips(s, s.B, m, "who is alive")
+	skips(s, s.B, m, "already running elsewhere")
 
 	crashed := crash(t, pod)
 	s.AwaitGone(first, s.Timing.TTL)

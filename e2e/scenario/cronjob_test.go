@@ -191,7 +191,7 @@ func TestCronJobRunsInOneCluster(t *testing.T) {
 	if s.Await(m.key, podStart, witness.Run.Alive).Cluster == s.B.Name {
 		winner, other = s.B, s.A
 	}
-	skips(s, other, m, "who is alive")
+	skips(s, other, m, "already running elsewhere")
 	finish(s, winner, m)
 	ends(s, winner, m, batchv1.JobComplete)
 	done(s, m, "succeeded")

@@ -134,7 +134,7 @@ func (ses *session) remembered(key string) []mongolock.HandOver {
 	defer cancel()
 	history, err := ses.locker.History(ctx, key)
 	if err != nil {
-		ses.log.V(1).Info("an Event will not name who came before", "error", err.Error())
+		ses.log.V(1).Info("the Event will not name the previous holder", "error", err.Error())
 	}
 	return history
 }

@@ -26,7 +26,7 @@ func silenceDriver(log logr.Logger) error {
 			return fmt.Errorf("environment: %w", err)
 		}
 		if !told {
-			observe.Warn(log, "the log of MongoDB's driver is off in a gate; the command finds the variable as it is", "variable", name)
+			observe.Warn(log, "the log of MongoDB's driver is off in a gate; the command still gets the variable", "variable", name)
 		}
 		told = true
 	}

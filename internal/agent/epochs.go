@@ -233,10 +233,10 @@ func (e *epochs) ended() error {
 const noteWithin = 500 * time.Millisecond
 
 // errUnasked says that the lock is not for a gate beside which another one's workload may run.
-var errUnasked = errors.New("a gate of this epoch has held the lock, and the restart of all containers has still to be asked for")
+var errUnasked = errors.New("a gate of this epoch has held the lock, and nobody has asked for the restart of all containers yet")
 
 // errAlone ends a gate that asks for the restart.
-var errAlone = &Exit{ExitLost, errors.New("a gate that held the lock was ended by others, such as the kubelet for its liveness probe, and started again alone: this one ends with exit code 88, so that the restart rule applies")}
+var errAlone = &Exit{ExitLost, errors.New("something else, such as the kubelet for a failed liveness probe, ended a gate that held the lock and restarted it alone: exiting with code 88, so that the restart rule applies")}
 
 // ask ends the gate with the exit code that asks for a restart of all containers, and fences what may run beside it
 // by what there is: whether the rule counts is not known before.
@@ -247,7 +247,7 @@ func (ses *session) ask(e *epochs) error {
 	s := ses.s
 	hand, err := fence.NewHand(ses.sentinelFile(), slices.Contains(s.Fence, config.Kill), s.Spare)
 	if err == nil {
-		err = hand.Warn("the gate was started anew, beside a workload that had its lock")
+		err = hand.Warn("the gate restarted beside a workload that had its lock")
 		l, read := ses.dir.ReadLease()
 		if read != nil || ses.dir.Live(l, ses.clock.Now()) != nil { // nothing may run any more
 			err = errors.Join(err, hand.Signal(syscall.SIGKILL))
@@ -299,7 +299,7 @@ func (ses *session) tellIgnored(e *epochs) {
 // warn logs what goes wrong beside the lock.
 func (ses *session) warn(err error) {
 	if err != nil {
-		observe.Warn(ses.log, "something beside the lock went wrong", "error", err.Error())
+		observe.Warn(ses.log, "a side task of the gate failed", "error", err.Error())
 	}
 }
 

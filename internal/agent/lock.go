@@ -188,7 +188,7 @@ func (ses *session) sidecarLock(e *epochs, idled func() bool) *lock {
 			)
 			return !errors.As(err, &wait) && !errors.As(err, &done) && !errors.As(err, &ends) && !errors.Is(err, mongolock.ErrConfig)
 		},
-		told: func(err error) { ses.log.Error(err, "the lock cannot be had; trying again") },
+		told: func(err error) { ses.log.Error(err, "cannot acquire the lock; retrying") },
 	}
 }
 
@@ -203,10 +203,10 @@ func (ses *session) commandLock() *lock {
 		},
 		told: func(err error) {
 			if unreached(err) {
-				ses.log.Error(err, "the store cannot be reached yet; trying again")
+				ses.log.Error(err, "cannot reach the store yet; retrying")
 				return
 			}
-			ses.log.Error(err, "the credentials are refused that were good before; waiting for new ones")
+			ses.log.Error(err, "previously valid credentials rejected; waiting for new ones")
 		},
 	}
 }

@@ -42,10 +42,10 @@ func proveJob(w World, s *config.Settings, log logr.Logger) error {
 			log.Info("a CronJob owns this Job", "job", s.JobName, "cronJob", cronJob)
 			return nil
 		case err == nil:
-			observe.Warn(log, "this Job's name ends like a scheduled minute, but it is none: it counts as made by hand", "job", s.JobName, "why", why)
+			observe.Warn(log, "this Job's name looks like a CronJob's, but it is not: treated as made by hand", "job", s.JobName, "why", why)
 			return s.Disbelieve(why)
 		case try == ownerTries:
-			observe.Warn(log, "the Kubernetes API does not say whose this Job is: the scheduled minute in its name is believed", "job", s.JobName, "error", err.Error())
+			observe.Warn(log, "cannot look up this Job's owner in the Kubernetes API: trusting the scheduled minute in its name", "job", s.JobName, "error", err.Error())
 			return nil
 		}
 		time.Sleep(ownerPause)

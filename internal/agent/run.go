@@ -112,8 +112,8 @@ func (ses *session) skip(now time.Time) (bool, error) {
 		return true, nil //nolint:nilerr // SkipJob is what was decided, not a fault
 	case s.Lock.Stale(now, s.Retention):
 		ses.metrics.Skipped()
-		ses.log.Info("skipped: the bucket is older than records are kept, so nobody knows whether it is done", "key", s.Lock.Key, "retention", s.Retention.String())
-		ses.kube.skipped(fmt.Sprintf("skipped: run %q is older than records are kept, so nobody knows whether it is done", s.Lock.Key))
+		ses.log.Info("skipped: the bucket is older than the retention, so no record can show whether it is done", "key", s.Lock.Key, "retention", s.Retention.String())
+		ses.kube.skipped(fmt.Sprintf("skipped: run %q is older than the retention, so no record can show whether it is done", s.Lock.Key))
 		return true, ses.skipped()
 	}
 	return false, nil
@@ -238,7 +238,7 @@ func (ses *session) forward(signals []os.Signal, stops proctree.SignalSet, to *g
 // runEnd turns how a gate ended into an exit code.
 func (ses *session) runEnd(r gate.Result, stopped syscall.Signal) error {
 	if r.Finish != nil && !errors.Is(r.Finish, mongolock.ErrLost) {
-		ses.log.Error(r.Finish, "the store did not acknowledge the end of the lease: others wait until it has run out")
+		ses.log.Error(r.Finish, "the store did not acknowledge the end of the lease: others wait until it expires")
 	}
 	var (
 		done *mongolock.DoneError
@@ -273,8 +273,8 @@ func (ses *session) runEnd(r gate.Result, stopped syscall.Signal) error {
 		return r.Acquire
 	case errors.As(r.Acquire, &held):
 		ses.metrics.Skipped()
-		ses.log.Info("skipped: the run is another's, who is alive: "+held.Error(), "key", ses.s.Lock.Key)
-		ses.kube.skipped("skipped: the run is another's, who is alive: " + held.Error())
+		ses.log.Info("skipped: already running elsewhere: "+held.Error(), "key", ses.s.Lock.Key)
+		ses.kube.skipped("skipped: already running elsewhere: " + held.Error())
 		return ses.skipped()
 	}
 	return r.Acquire

@@ -74,11 +74,11 @@ func (ses *session) sayRun() {
 	ses.log.Info("run of a bucket", kv...)
 	switch {
 	case s.JobName == "" && s.IfHeld == config.Skip && !s.FailIfHeld:
-		observe.Warn(ses.log, "with --if-held skip nobody does the run if its holder fails after it was seen to renew")
+		observe.Warn(ses.log, "with --if-held skip nobody repeats the run if its holder fails after it was seen to renew")
 	case s.JobName != "" && s.IfHeld == config.Wait:
 		ses.log.Info(activeDeadline)
 	}
 	if s.JobName != "" && !s.KubeOwner {
-		ses.log.Info("the scheduled minute is taken from the Job's name, which nothing proves to be a CronJob's", "job", s.JobName)
+		ses.log.Info("the scheduled minute is read from the Job's name; nothing proves that a CronJob created it", "job", s.JobName)
 	}
 }

@@ -252,7 +252,7 @@ func (ses *session) observe() func(gate.Change) {
 	return func(c gate.Change) {
 		ses.kube.changed(c)
 		if c.Missing > 0 {
-			observe.Warn(ses.log, "changes of the gate are missing from this log: it was not written in time", "missing", c.Missing)
+			observe.Warn(ses.log, "changes of the gate are missing from this log: it could not be written in time", "missing", c.Missing)
 		}
 		kv := []any{"key", c.Grant.Key, "token", c.Grant.Token}
 		switch c.Action {
@@ -270,11 +270,11 @@ func (ses *session) observe() func(gate.Change) {
 				took := c.At - lost
 				lost = 0
 				ses.metrics.Stopped(took)
-				ses.log.Info("nothing is left of the workload", append(kv, "took", took)...)
+				ses.log.Info("the workload has ended", append(kv, "took", took)...)
 			}
 		case gate.Wait:
 			if c.Rest > 0 {
-				ses.log.Info("resting after the loss, so that others have a turn", "key", ses.s.Lock.Key, "rest", c.Rest.String())
+				ses.log.Info("resting after the loss, to give others a turn", "key", ses.s.Lock.Key, "rest", c.Rest.String())
 			}
 		case gate.Warn, gate.Extend, gate.Exit:
 		}
@@ -296,7 +296,7 @@ func (ses *session) close() {
 	}
 	if ses.locker != nil {
 		if err := settle(ses.locker); err != nil {
-			observe.Warn(ses.log, "the store did not say whether it has taken back an acquisition that was cut short; if not, others take over after ttl and grace")
+			observe.Warn(ses.log, "the store did not acknowledge that an interrupted acquisition is undone: others may have to wait for ttl + grace")
 		}
 	}
 	closed := make(chan struct{})
@@ -307,7 +307,7 @@ func (ses *session) close() {
 	select {
 	case <-closed:
 	case <-time.After(closeWithin):
-		observe.Warn(ses.log, "something that this process uses does not let go; it ends all the same")
+		observe.Warn(ses.log, "closing takes too long; exiting anyway")
 	}
 }
 

@@ -80,7 +80,7 @@ func Sidecar(ctx context.Context, w World, s *config.Settings) error {
 		ses.warn(holder.Within(noteWithin, func() error { return errors.Join(epochs.lost(), epochs.tries()) })) // for this exit, too, asks for a restart
 		// Nothing is released: there is no evidence, for which the gate would wait for ever. The process ends
 		// with the lease file shut and the lease running out.
-		return ses.abandon(&Exit{ExitLost, errors.New("lock lost: the gate leaves, so that the container begins anew")})
+		return ses.abandon(&Exit{ExitLost, errors.New("lock lost: exiting so that the container restarts")})
 	case r := <-ended:
 		err := ses.sidecarEnd(r, asked.Err() != nil)
 		if CodeOf(err) == ExitLost {
@@ -179,15 +179,15 @@ func (ses *session) tellProtection(f *fence.Workload, twinned bool) {
 		config.Restart:  "the kubelet is asked to restart all containers; not covered: a kubelet that ignores the rule, " + frozen,
 	}
 	if ses.s.Followed {
-		line[config.Sentinel] = "a file tells of the loss, for who wants to know"
-		ses.log.Info("protection: followed: `mongogate run --follow` stops the workload in time, also where this gate is frozen or dead; not covered: what is not started by it", "key", ses.s.Lock.Key, "ttl", ses.s.Timing().TTL.String())
+		line[config.Sentinel] = "a file reports the loss (informational)"
+		ses.log.Info("protection: followed: `mongogate run --follow` stops the workload in time, even if this gate is frozen or dead; not covered: processes that it did not start", "key", ses.s.Lock.Key, "ttl", ses.s.Timing().TTL.String())
 	}
 	for _, name := range ses.s.Fence {
 		ses.log.Info("protection: "+name+": "+line[name], "key", ses.s.Lock.Key, "ttl", ses.s.Timing().TTL.String())
 	}
 	switch e := f.Evidence(); e {
 	case "":
-		ses.log.Info("no evidence: nothing here can prove that the workload has ended, so the lock is never given back and each hand-over costs ttl + grace; shareProcessNamespace: true is the one-line remedy")
+		ses.log.Info("no evidence: nothing here can prove that the workload has ended, so the lock is never released and each hand-over costs ttl + grace; set shareProcessNamespace: true")
 	default:
 		ses.log.Info("evidence of the workload's end: " + e)
 	}
@@ -196,7 +196,7 @@ func (ses *session) tellProtection(f *fence.Workload, twinned bool) {
 func (ses *session) sidecarEnd(r gate.Result, asked bool) error {
 	switch {
 	case r.Finish != nil && !errors.Is(r.Finish, mongolock.ErrLost):
-		ses.log.Error(r.Finish, "the store did not acknowledge the end of the lease: others wait until it has run out")
+		ses.log.Error(r.Finish, "the store did not acknowledge the end of the lease: others wait until it expires")
 	case asked:
 		return nil
 	case r.Lost != "":

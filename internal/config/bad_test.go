@@ -131,13 +131,13 @@ var badInputs = []badInput{
 	{why: "two of one kind", w: noURI("MONGOGATE_URI="+goodURI, "MONGOGATE_URI_FILE=/x"), field: "uri-file", message: "both this and uri are given by variables", remedy: "leave one"},
 	{why: "no such file", w: noURI("MONGOGATE_URI_FILE=/none"), field: "uri-file", message: `"/none": there is no such file`, remedy: "path of a file"},
 	{why: "connection string as file", w: noURI("MONGOGATE_URI_FILE=" + goodURI), field: "uri-file", message: "[redacted]: this is no name of a file", remedy: "give a path"},
-	{why: "unreadable file", w: world{env: []string{"MONGOGATE_KEY=k", "MONGOGATE_URI_FILE=/x"}, files: map[string]string{"/x": "!"}}, field: "uri-file", message: "may not be read", remedy: "user 1000"},
+	{why: "unreadable file", w: world{env: []string{"MONGOGATE_KEY=k", "MONGOGATE_URI_FILE=/x"}, files: map[string]string{"/x": "!"}}, field: "uri-file", message: "no permission to read", remedy: "user 1000"},
 	{why: "empty file", w: world{env: []string{"MONGOGATE_KEY=k", "MONGOGATE_URI_FILE=/x"}, files: map[string]string{"/x": "\n"}}, field: "uri-file", message: "the file is empty", remedy: "write the connection string"},
 	{why: "file with more", w: world{env: []string{"MONGOGATE_KEY=k", "MONGOGATE_URI_FILE=/x"}, files: map[string]string{"/x": goodURI + "\npassword: " + canary}}, field: "uri-file", message: "more than a connection string", remedy: "nothing else"},
 	{why: "refused by the lock", w: noURI("MONGOGATE_URI=mongodb://h/?w=1"), field: "uri", message: "w=1 is refused", remedy: "mongodb://HOST", from: "variable MONGOGATE_URI"},
-	{why: "refused with a secret", w: noURI("MONGOGATE_URI=" + goodURI + "&w=1"), field: "uri", message: "is not shown", remedy: "%25"},
-	{why: "refused, and cut short", w: noURI("MONGOGATE_URI=mongodb://u:" + canary), field: "uri", message: "is not shown", remedy: "%3A"},
-	{why: "refused with half a secret", w: noURI("MONGOGATE_URI=mongodb://u:x@" + canary + "@h/?w=1"), field: "uri", message: "is not shown", remedy: "%40"},
+	{why: "refused with a secret", w: noURI("MONGOGATE_URI=" + goodURI + "&w=1"), field: "uri", message: "details withheld", remedy: "%25"},
+	{why: "refused, and cut short", w: noURI("MONGOGATE_URI=mongodb://u:" + canary), field: "uri", message: "details withheld", remedy: "%3A"},
+	{why: "refused with half a secret", w: noURI("MONGOGATE_URI=mongodb://u:x@" + canary + "@h/?w=1"), field: "uri", message: "details withheld", remedy: "%40"},
 
 	// Authorities.
 	{why: "no such authority", w: flagsOf("--tls-ca-file=/none"), field: "tls-ca-file", message: `"/none": there is no such file`, remedy: "path of a file"},

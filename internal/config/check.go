@@ -43,7 +43,7 @@ const leastPause = 10 * time.Millisecond
 // checkWaiting applies the rules of how a gate waits.
 func (l *loader) checkWaiting(s *Settings) {
 	if d := s.PollInterval; d > 0 && d < leastPause {
-		l.problem("poll-interval", "so often the database would do little else", "give 10ms or more, or leave it out")
+		l.problem("poll-interval", "too frequent: the database would do little else", "give 10ms or more, or leave it out")
 	}
 	if d := s.Timeout; d > 0 && d < leastPause {
 		l.problem("timeout", "no call to the database is that short", "give 1s or more, or look once with --try")
@@ -90,7 +90,7 @@ func (l *loader) checkURI(s *Settings) {
 		for _, err := range Flatten(l.CheckURI(uri)) {
 			message := strings.TrimPrefix(err.Error(), mongolock.ErrConfig.Error()+": MongoDB URI: ") // the setting's name says that
 			if repeatsSecret(message, uri) {
-				message = "it is no connection string of MongoDB; what is wrong with it is not shown, for that would show a secret"
+				message = "not a valid URI of MongoDB (details withheld: they would show a secret)"
 			}
 			l.problem("uri", message, "write mongodb://HOST[:PORT][,HOST…]/?OPTIONS, with % : / ? # [ ] @ in name and password as %25 %3A %2F %3F %23 %5B %5D %40")
 		}
@@ -136,10 +136,10 @@ const longestScan = time.Second
 
 func (l *loader) checkFences(s *Settings) {
 	if slices.Contains(s.Fence, Kill) && s.ScanInterval > longestScan {
-		l.problem("scan-interval", fmt.Sprintf("so long a process that was started after the loss would run without the lock (at most %v)", longestScan), "leave it out, or give 1s or less")
+		l.problem("scan-interval", fmt.Sprintf("a process that starts after the loss could run unlocked for this long (at most %v)", longestScan), "leave it out, or give 1s or less")
 	}
 	if !slices.Contains(s.Fence, Sentinel) && s.Sentinel != "" {
-		l.problem("sentinel", "the file would never be written, for fence does not name sentinel", "add sentinel to --fence, or leave the file out")
+		l.problem("sentinel", "the file would never be written, because fence does not name sentinel", "add sentinel to --fence, or leave the file out")
 	}
 	if s.Followed && len(s.Spare) > 0 {
 		l.problem("spare", "not used beside a follower: the report of the follower is the evidence", "leave it out")

@@ -197,11 +197,11 @@ func (l *loader) read(name string) ([]byte, *fault) {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, &fault{"there is no such file", "give the path of a file that exists"}
 	case errors.Is(err, fs.ErrPermission):
-		return nil, &fault{"the file may not be read", fmt.Sprintf("make it readable for the user %d", l.UID)}
+		return nil, &fault{"no permission to read the file", fmt.Sprintf("make it readable for the user %d", l.UID)}
 	case errors.Is(err, smallfile.ErrLarge):
 		return nil, &fault{"there is more in the file than belongs there", "give the path of a file of at most 1 MB"}
 	case errors.Is(err, smallfile.ErrSilent):
-		return nil, &fault{fmt.Sprintf("nothing could be read within %v: a pipe that nobody writes into, or a file system that does not answer", readWithin), "give the path of an ordinary file"}
+		return nil, &fault{fmt.Sprintf("nothing could be read within %v: a pipe that nobody writes into, or a file system that does not answer", readWithin), "give the path of a regular file"}
 	case errors.As(err, &path):
 		return nil, &fault{"the file cannot be read: " + path.Err.Error(), "give the path of a file"}
 	default:

@@ -18,7 +18,7 @@ func (s *Settings) StartWarnings(r bucket.Result) []string {
 	next := r.BucketTime.Add(r.Period)
 	if !s.Bucket.Ticks() {
 		if left := r.Period - r.Late; left <= min(bucket.ClockSkew, r.Period/10) {
-			return []string{fmt.Sprintf("this start is %v before the next bucket begins, in which machines that start a little later, or whose clocks are ahead, run it again: start runs early in their bucket, or use a cron: bucket", left.Round(time.Second))}
+			return []string{fmt.Sprintf("this start is %v before the next bucket begins, and a machine that starts a little later, or whose clock is ahead, runs it again: start runs early in their bucket, or use a cron: bucket", left.Round(time.Second))}
 		}
 		return nil
 	}

@@ -40,14 +40,14 @@ func Signal(text string) (syscall.Signal, error) {
 		if rest != "" {
 			var err error
 			if n, err = strconv.Atoi(rest); err != nil {
-				return 0, fmt.Errorf("%q is no signal", text)
+				return 0, fmt.Errorf("%q is not a signal", text)
 			}
 		}
 		number, found = syscall.Signal(base+n), base+n >= rtMin && base+n <= rtMax
 	}
 	switch {
 	case !found:
-		return 0, fmt.Errorf("%q is no signal", text)
+		return 0, fmt.Errorf("%q is not a signal", text)
 	case number == 9 || number == 19:
 		return 0, fmt.Errorf("%q cannot be caught", text)
 	case number >= 32 && number <= rtMin:

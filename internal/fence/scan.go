@@ -63,7 +63,7 @@ func (w *Workload) lookAfterSentinel() {
 			w.mu.Lock()
 			w.unwritten = ""
 			w.mu.Unlock()
-			w.cfg.Log.Info("the sentinel is written after all")
+			w.cfg.Log.Info("the sentinel is written now")
 		}
 	case p != open || !due || w.cfg.Sentinel == "":
 	case w.looking.CompareAndSwap(0, int64(now)):
@@ -159,7 +159,7 @@ func (w *Workload) fenceBeside() {
 	if !w.change(beside, leaving, func() { w.cfg.Twin.Stopping(w.killAt) }) {
 		return // the lock was won
 	}
-	w.cfg.Log.Info("the lease of the gate before this one is over: the workload is fenced")
+	w.cfg.Log.Info("the lease of the previous gate is over: stopping the workload")
 	w.complain("the sentinel could not be written", write())
 	if w.cfg.LeaveAtOnce && !w.cfg.Kill {
 		w.cfg.Leave()
@@ -240,7 +240,7 @@ func (w *Workload) leaveCrashed(in phase) {
 	crashed, err := w.cfg.Dir.Crashed()
 	w.complain("the follower's word could not be read", err)
 	if crashed && w.change(killing, shut, func() {}) {
-		w.cfg.Log.Info("the follower has ended without a word: the gate begins anew, and the lease runs out")
+		w.cfg.Log.Info("the follower exited without reporting: restarting; the lease runs out")
 		w.cfg.Leave()
 	}
 }

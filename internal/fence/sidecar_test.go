@@ -178,7 +178,7 @@ func killedAgain(t *testing.T) {
 	until(t, "the workload is killed", func() bool { return !alive(c.Process.Pid) })
 	s.endsWith(88)
 	until(t, "the other holds", func() bool { return strings.Contains(log.String(), "gate open") })
-	if !strings.Contains(s.log.String(), "lock given back") {
+	if !strings.Contains(s.log.String(), "lease ended") {
 		t.Error("the lock was not given back on evidence")
 	}
 	s.begin("--fence", "kill,sentinel") // as the kubelet does

@@ -100,7 +100,7 @@ const (
 )
 
 // ErrIdle is what a lease is broken off with when its workload does not run.
-var ErrIdle = errors.New("the workload has not run for as long as the lock may stand idle")
+var ErrIdle = errors.New("the workload has been idle for longer than --idle-release")
 
 // New begins to look at the processes. lease is what the state directory says
 // of a gate before this one, if anything: a workload that runs beside it may do so until that deadline, and without it

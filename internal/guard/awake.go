@@ -49,6 +49,6 @@ func (w *watch) keepAwake(now time.Duration) error {
 // killed after a suspend could not end what its guard has left.
 func (w *Workload) keepAwake(deadline time.Duration) {
 	if err := w.last.Wake(deadline, deadline+2*w.command.Budget.Kill); err != nil {
-		w.command.Log.Error(err, "warning: a frozen gate does not wake by itself")
+		w.command.Log.Error(err, "cannot set the kernel timers: a frozen gate will not wake by itself")
 	}
 }

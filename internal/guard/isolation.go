@@ -43,7 +43,7 @@ func (i Isolation) Layers(noTimer error) string {
 	if noTimer == nil {
 		have = append(have, "kernel timers wake a stopped gate or guard")
 	} else {
-		open = append(open, fmt.Sprintf("gate and guard both stopped, for there are no kernel timers (%v)", noTimer))
+		open = append(open, fmt.Sprintf("gate and guard both stopped, because there are no kernel timers (%v)", noTimer))
 	}
 	switch i {
 	case IsolateSignals:

@@ -186,7 +186,7 @@ func (r *run) hear(rec record) {
 	case kindExited:
 		log.V(1).Info("command ended", "code", codeOf(syscall.WaitStatus(rec.Value)))
 	case kindStopped:
-		log.Info("warning: the command is stopped; it goes on when it gets SIGCONT, which it does when it is to end", "pid", rec.Value, "by", syscall.Signal(rec.Seq).String())
+		log.Info("the command is stopped; it continues on SIGCONT, which the gate sends when the command has to end", "pid", rec.Value, "by", syscall.Signal(rec.Seq).String())
 	case kindStopping:
 		log.Info("the guard stops the command on its own", "deadlinePassed", rec.Value == reasonDeadline)
 	default:

@@ -54,7 +54,7 @@ func New(c Command) (*Workload, error) {
 	}
 	var err error
 	if w.last, err = lasttimer.New(); err != nil {
-		c.Log.Info("warning: no kernel timers: where gate and guard are both stopped nobody stops the command", "error", err.Error())
+		c.Log.Info("no kernel timers: if gate and guard are both stopped, nothing stops the command", "error", err.Error())
 	}
 	return w, nil
 }
@@ -165,7 +165,7 @@ func (w *Workload) Close() {
 	}
 	w.runs.Wait()
 	if err := w.last.Close(); err != nil {
-		w.command.Log.Error(err, "warning")
+		w.command.Log.Error(err, "cannot close the kernel timers")
 	}
 }
 
@@ -180,7 +180,7 @@ func (w *Workload) finished(ended gate.Ended) {
 	w.mu.Lock()
 	w.current = nil
 	if err := w.last.Disarm(); err != nil {
-		w.command.Log.Error(err, "warning")
+		w.command.Log.Error(err, "cannot disarm the kernel timers")
 	}
 	w.mu.Unlock()
 	w.report(ended)

@@ -66,11 +66,11 @@ func (e *BusyError) Error() string {
 	if who == "" {
 		who = "another process"
 	}
-	return fmt.Sprintf("on this machine %s holds %s: it works under this lock, or ends what it has started", who, filepath.Join(e.Dir, "gate.lock"))
+	return fmt.Sprintf("on this machine %s holds %s: it runs under this lock, or is stopping its workload", who, filepath.Join(e.Dir, "gate.lock"))
 }
 
 // ErrTimeout is the cause of waiting that took as long as it was allowed to.
-var ErrTimeout = errors.New("the time for waiting is over")
+var ErrTimeout = errors.New("timed out")
 
 // Acquire waits for the lock.
 func (l *Lock) Acquire(ctx context.Context) (mongolock.Held, error) {
@@ -122,7 +122,7 @@ func (l *Lock) obtain(ctx context.Context) (mongolock.Held, error) {
 	if errors.Is(undone, mongolock.ErrLost) {
 		undone = nil
 	}
-	return nil, errors.Join(fmt.Errorf("it was over before it could be used: %w", &mongolock.LostError{Key: got.Key(), Reason: mongolock.LostDeadline}), undone)
+	return nil, errors.Join(fmt.Errorf("the lease ended before it could be used: %w", &mongolock.LostError{Key: got.Key(), Reason: mongolock.LostDeadline}), undone)
 }
 
 func (l *Lock) acquire(ctx context.Context) (mongolock.Held, error) {

@@ -39,14 +39,14 @@ func (c *calm) failure(err error) {
 	if r := remedy(err, c.right); r != "" {
 		kv = append(kv, "remedy", r)
 	}
-	c.Log.Error(err, "the Kubernetes API did not do what was asked; the lock does not depend on it", kv...)
+	c.Log.Error(err, "a call to the Kubernetes API failed; the lock does not depend on it", kv...)
 }
 
 func (c *calm) success() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.failed > 0 {
-		c.Log.Info("the Kubernetes API does what is asked again", "call", c.what, "failed", c.failed)
+		c.Log.Info("calls to the Kubernetes API succeed again", "call", c.what, "failed", c.failed)
 	}
 	c.failed = 0
 }

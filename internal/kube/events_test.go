@@ -123,10 +123,10 @@ func TestARepeatedEventIsWrittenOnce(t *testing.T) {
 	if got := a.Reasons("Pod"); !slices.Equal(got, []string{"LockAcquired", "LockReleased"}) {
 		t.Errorf("%v", got)
 	}
-	if n := a.log.count("did not do what was asked"); n != 1 {
+	if n := a.log.count("the lock does not depend on it"); n != 1 {
 		t.Errorf("%d lines of one row of failures", n)
 	}
-	if n := a.log.count("does what is asked again"); n != 1 {
+	if n := a.log.count("succeed again"); n != 1 {
 		t.Errorf("%d lines of its end", n)
 	}
 }
@@ -143,7 +143,7 @@ func TestAMissingRightIsNamedAndWaitedFor(t *testing.T) {
 	e := a.events(t)
 	e.Write(Event{Reason: "LockAcquired"})
 	until(t, "several tries", func() bool { return len(a.Calls()) > 5 })
-	if a.log.count(EventsRight) != 1 || a.log.count("did not do what was asked") != 1 {
+	if a.log.count(EventsRight) != 1 || a.log.count("the lock does not depend on it") != 1 {
 		t.Errorf("log: %s", a.log)
 	}
 	a.Allow("create events")

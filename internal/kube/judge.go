@@ -36,7 +36,7 @@ func judge(p *apiPod, own Pod, marker string) error {
 	}
 	for _, c := range p.Status.Conditions {
 		if c.Type == restarting && c.Status == "True" {
-			return errors.New("all containers of the pod are being started anew")
+			return errors.New("all containers of the pod are restarting")
 		}
 	}
 	for _, w := range workload(p, marker) {

@@ -132,7 +132,7 @@ func (l *Label) leaves(err error) bool {
 		return false
 	}
 	l.calm.failure(err)
-	l.calm.Log.Info("the pod's label is left alone from here on", "label", l.key, "why", err.Error())
+	l.calm.Log.Info("giving up on the pod's label", "label", l.key, "why", err.Error())
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.gone = true

@@ -172,7 +172,7 @@ func TestNotFound(t *testing.T) {
 	a.Remove()
 	l.Set(false)
 	<-l.done
-	if !strings.Contains(a.log.String(), "left alone") {
+	if !strings.Contains(a.log.String(), "giving up on") {
 		t.Errorf("log: %s", a.log)
 	}
 }

@@ -114,7 +114,7 @@ func (s *Status) look(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !s.read && ever != nil {
-		s.calm.Log.Info("the pod's own status is evidence only of containers that are not started again", "why", ever.Error())
+		s.calm.Log.Info("the pod's own status is evidence only for containers that are never restarted", "why", ever.Error())
 	}
 	s.read, s.ended, s.final = true, verdict == nil, ever == nil
 	if verdict != nil && verdict.Error() != s.reason {
@@ -122,7 +122,7 @@ func (s *Status) look(ctx context.Context) error {
 		s.calm.Log.V(1).Info("the pod's own status is no evidence", "why", s.reason)
 	}
 	if errors.Is(verdict, errOtherPod) {
-		s.calm.Log.Error(verdict, "its status is nobody's evidence")
+		s.calm.Log.Error(verdict, "the pod's status is unusable as evidence")
 	}
 	return verdict
 }

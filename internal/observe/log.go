@@ -150,9 +150,9 @@ func (l *Log) Event(e mongolock.Event) {
 	case mongolock.EventSuccessor:
 		l.log.Info("the store now says", append(key, "state", e.Info.State, "owner", e.Info.Owner, "where", e.Info.Where(), "token", e.Info.Token)...)
 	case mongolock.EventDropped:
-		l.log.Info("events of the lock were dropped: what listens to them took too long", "count", e.Dropped)
+		l.log.Info("events of the lock were dropped: the listener was too slow", "count", e.Dropped)
 	case mongolock.EventFinished:
-		l.log.Info("lock given back", append(key, "token", e.Token)...)
+		l.log.Info("lease ended", append(key, "token", e.Token)...)
 	}
 }
 
@@ -176,7 +176,7 @@ func (l *Log) wait(e mongolock.Event) {
 	}
 	switch {
 	case i.TTL > 0:
-		kv = append(kv, "forHowLong", fmt.Sprintf("until it is given back, or %v after the last renewal", i.TTL+i.Grace))
+		kv = append(kv, "takeoverAfter", (i.TTL + i.Grace).String()) // after the last renewal, unless it is released before
 	case i.Expire.IsZero():
 		kv = append(kv, "until", "it is released")
 	default:
@@ -191,7 +191,7 @@ func (l *Log) failed(e mongolock.Event) {
 	l.failing[c]++
 	if l.failing[c] == 1 {
 		l.still.begin(c)
-		l.log.Error(e.Err, "the store did not acknowledge; asking again", "key", e.Key, "call", e.Call)
+		l.log.Error(e.Err, "the store did not acknowledge; retrying", "key", e.Key, "call", e.Call)
 		return
 	}
 	if since, due := l.still.due(c); due {

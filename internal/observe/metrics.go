@@ -56,7 +56,7 @@ func NewMetrics(version string) *Metrics {
 		kube:     vec("kube_errors_total", "Calls to the Kubernetes API that failed, by call.", "call"),
 		dropped:  vec("dropped_total", "What was dropped because nobody took it in time, by where it was to go: log, event, observer.", "to"),
 		renew:    histogram("renewal_duration_seconds", "Time to an acknowledged renewal.", prometheus.ExponentialBuckets(0.001, 2.5, 11)),
-		stop:     histogram("stop_duration_seconds", "Time from a loss to the evidence that nothing is left of the workload.", prometheus.ExponentialBuckets(0.01, 2, 12)),
+		stop:     histogram("stop_duration_seconds", "Time from a loss to the evidence that the workload has ended.", prometheus.ExponentialBuckets(0.01, 2, 12)),
 		token:    prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "mongogate", Name: "token", Help: "Fencing token of the last lease."}),
 	}
 	m.ignored = prometheus.NewGauge(prometheus.GaugeOpts{

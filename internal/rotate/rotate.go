@@ -56,7 +56,7 @@ type digest [sha256.Size]byte
 const pause = time.Second
 
 // errOnce: a pipe, a terminal, a device.
-var errOnce = errors.New("it is no ordinary file and can be read once only, so that a change is not noticed")
+var errOnce = errors.New("not a regular file: changes to it are not noticed")
 
 // New makes a watcher. uri is what is in force, and used with the files that it names as they are by now.
 func New(cfg Config, uri string, files []string) *Watcher {

@@ -125,7 +125,7 @@ func removeSocket(path string) error {
 	case err != nil:
 		return err
 	case info.Mode()&os.ModeSocket == 0:
-		return errors.New("there is a file that is no socket")
+		return errors.New("there is a file that is not a socket")
 	}
 	return os.Remove(path)
 }

@@ -120,7 +120,7 @@ func TestUnixSocket(t *testing.T) {
 	if err := os.WriteFile(path, []byte("dear"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Listen(t.Context(), at); err == nil || !strings.Contains(err.Error(), "no socket") {
+	if _, err := Listen(t.Context(), at); err == nil || !strings.Contains(err.Error(), "not a socket") {
 		t.Error(err)
 	}
 	if b, err := os.ReadFile(path); err != nil || string(b) != "dear" {

@@ -22,11 +22,11 @@ const Most = 1 << 20
 
 var (
 	// ErrIrregular says that a name leads to a pipe, a terminal, a device or a directory.
-	ErrIrregular = errors.New("it is no ordinary file")
+	ErrIrregular = errors.New("not a regular file")
 	// ErrLarge says that there is more in a file than it ought to have.
 	ErrLarge = errors.New("it is too large")
 	// ErrSilent says that a pipe has no writer, or one that does not write, or that the file system hangs.
-	ErrSilent = errors.New("nothing came out of it in time")
+	ErrSilent = errors.New("no data in time")
 )
 
 // Read reads an ordinary file of at most most bytes, as often as one likes. It does not wait for a pipe's writer, and takes nothing from whom it is for.

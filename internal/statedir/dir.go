@@ -166,7 +166,7 @@ func (d *Dir) LockFile() *os.File {
 }
 
 // errReplaced says that what is written would be in a directory that no follower and no other gate of before knows.
-var errReplaced = errors.New("another directory has taken the place of the one in which this gate has its lock")
+var errReplaced = errors.New("another directory has replaced the one in which this gate has its lock")
 
 // same fails where the directory is not that of our flock any more: it was removed, or moved away and made anew.
 func (d *Dir) same() error {

@@ -93,7 +93,7 @@ func (f *Follower) try() (gate.Lease, error) {
 }
 
 // errFollowed is what a follower waits for whose place is taken.
-var errFollowed = errors.New("another follower or its guard is at work here, or the gate gives the lease back")
+var errFollowed = errors.New("another follower or its guard is running here, or the gate is releasing the lease")
 
 // tell says what is waited for. How long ago something was is no news.
 func (f *Follower) tell() {

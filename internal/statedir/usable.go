@@ -32,7 +32,7 @@ func makeBase(base string) error {
 	// The name is looked at and not what it leads to, and what was looked at is what is changed.
 	fd, err := unix.Open(base, unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
 	if errors.Is(err, unix.ELOOP) || errors.Is(err, unix.ENOTDIR) {
-		return fmt.Errorf("%s is a link or no directory, in a directory where everybody can write", base)
+		return fmt.Errorf("%s is a link or not a directory, in a world-writable directory", base)
 	}
 	if err != nil {
 		return fmt.Errorf("%s: %w", base, err)
@@ -44,7 +44,7 @@ func makeBase(base string) error {
 		return err
 	}
 	if stat, ok := info.Sys().(*syscall.Stat_t); !ok || int(stat.Uid) != os.Geteuid() {
-		return fmt.Errorf("%s belongs to another user, in a directory where everybody can write", base)
+		return fmt.Errorf("%s belongs to another user, in a world-writable directory", base)
 	}
 	if info.Mode().Perm()&^own != 0 {
 		return dir.Chmod(own)

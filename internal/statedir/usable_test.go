@@ -61,7 +61,7 @@ func TestBaseOfAnotherIsRefused(t *testing.T) {
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	cases := map[string]string{link: "link", file: "no directory"}
+	cases := map[string]string{link: "link", file: "not a directory"}
 	if os.Geteuid() == 0 {
 		theirs := filepath.Join(tmp, "theirs")
 		if err := os.Mkdir(theirs, 0o700); err != nil {

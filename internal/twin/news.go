@@ -64,7 +64,7 @@ func send(fd int, v any) error {
 		return err
 	}
 	if b = append(b, '\n'); len(b) > pipeBuffer {
-		return fmt.Errorf("what the twin is to be told has %d bytes, more than %d", len(b), pipeBuffer)
+		return fmt.Errorf("the message to the twin has %d bytes, more than %d", len(b), pipeBuffer)
 	}
 	for {
 		if _, err = unix.Write(fd, b); !errors.Is(err, unix.EINTR) {

@@ -329,7 +329,7 @@ func (t *twin) gateEnded(now time.Duration) (code int, over bool) {
 		return t.code, true
 	}
 	if t.asked { // nothing opens any more: what runs has until its deadline
-		t.say(fmt.Sprintf("the gate has ended (%d) beside what runs under its lock: its twin stops that at the deadline", t.code))
+		t.say(fmt.Sprintf("the gate has ended (%d) while its workload runs: its twin stops the workload at the deadline", t.code))
 		return 0, false
 	}
 	if now-t.began >= calm {
@@ -337,7 +337,7 @@ func (t *twin) gateEnded(now time.Duration) (code int, over bool) {
 	}
 	t.again = now + t.wait
 	t.wait = min(max(2*t.wait, beat), 10*beat)
-	t.say(fmt.Sprintf("the gate has crashed (%d): its twin starts it again, and stops the workload at the deadline should that be in vain", t.code))
+	t.say(fmt.Sprintf("the gate has crashed (%d): its twin restarts it, and stops the workload at the deadline if that fails", t.code))
 	return 0, false
 }
 

@@ -140,10 +140,10 @@ func Within(d time.Duration) AcquireOption {
 }
 
 // ErrTimeout is the cause of a [*WaitError] where [Within] has ended the waiting.
-var ErrTimeout = fmt.Errorf("the time for waiting is over: %w", context.DeadlineExceeded)
+var ErrTimeout = fmt.Errorf("timed out: %w", context.DeadlineExceeded)
 
 // ErrNotTried is returned by calls that look once for a key that nobody holds and that [Only] did not let them try.
-var ErrNotTried = errors.New("not tried: Only did not let it")
+var ErrNotTried = errors.New("not tried: Only did not allow it")
 
 const forEver = time.Duration(-1)
 

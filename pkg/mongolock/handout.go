@@ -13,7 +13,7 @@ func (l *Locker) handOut(ctx context.Context, s *Lease) (*Lease, error) {
 	}
 	why := s.overdue()
 	l.takeBack(ctx, s)
-	return nil, fmt.Errorf("acquiring lock %q: it was over before it could be handed out: %w", s.key, why)
+	return nil, fmt.Errorf("acquiring lock %q: the lease ended before it could be returned: %w", s.key, why)
 }
 
 // handOut is [Locker.handOut] for both leases.
@@ -29,7 +29,7 @@ func (p *Pair) handOut(ctx context.Context, l *Locker) (*Pair, error) {
 	p.Leave()
 	l.takeBack(ctx, p.Run)
 	l.takeBack(ctx, p.Job)
-	return nil, fmt.Errorf("acquiring lock %q: it was over before it could be handed out: %w", p.Key(), why)
+	return nil, fmt.Errorf("acquiring lock %q: the lease ended before it could be returned: %w", p.Key(), why)
 }
 
 // takeBack gives back what was not handed out, unless the Locker has been closed: then it runs out.

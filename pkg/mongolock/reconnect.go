@@ -86,7 +86,7 @@ func (l *Locker) same(ctx context.Context, next *connection) error {
 		return err
 	}
 	if known == "" && l.leased.Load() {
-		return fmt.Errorf("%w: a lease was had meanwhile from a store that had not said which it is", ErrUnknown)
+		return fmt.Errorf("%w: a lease was acquired meanwhile, before the store was identified", ErrUnknown)
 	}
 	l.store.Store(&s.Fingerprint)
 	return nil
@@ -99,7 +99,7 @@ func (l *Locker) fingerprintInUse(ctx context.Context) (string, error) {
 	}
 	s, err := l.Store(ctx)
 	if err != nil && l.leased.Load() {
-		return "", fmt.Errorf("the store in use does not say which it is, so another cannot be told from it: %w", err)
+		return "", fmt.Errorf("the store in use is not identified, so it cannot be compared with another: %w", err)
 	}
 	if err != nil {
 		return "", nil //nolint:nilerr // nothing can be lost by a change of the store

@@ -417,7 +417,7 @@
 {{- end -}}
 {{- end -}}
 {{- if and $f.kill $v.scanInterval (gt (include "mongogate.ms" $v.scanInterval | float64) 1000.0) -}}
-{{- $p = append $p (printf "scanInterval: %s: so long a process that was started meanwhile would run without the lock: set at most 1s, or leave it empty" $v.scanInterval) -}}
+{{- $p = append $p (printf "scanInterval: %s: a process that starts meanwhile could run unlocked for this long: set at most 1s, or leave it empty" $v.scanInterval) -}}
 {{- end -}}
 {{- if $f.sidecar -}}
 {{- $probe := $v.probes.startup | default dict -}}
