@@ -89,10 +89,7 @@ func (a attack) try(ctx context.Context, t *Trial) (m Measure, err error) {
 	if _, err := t.started(ctx, b); err != nil {
 		return m, err
 	}
-	if err := t.runsOn(ctx, b); err != nil {
-		return m, err
-	}
-	if _, err := t.judge(); err != nil {
+	if err := t.over(ctx, b); err != nil {
 		return m, err
 	}
 	return m, late

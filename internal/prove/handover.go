@@ -51,10 +51,7 @@ func takeOver(waiting bool) func(context.Context, *Trial) (Measure, error) {
 		if silent := runs - t.lastArrival(killed); silent < ttl+grace {
 			return m, fmt.Errorf("taken over after %v of silence, sooner than ttl + grace", silent)
 		}
-		if err := t.runsOn(ctx, b); err != nil {
-			return m, err
-		}
-		if _, err := t.judge(); err != nil {
+		if err := t.over(ctx, b); err != nil {
 			return m, err
 		}
 		return m, late

@@ -284,6 +284,15 @@ func (t *Trial) renews(ctx context.Context, g *Gate) error {
 	})
 }
 
+// over ends a trial: a challenger that runs goes on, is stopped, nothing is left, and the witness finds no fault.
+func (t *Trial) over(ctx context.Context, b *Gate) error {
+	if err := t.runsOn(ctx, b); err != nil {
+		return err
+	}
+	_, err := t.judge()
+	return err
+}
+
 // judge is the witness's verdict on the whole trial.
 func (t *Trial) judge() (witness.Verdict, error) {
 	entries, err := witness.Read(t.logPath())

@@ -79,10 +79,7 @@ func nobodyReads(ctx context.Context, t *Trial, k unread.Kind) (m Measure, err e
 	if _, err := t.started(ctx, b); err != nil {
 		return m, err
 	}
-	if err := t.runsOn(ctx, b); err != nil {
-		return m, err
-	}
-	if _, err := t.judge(); err != nil {
+	if err := t.over(ctx, b); err != nil {
 		return m, err
 	}
 	return m, errors.Join(late, slow)
@@ -175,10 +172,7 @@ func observerNeverReturns(ctx context.Context, t *Trial) (m Measure, err error) 
 	if first.Token <= lease.Token() {
 		return m, fmt.Errorf("the challenger's token is %d, the lease had %d", first.Token, lease.Token())
 	}
-	if err := t.runsOn(ctx, b); err != nil {
-		return m, err
-	}
-	if _, err := t.judge(); err != nil {
+	if err := t.over(ctx, b); err != nil {
 		return m, err
 	}
 	return m, errors.Join(late, slow)
