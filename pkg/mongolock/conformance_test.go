@@ -8,22 +8,10 @@ import (
 	"github.com/mongogate/mongogate/pkg/mongolock/locktest"
 )
 
-// TestConformance runs the suite on the server of choice, and on SecantusDB
-// too where that one is not MongoDB with change streams.
+// TestConformance runs the suite on every server that there is for it.
 func TestConformance(t *testing.T) {
-	seen := map[*devdb.Server]bool{}
-	for _, need := range []devdb.Need{0, devdb.ChangeStreams} {
-		s, err := mongolock.SharedServer(need)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if seen[s] {
-			continue
-		}
-		seen[s] = true
-		t.Run(string(s.Kind), func(t *testing.T) {
-			t.Log(s.Banner())
-			locktest.Run(t, s.URI, locktest.Features{ChangeStreams: len(s.Missing(devdb.ChangeStreams)) == 0})
-		})
-	}
+	mongolock.OnEachServer(t, func(t *testing.T, s *devdb.Server) {
+		t.Log(s.Banner())
+		locktest.Run(t, s.URI, locktest.Features{ChangeStreams: len(s.Missing(devdb.ChangeStreams)) == 0})
+	})
 }

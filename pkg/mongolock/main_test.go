@@ -87,6 +87,22 @@ func start(ctx context.Context, need devdb.Need) error {
 	return nil
 }
 
+// OnEachServer runs a test on the server of choice, and on SecantusDB too where that one is not MongoDB with change streams.
+func OnEachServer(t *testing.T, test func(*testing.T, *devdb.Server)) {
+	t.Helper()
+	seen := map[*devdb.Server]bool{}
+	for _, need := range []devdb.Need{0, devdb.ChangeStreams} {
+		s, err := SharedServer(need)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !seen[s] {
+			t.Run(string(s.Kind), func(t *testing.T) { test(t, s) })
+		}
+		seen[s] = true
+	}
+}
+
 // sharedServer skips the test by name where even the second server lacks something.
 func sharedServer(t *testing.T, need devdb.Need) *devdb.Server {
 	t.Helper()

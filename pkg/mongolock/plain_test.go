@@ -20,19 +20,7 @@ import (
 // TestPlainTakesLessThanThePipeline gives both acquisitions to real servers, for thousands of documents: of every kind
 // that there is, with every field of another value, type or missing, and with two or three at once. What the plain one takes the other takes as
 // well, and writes the same. What is damaged for the client neither takes, what is free for it the pipeline takes, and what is not taken stays as it is.
-func TestPlainTakesLessThanThePipeline(t *testing.T) {
-	seen := map[*devdb.Server]bool{}
-	for _, need := range []devdb.Need{0, devdb.ChangeStreams} {
-		s, err := SharedServer(need)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if !seen[s] {
-			t.Run(string(s.Kind), func(t *testing.T) { plainTakesLess(t, s) })
-		}
-		seen[s] = true
-	}
-}
+func TestPlainTakesLessThanThePipeline(t *testing.T) { OnEachServer(t, plainTakesLess) }
 
 func plainTakesLess(t *testing.T, s *devdb.Server) {
 	t.Helper()
