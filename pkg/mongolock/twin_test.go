@@ -36,6 +36,26 @@ func (m memory) resume(l *Locker) *Lease {
 	return c
 }
 
+// twins are a lease of the first process and its copy in the second.
+func twins(t *testing.T, w *world) (one, two *Lease) {
+	t.Helper()
+	one, err := w.locker(t, 0).Try(t.Context(), "key")
+	w.must(t, one, err)
+	return one, snapshot(one).resume(w.locker(t, 1))
+}
+
+// freesNothing: a copy that ends learns that it is one, and the key stays the original's.
+func freesNothing(t *testing.T, w *world, one, two *Lease) {
+	t.Helper()
+	var lost *LostError
+	if err := two.Release(t.Context()); !errors.As(err, &lost) || lost.Reason != LostTwin {
+		t.Errorf("%v, want a twin", err)
+	}
+	if d := w.doc("key"); !d.Locked || d.nonce != one.nonce {
+		t.Errorf("the copy freed the key of the original: %+v", d)
+	}
+}
+
 func lostBy(t *testing.T, name string, s *Lease, want LossReason) {
 	t.Helper()
 	var lost *LostError
@@ -99,30 +119,18 @@ func TestP5_TwinsBothLose(t *testing.T) {
 // TestP5_TwinDoesNotRelease: the work of one twin ends by itself before it has met the other.
 func TestP5_TwinDoesNotRelease(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *world) {
-		a, b := w.locker(t, 0), w.locker(t, 1)
-		one, err := a.Try(t.Context(), "key")
-		w.must(t, one, err)
-		two := snapshot(one).resume(b)
+		one, two := twins(t, w)
 		if err := one.Renew(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		var lost *LostError
-		if err := two.Release(t.Context()); !errors.As(err, &lost) || lost.Reason != LostTwin {
-			t.Errorf("%v, want a twin", err)
-		}
-		if d := w.doc("key"); !d.Locked || d.nonce != one.nonce {
-			t.Errorf("the copy freed the key of the original: %+v", d)
-		}
+		freesNothing(t, w, one, two)
 	})
 }
 
 // TestP5_TwinThatCannotSaySo: a twin that lags has met the other, and what it writes of that is lost. Its own mark stands in the document.
 func TestP5_TwinThatCannotSaySo(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *world) {
-		a, b := w.locker(t, 0), w.locker(t, 1)
-		one, err := a.Try(t.Context(), "key")
-		w.must(t, one, err)
-		two := snapshot(one).resume(b)
+		one, two := twins(t, w)
 		defer two.Leave()
 		for range 3 {
 			if err := one.Renew(t.Context()); err != nil {
@@ -139,13 +147,7 @@ func TestP5_TwinThatCannotSaySo(t *testing.T) {
 		_ = two.Renew(t.Context())
 		lostBy(t, "the copy", two, LostTwin)
 		w.on(func(sentCall) fakemongo.Verdict { return fakemongo.Verdict{} })
-		var lost *LostError
-		if err := two.Release(t.Context()); !errors.As(err, &lost) || lost.Reason != LostTwin {
-			t.Errorf("%v, want a twin", err)
-		}
-		if d := w.doc("key"); !d.Locked || d.nonce != one.nonce {
-			t.Errorf("the copy freed the key of the original: %+v", d)
-		}
+		freesNothing(t, w, one, two)
 	})
 }
 
