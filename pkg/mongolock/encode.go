@@ -11,8 +11,11 @@ func (l *Locker) encodeKey(key string) (bson.Raw, error) {
 
 func (l *Locker) encodeAcquisition(a *attempt, plain bool) (filter bson.Raw, pipeline any, err error) {
 	filter, err = l.encodeKey(a.key)
-	if err != nil || !plain {
-		return filter, a.pipeline(), err
+	if err != nil {
+		return nil, nil, err
+	}
+	if !plain {
+		return filter, a.pipeline(), nil
 	}
 	pipeline, err = l.sent.encode(shape{what: "acquire", timing: a.timing}, values{texts: [maxTexts]string{a.nonce}, ints: [maxInts]int64{a.seen, a.mark}, n: 2}, func(v values) any {
 		b := *a
