@@ -37,6 +37,7 @@ type rig struct {
 	t      *testing.T
 	gate   *exec.Cmd
 	orders *os.File
+	pipe   *os.File // of the events
 	events *json.Decoder
 	mark   string
 	dir    string
@@ -70,7 +71,7 @@ func start(t *testing.T, s gateSpec, tweak ...func(*exec.Cmd)) *rig {
 	}
 	ordersIn, orders := pipe(t)
 	events, eventsOut := pipe(t)
-	r.orders, r.events = orders, json.NewDecoder(events)
+	r.orders, r.events, r.pipe = orders, json.NewDecoder(events), events
 	stdout, err := os.Create(r.path("stdout"))
 	if err != nil {
 		t.Fatal(err)
@@ -89,7 +90,6 @@ func start(t *testing.T, s gateSpec, tweak ...func(*exec.Cmd)) *rig {
 		f.Close()
 	}
 	t.Cleanup(r.end)
-	_ = events.SetReadDeadline(time.Now().Add(patience))
 	return r
 }
 
@@ -213,6 +213,9 @@ func (r *rig) order(line string) {
 func (r *rig) next(kinds ...string) event {
 	r.t.Helper()
 	var e event
+	if err := r.pipe.SetReadDeadline(time.Now().Add(patience)); err != nil { // each event has its own
+		r.t.Fatal(err)
+	}
 	if err := r.events.Decode(&e); err != nil {
 		r.t.Fatalf("waiting for %v: %v", kinds, err)
 	}
