@@ -159,8 +159,10 @@ func (r *run) terminateDirectly() {
 
 // beside signals processes of the tree in a goroutine of its own, while there can be any. It is called under the lock.
 func (r *run) beside(signal func()) {
-	if r.proved {
+	select {
+	case <-r.evidence: // closed under the lock
 		return
+	default:
 	}
 	r.killers.Add(1)
 	r.w.runs.Go(func() {
@@ -173,9 +175,8 @@ func (r *run) beside(signal func()) {
 // for processes when the next run begins would find that run's guard.
 func (r *run) endKillers() {
 	r.mu.Lock()
-	r.proved = true
-	r.mu.Unlock()
 	close(r.evidence)
+	r.mu.Unlock()
 	r.killers.Wait()
 }
 

@@ -30,7 +30,7 @@ type run struct {
 	term    *terminal
 
 	statusEnd chan struct{} // closed when the guard can write no more
-	evidence  chan struct{} // closed when no process of the tree is left
+	evidence  chan struct{} // closed under the lock when no process of the tree is left
 	lapse     *lapse
 
 	mu         sync.Mutex
@@ -41,7 +41,6 @@ type run struct {
 	guardDead  bool
 	termAsked  bool
 	killing    bool
-	proved     bool // no process of the tree is left
 	heard      heard
 
 	killers sync.WaitGroup
