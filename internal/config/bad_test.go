@@ -112,7 +112,7 @@ var badInputs = []badInput{
 	{why: "a path to be spared", cmd: "sidecar", w: flagsOf("--spare=/usr/bin/envoy"), field: "spare", message: "not the name of a program", remedy: "last part of its path"},
 	{why: "nothing to be spared", cmd: "sidecar", w: flagsOf("--spare=envoy,,x"), field: "spare", message: "not the name of a program", remedy: "last part of its path"},
 	{why: "sparing beside a follower", cmd: "sidecar", w: flagsOf("--followed=true", "--spare=envoy"), field: "spare", message: "report of the follower", remedy: "leave it out"},
-	{why: "rare scans", cmd: "sidecar", w: flagsOf("--fence=kill", "--scan-interval=10s"), field: "scan-interval", message: "would run without the lock (at most 1s)", remedy: "1s or less"},
+	{why: "rare scans", cmd: "sidecar", w: flagsOf("--fence=kill", "--scan-interval=10s"), field: "scan-interval", message: "could run unlocked for this long (at most 1s)", remedy: "1s or less"},
 	{why: "restart in a hurry", cmd: "sidecar", w: flagsOf("--fence=restart"), field: "fence", message: "kill budget of 5s", remedy: "--ttl at least 42s"},
 	{why: "candidate sidecar", cmd: "sidecar", w: flagsOf("--readiness=candidate"), field: "readiness", message: "never ready", remedy: "run"},
 
