@@ -199,6 +199,12 @@ func TestWrongDocuments(t *testing.T) {
 			wantOutput(0, key, "list", key)
 			wantOutput(0, key, "status")
 			wantOutput(0, "", "show", "-o", "yaml")
+			if c.find != "" {
+				wantOutput(0, "unusable: "+c.find, "show")
+				wantOutput(0, "unusable: "+c.find, "status")
+				wantOutput(0, "unusable", "list", key)
+				wantOutput(0, `"state": "unusable"`, "show", "-o", "json")
+			}
 			code, said := builtBinary(t, base, "doctor")
 			want := 0
 			if c.find != "" {

@@ -8,19 +8,22 @@ import (
 	"time"
 
 	"github.com/mongogate/mongogate/pkg/mongolock"
+	"github.com/mongogate/mongogate/pkg/printable"
 )
 
-// What a held lock is called whose holder no longer renews it.
+// What a lock is called that is not what its document says: a held one whose holder no longer renews it.
 const (
 	stateSilent  = "silent"  // the lease is over, and nobody may take the key yet
 	stateExpired = "expired" // a waiting gate may take it over
+	// Of a document that nobody may take, whatever it says.
+	stateUnusable = "unusable"
 )
 
 // lockView is a lock as people see it: a holder that stopped renewing is not called one that holds.
 // Everything is judged by the server's clock. It is for people; no gate decides by it.
 type lockView struct {
 	mongolock.Info
-	// State is held, silent, expired, free or done, or what the store says where that is unusable.
+	// State is held, silent, expired, free, done or unusable.
 	State string
 	// Left is the time until the lease is over unless it is renewed; empty where there is none.
 	Left string
@@ -49,7 +52,11 @@ func (v lockView) MarshalJSON() ([]byte, error) {
 // judge says what a lock is at now, by the clock of the server that wrote its times.
 func judge(i mongolock.Info, now time.Time) lockView {
 	v := lockView{Info: i, State: i.State}
-	if i.State != "held" {
+	switch {
+	case i.Unusable != "":
+		v.State = stateUnusable
+		return v
+	case i.State != "held":
 		return v
 	}
 	over := i.Expire // of a Python worker, which renews by moving it
@@ -78,6 +85,8 @@ func judge(i mongolock.Info, now time.Time) lockView {
 // meaning explains a state that is not plain.
 func (v lockView) meaning() string {
 	switch v.State {
+	case stateUnusable:
+		return ": " + printable.Text(v.Unusable, printable.Message) + "; nobody may take it until the document has been mended or deleted"
 	case stateSilent:
 		return ": the holder no longer renews; others wait out its grace"
 	case stateExpired:

@@ -159,7 +159,7 @@ func (l *Locker) Check(ctx context.Context) (Store, error) {
 		return s, err
 	}
 	err = l.each(ctx, "", 0, func(d *document) {
-		if d.damaged || d.endless || d.v != Format {
+		if d.unusable() {
 			add(true, "mend the document or delete it, once nothing runs under its key; `mongogate show` prints it", "lock %q: nobody may take it: %s", d.Key, strings.Join(d.problems, "; "))
 			s.Findings[len(s.Findings)-1].Unusable = true
 			return

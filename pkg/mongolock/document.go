@@ -3,6 +3,7 @@ package mongolock
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -94,6 +95,18 @@ func (d *document) ours() bool { return !d.damaged && d.nonce != "" && d.State =
 
 // python tells a document as the Python library writes it: locked, without a nonce and a state.
 func (d *document) python() bool { return !d.damaged && d.Locked && d.foreign && d.nonce == "" }
+
+// unusable tells a document whose key this version never acquires, whoever holds it.
+func (d *document) unusable() bool { return d.damaged || d.endless || d.v != Format }
+
+// shown is what people see of the document.
+func (d *document) shown() Info {
+	i := d.Info
+	if d.unusable() {
+		i.Unusable = strings.Join(d.problems, "; ")
+	}
+	return i
+}
 
 // free tells a document that anybody may take.
 func (d *document) free() bool {

@@ -28,6 +28,8 @@ type Info struct {
 	Done    *Done         `json:"done,omitempty"`
 	History []HandOver    `json:"history,omitempty"` // oldest first, at most 10
 	PurgeAt time.Time     `json:"purgeAt,omitzero"`
+	// Unusable says why nobody of this version may take the key, whatever State is; empty otherwise. [Locker.Info] and [Locker.List] give it.
+	Unusable string `json:"unusable,omitempty"`
 }
 
 // MarshalJSON writes durations as people do: 30s.

@@ -36,7 +36,7 @@ func (l *Locker) Info(ctx context.Context, key string) (Info, error) {
 	if d == nil {
 		return Info{}, fmt.Errorf("%q: %w", key, ErrNoLock)
 	}
-	return d.Info, nil
+	return d.shown(), nil
 }
 
 // History lists the last acquisitions of a key, oldest first, at most 10.
@@ -58,7 +58,7 @@ func (l *Locker) IsLocked(ctx context.Context, key string) (bool, error) {
 // List gives the keys that begin with prefix, in their order, at most limit (zero: all), without their histories.
 func (l *Locker) List(ctx context.Context, prefix string, limit int) ([]Info, error) {
 	var list []Info
-	err := l.each(ctx, prefix, int64(limit), func(d *document) { list = append(list, d.Info) })
+	err := l.each(ctx, prefix, int64(limit), func(d *document) { list = append(list, d.shown()) })
 	return list, err
 }
 
