@@ -36,7 +36,7 @@ func (r *crashResult) bound() time.Duration {
 // holderCommand is what this program is called with to be a holder.
 const holderCommand = "holder"
 
-// holdUntilKilled acquires a key, says so, and renews it for ever.
+// holdUntilKilled acquires a key, says so, and renews it forever.
 func holdUntilKilled(keys []string, stdout, stderr io.Writer) int {
 	fail := func(err error) int {
 		fmt.Fprintln(stderr, "bench holder:", err)

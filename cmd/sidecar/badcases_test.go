@@ -209,6 +209,6 @@ var wrongDocuments = []wrongDocument{
 	{why: "done without a record", doc: `{"locked": true, "owner": "x", "expire": null, "v": 1, "state": "done"}`, code: 77, run: "is done", show: "done"},
 	{why: "done of a wrong type", doc: `{"locked": true, "owner": "x", "expire": null, "v": 1, "state": "done", "done": "yes"}`, code: 69, run: "cannot be used: done is a string, want embedded document", find: "done is a string"},
 	{why: "history of a wrong type", doc: `{"locked": false, "history": "long"}`, run: "ran"},
-	{why: "Python worker for ever", doc: `{"locked": true, "owner": "worker", "created": {"$date": "2026-01-01T00:00:00Z"}, "expire": null}`, code: 75, run: "is held by worker since 2026-01-01T00:00:00Z without an end", show: "worker"},
+	{why: "Python worker forever", doc: `{"locked": true, "owner": "worker", "created": {"$date": "2026-01-01T00:00:00Z"}, "expire": null}`, code: 75, run: "is held by worker since 2026-01-01T00:00:00Z without an end", show: "worker"},
 	{why: "Python worker that has expired", doc: `{"locked": true, "owner": "worker", "created": {"$date": "2026-01-01T00:00:00Z"}, "expire": {"$date": "2026-01-01T00:01:00Z"}}`, run: "ran"},
 }

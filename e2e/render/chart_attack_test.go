@@ -47,7 +47,7 @@ extraObjects: ["apiVersion: v1\nkind: Service\nspec: {selector: {app.kubernetes.
 	{why: "KEDA", values: "extraObjects: [{kind: ScaledObject}]", want: []string{"a ScaledObject adds pods, and"}},
 	{why: "every pod is the holder", values: "podLabels: {x.dev/holder: 'true'}\ngate: {kube: {label: x.dev/holder}}", want: []string{"podLabels or commonLabels give every pod x.dev/holder, the label of the one that holds (gate.kube.label): take it out"}},
 	{why: "a StatefulSet that waits for ready pods", values: "kind: StatefulSet\nreplicas: 3\nstatefulSet: {updateStrategy: {type: RollingUpdate, rollingUpdate: {maxUnavailable: 2}}}", want: []string{
-		"updateStrategy: a rolling update replaces 2 pods and waits until they are ready, and one that waits for the lock is not ready (readiness: holder): the rollout would wait for ever: set rollingUpdate.maxUnavailable: 100%, or type: OnDelete",
+		"updateStrategy: a rolling update replaces 2 pods and waits until they are ready, and one that waits for the lock is not ready (readiness: holder): the rollout would never finish: set rollingUpdate.maxUnavailable: 100%, or type: OnDelete",
 	}},
 	{why: "no type, no surge", values: "deployment: {strategy: {type: null, rollingUpdate: null}}", want: []string{"a rolling update starts the new pod beside the old one"}},
 

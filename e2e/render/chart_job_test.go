@@ -141,7 +141,7 @@ func TestChartWaitsWhereNothingTriesAgain(t *testing.T) {
 
 func TestChartNotesSayWhatCountsTheWaiting(t *testing.T) {
 	r, err := helm(t, charts+"/mongogate", merged(values(t, leastApp), values(t, cron+"job: {activeDeadlineSeconds: 3600}")), "v1.36.3")
-	if err != nil || !strings.Contains(r.Notes, "activeDeadlineSeconds: 3600 counts the waiting for the lock as well") {
+	if err != nil || !strings.Contains(r.Notes, "activeDeadlineSeconds: 3600 includes the time spent waiting for the lock") {
 		t.Errorf("%v\n%s", err, r.Notes)
 	}
 }

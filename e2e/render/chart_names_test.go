@@ -8,7 +8,7 @@ import (
 
 // nameRefusals are names, ports and numbers that the API would refuse, or that a chart would have had to cut.
 var nameRefusals = []refusal{
-	{why: "long CronJob", values: cron + "fullnameOverride: " + strings.Repeat("a", 53), want: []string{"has 53 characters, and the name of a CronJob may have 52, for its Jobs get eleven more; it is not cut, for two that begin alike would have one key: give a shorter one"}},
+	{why: "long CronJob", values: cron + "fullnameOverride: " + strings.Repeat("a", 53), want: []string{"has 53 characters, and the name of a CronJob may have 52, for its Jobs get eleven more; it is not cut, because two names that begin alike would share one key: give a shorter one"}},
 	{why: "long CronJob by its release", values: cron + "nameOverride: " + strings.Repeat("a", 48), want: []string{"may have 52"}},
 	{why: "long StatefulSet", values: "kind: StatefulSet\nfullnameOverride: " + strings.Repeat("a", 53), want: []string{"the name of a StatefulSet may have 52, for the label of its revision gets eleven more"}},
 	{why: "long Job", values: "kind: Job\nfullnameOverride: " + strings.Repeat("a", 64), want: []string{"the name of a Job may have 63, for it is a label of its pods"}},
@@ -24,9 +24,9 @@ var nameRefusals = []refusal{
 	{why: "long name of the chart in labels", values: "fullnameOverride: ok\nnameOverride: " + strings.Repeat("a", 64), want: []string{"is a label: Kubernetes takes at most 63"}},
 	{why: "Service of a name that begins with a digit", values: "fullnameOverride: 1a\nports: [{containerPort: 80}]\nservice: {enabled: true}", want: []string{"name 1a: a Service's has to begin with a letter: give another fullnameOverride"}},
 	{why: "StatefulSet of a name that begins with a digit", values: "kind: StatefulSet\nfullnameOverride: 1a", want: []string{"name 1a: a Service's has to begin with a letter"}},
-	{why: "account", values: "serviceAccount: {name: Mine}", want: []string{`serviceAccount.name: "Mine" is no name of an object`}},
-	{why: "Secret", values: "gate: {database: {existingSecret: 'Locks'}}", want: []string{`database.existingSecret: "Locks" is no name of an object: Kubernetes takes lower-case letters a to z, digits, - and dots, at most 253 characters`}},
-	{why: "label", values: "gate: {kube: {label: 'x.dev/'}}", want: []string{"kube.label: x.dev/ is no name of a label: write PREFIX/NAME, such as mongogate.dev/holder, with at most 63 characters in NAME"}},
+	{why: "account", values: "serviceAccount: {name: Mine}", want: []string{`serviceAccount.name: "Mine" is not a valid object name`}},
+	{why: "Secret", values: "gate: {database: {existingSecret: 'Locks'}}", want: []string{`database.existingSecret: "Locks" is not a valid object name: Kubernetes takes lower-case letters a to z, digits, - and dots, at most 253 characters`}},
+	{why: "label", values: "gate: {kube: {label: 'x.dev/'}}", want: []string{"kube.label: x.dev/ is not a valid label name: write PREFIX/NAME, such as mongogate.dev/holder, with at most 63 characters in NAME"}},
 	{why: "container", values: "initContainers: [{name: A_b, image: x}]", want: []string{`container "A_b": Kubernetes takes lower-case letters a to z, digits and -, at most 63 characters`}},
 	{why: "two of a name", values: "initContainers: [{name: main, image: x}]", want: []string{"the pod has two containers main: give one of them another name"}},
 

@@ -43,11 +43,11 @@ type refusal struct {
 var refusals = []refusal{
 	// A standby that is not ready.
 	{why: "rolling update behind a barrier", values: "gate: {protection: restart}\ndeployment: {strategy: {type: RollingUpdate}}", want: []string{
-		"a rolling update starts the new pod beside the old one, and one that waits behind the startup barrier is never ready: the rollout would wait for ever: set strategy.type: Recreate",
+		"a rolling update starts the new pod beside the old one, and one that waits behind the startup barrier is never ready: the rollout would never finish: set strategy.type: Recreate",
 	}},
 	{why: "rolling update with surge", values: "gate: {protection: kill, also: [restart]}\ndeployment: {strategy: {type: RollingUpdate, rollingUpdate: {maxSurge: 1, maxUnavailable: 1}}}", want: []string{"a rolling update starts the new pod"}},
 	{why: "rolling update, wrapper, holder alone ready", values: "deployment: {strategy: {type: RollingUpdate}}", want: []string{
-		"one that waits for the lock is not ready (readiness: holder): the rollout would wait for ever: set strategy.type: Recreate, rollingUpdate.maxSurge: 0, or readiness: candidate",
+		"one that waits for the lock is not ready (readiness: holder): the rollout would never finish: set strategy.type: Recreate, rollingUpdate.maxSurge: 0, or readiness: candidate",
 	}},
 	{why: "replicas", values: "replicas: 2\ngate: {protection: sentinel}", want: []string{
 		"replicas: 2: one that waits behind the startup barrier is never ready, and the Deployment would never be available: set replicas: 1",
@@ -61,7 +61,7 @@ extraObjects:
     kind: PodDisruptionBudget
     metadata: {name: x}`, want: []string{"a HorizontalPodAutoscaler adds pods, and", "a PodDisruptionBudget counts ready pods"}},
 	{why: "ordered StatefulSet", values: "kind: StatefulSet\nreplicas: 2\nstatefulSet: {podManagementPolicy: OrderedReady}", want: []string{"podManagementPolicy: OrderedReady starts a pod when the one before it is ready", "set podManagementPolicy: Parallel"}},
-	{why: "one key for a StatefulSet", values: "kind: StatefulSet\nreplicas: 2\ngate: {key: '{{.Namespace}}/{{.Name}}'}", want: []string{"is one key for all 2 pods of a StatefulSet: all but one would wait for ever", "name {{.Index}} in the key"}},
+	{why: "one key for a StatefulSet", values: "kind: StatefulSet\nreplicas: 2\ngate: {key: '{{.Namespace}}/{{.Name}}'}", want: []string{"is one key for all 2 pods of a StatefulSet: all but one would wait forever", "name {{.Index}} in the key"}},
 	{why: "candidate behind a sidecar", values: "gate: {protection: follow, readiness: candidate}", want: []string{"readiness: candidate with protection: follow: what waits behind a startup barrier has not started and cannot be ready"}},
 	{why: "candidate behind any Service", values: "ports: [{containerPort: 80}]\nservice: {enabled: true}\ngate: {readiness: candidate}", want: []string{
 		"readiness: candidate behind a Service that does not select the holder: requests would go to pods that do not run the workload: set kube.label",
@@ -69,7 +69,7 @@ extraObjects:
 	{why: "candidate in a Job", values: "kind: Job\ngate: {readiness: candidate}", want: []string{"readiness: candidate with kind Job: nobody asks whether a run is ready"}},
 
 	// Protections.
-	{why: "init alone", values: "gate: {protection: init}", want: []string{"protection: init alone protects nothing after ttl + grace, for nobody renews the lease: set protection to follow, restart, kill or sentinel, and init.enabled: true"}},
+	{why: "init alone", values: "gate: {protection: init}", want: []string{"protection: init alone protects nothing after ttl + grace, because nobody renews the lease: set protection to follow, restart, kill or sentinel, and init.enabled: true"}},
 	{why: "init before the wrapper", values: "gate: {init: {enabled: true}}", want: []string{"init.enabled with protection: run: the wrapper takes a lock of its own"}},
 	{why: "kill with restarts", values: "gate: {protection: kill}", want: []string{"protection: kill: the kubelet restarts killed containers without asking the gate", "acceptGap: true"}},
 	{why: "kill with restarts in a Job", values: "kind: Job\nrestartPolicy: OnFailure\ngate: {protection: kill}", want: []string{"the kubelet restarts killed containers"}},
@@ -88,9 +88,9 @@ extraObjects:
 	// The container.
 	{why: "no command", values: "command: []", want: []string{"container main has no command: the wrapper starts it, and cannot read the image's ENTRYPOINT: set command to what the image runs"}},
 	{why: "postStart", values: "lifecycle: {postStart: {exec: {command: [/warm]}}}", want: []string{"container main has lifecycle.postStart: it would run while the wrapper waits, before the workload: put it into the command"}},
-	{why: "a second container", values: "extraContainers: [{name: other, image: x}]", want: []string{"container other would run without the lock, for the wrapper runs main alone: name it in ungated if it may, or set protection to restart, kill or sentinel"}},
+	{why: "a second container", values: "extraContainers: [{name: other, image: x}]", want: []string{"container other would run without the lock, because the wrapper runs only main: name it in ungated if it may, or set protection to restart, kill or sentinel"}},
 	{why: "a native sidecar", values: "initContainers: [{name: other, image: x, restartPolicy: Always}, {name: once, image: x}]", want: []string{"container other would run without the lock"}},
-	{why: "unknown names", values: "gate: {ungated: [one], after: [two], container: three}", want: []string{"would run without the lock, for the wrapper runs three alone", "ungated: there is no container one in the pod", "after: there is no init container two in the pod", "container: there is no container three in the pod"}},
+	{why: "unknown names", values: "gate: {ungated: [one], after: [two], container: three}", want: []string{"would run without the lock, because the wrapper runs only three", "ungated: there is no container one in the pod", "after: there is no init container two in the pod", "container: there is no container three in the pod"}},
 	{why: "ungated, of another user", values: "podSecurityContext: {runAsUser: 1}\nextraContainers: [{name: other, image: x, securityContext: {runAsUser: 2}}]\ngate: {protection: kill, acceptGap: true, ungated: [other]}", want: []string{"container other is ungated and runs as user 2, the gate as 1: the gate cannot read its mark"}},
 	{why: "sparing where nobody looks", values: "gate: {spare: [envoy]}", want: []string{"spare: envoy with protection: run: without a shared process namespace, and beside a wrapper, no process is looked at"}},
 	{why: "ungated behind a barrier", values: "extraContainers: [{name: other, image: x}]\ngate: {protection: sentinel, ungated: [other]}", want: []string{"ungated: other: behind a startup barrier every container waits for the lock"}},

@@ -121,7 +121,7 @@ func TestHygieneRefusedLeavesNothing(t *testing.T) {
 		values kube.Values
 		want   string
 	}{
-		{"standby behind a barrier, rolling update", gated("sentinel").With(rolling), "the rollout would wait for ever"},
+		{"standby behind a barrier, rolling update", gated("sentinel").With(rolling), "the rollout would never finish"},
 		{"standby behind a barrier, budget", gated("sentinel").With(kube.Values{"podDisruptionBudget": kube.Values{"enabled": true}}), "a node could not be drained"},
 		{"standby behind a barrier, scaler", gated("sentinel").With(kube.Values{"extraObjects": []any{kube.Values{
 			"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler", "metadata": kube.Values{"name": "scaler"},
@@ -149,7 +149,7 @@ func TestHygieneRefusedLeavesNothing(t *testing.T) {
 	run := s.AwaitRun(pod, slow)
 	pod.WaitReady(slow)
 	before = s.A.Inventory()
-	if err := s.A.TryUpgrade(scenario.Release, rolling); err == nil || !strings.Contains(err.Error(), "the rollout would wait for ever") {
+	if err := s.A.TryUpgrade(scenario.Release, rolling); err == nil || !strings.Contains(err.Error(), "the rollout would never finish") {
 		t.Errorf("upgrade: %v", err)
 	}
 	s.A.WaitInventory(before, slow)

@@ -165,7 +165,7 @@ func (p *pair) went() (ways []string) {
 }
 
 // A follower that dies in the middle of a loss gives no word that its command
-// has ended. Its sidecar does not wait for that for ever: the pod runs again when
+// has ended. Its sidecar does not wait for that forever: the pod runs again when
 // it has the lock again.
 func TestLossFollowerCrashes(t *testing.T) {
 	p := against(t, scenario.Opts{TTL: stubbornTTL}, gated("follow").With(kube.Values{"args": stubborn["args"]})) // with all of its time to ignore SIGTERM

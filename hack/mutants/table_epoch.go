@@ -43,7 +43,7 @@ func epochMutants() []mutant {
 			tests: []string{ignoredCase("asked_to_end_and_then_killed_while_waiting")},
 		},
 		{
-			name: "epoch-adopts-for-ever", protects: "restart: a gate that learns late that it has to ask ends, and does not adopt its lease for ever beside what it would not stop",
+			name: "epoch-adopts-for-ever", protects: "restart: a gate that learns late that it has to ask ends, and does not adopt its lease forever beside what it would not stop",
 			edits: []edit{{agentLockGo, "if errors.Is(err, errUnasked) {", "if false {"}},
 			tests: []string{"./internal/agent -run=^TestEpochIsJudgedLate$"},
 		},

@@ -131,7 +131,7 @@ func storeMutants() []mutant {
 			tests: []string{suite},
 		},
 		{
-			name: "watch-keeps-everything", protects: "P3: keys that nobody looks at are forgotten, or a process with a key per run would grow for ever",
+			name: "watch-keeps-everything", protects: "P3: keys that nobody looks at are forgotten, or a process with a key per run would grow forever",
 			edits: []edit{{watchGo, "delete(w.keys, e.key)", "_ = e.key"}},
 			tests: []string{unit("TestWatchForgets")},
 		},

@@ -12,7 +12,7 @@ import (
 const fewestDescriptors = 64
 
 // EnoughDescriptors refuses to begin what would hang or fail half-way: a gate that cannot open its lock file looks again
-// for ever, and a connection that finds no descriptor looks like a store that is away. Go has raised the soft limit to the hard one.
+// forever, and a connection that finds no descriptor looks like a store that is away. Go has raised the soft limit to the hard one.
 func EnoughDescriptors() error {
 	var limit unix.Rlimit
 	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {

@@ -127,7 +127,7 @@ func TestEpochNoteThatHangs(t *testing.T) {
 }
 
 // The gate before this one still had its flock when this one began, and what it had noted could not be judged: it is once the lock is
-// had. If that is then for nobody, this gate asks for the restart; it does not adopt the lease for ever beside a workload that it will not stop.
+// had. If that is then for nobody, this gate asks for the restart; it does not adopt the lease forever beside a workload that it will not stop.
 func TestEpochIsJudgedLate(t *testing.T) {
 	e, dir := notedRig(t)
 	if err := dir.NoteHold(statedir.Hold{Epoch: e.now}); err != nil {

@@ -78,7 +78,7 @@ func Sidecar(ctx context.Context, w World, s *config.Settings) error {
 	select {
 	case <-leave:
 		ses.warn(holder.Within(noteWithin, func() error { return errors.Join(epochs.lost(), epochs.tries()) })) // for this exit, too, asks for a restart
-		// Nothing is released: there is no evidence, for which the gate would wait for ever. The process ends
+		// Nothing is released: there is no evidence, for which the gate would wait forever. The process ends
 		// with the lease file shut and the lease running out.
 		return ses.abandon(&Exit{ExitLost, errors.New("lock lost: exiting so that the container restarts")})
 	case r := <-ended:

@@ -11,7 +11,7 @@ import (
 // MONGOGATE_HELD every key that is held around it, one a line.
 //
 // MONGOGATE_KEY is a setting too. So that a gate started by a gated command
-// does not take its parent's key by accident, and wait for its parent for ever:
+// does not take its parent's key by accident, and wait for its parent forever:
 //   - a gated command inherits no setting of its gate ([Variables] is what is taken out);
 //   - a MONGOGATE_KEY that is one of MONGOGATE_HELD is the parent's grant and no setting;
 //   - a key that comes to be one of MONGOGATE_HELD in any other way is refused.

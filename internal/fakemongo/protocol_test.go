@@ -126,7 +126,7 @@ func acquireCases() []acquireCase {
 	return []acquireCase{
 		{"absent", nil, tryAcquire{}, true},
 		{"python released", python(false, nil, nil, nil), tryAcquire{}, true},
-		{"python for ever", python(true, "w", at(-1_000_000), nil), tryAcquire{}, false},
+		{"python forever", python(true, "w", at(-1_000_000), nil), tryAcquire{}, false},
 		{"python live", python(true, "w", at(-1_000), at(60_000)), tryAcquire{}, false},
 		{"python inside grace", python(true, "w", at(-100_000), at(-2_000)), tryAcquire{}, false},
 		{"python past grace", python(true, "w", at(-100_000), at(-60_000)), tryAcquire{}, true},

@@ -324,7 +324,7 @@ func ignoredRestart(t *testing.T) {
 	}
 	select {
 	case <-s.end:
-		t.Error("the gate has ended: the kubelet would start it for ever")
+		t.Error("the gate has ended: the kubelet would start it forever")
 	default:
 	}
 	// In a new epoch everything was stopped.

@@ -40,7 +40,7 @@ type Config struct {
 	// Dir is asked for the word of a follower, where there is one.
 	Dir *statedir.Dir
 	// Idle is how long the lease is kept while a follower that has run once, or
-	// may run, does not; zero: for ever. It needs Dir.
+	// may run, does not; zero: forever. It needs Dir.
 	Idle time.Duration
 	// Status is asked where there is no follower and no process of the workload is seen; nil: never.
 	Status Status

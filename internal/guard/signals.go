@@ -19,7 +19,7 @@ const lastSignal = syscall.Signal(64)
 //   - those that cannot be caught: SIGKILL, SIGSTOP, and 32 to 34, which Go leaves alone;
 //   - SIGURG (Go's own), SIGCHLD (our guard's), SIGPIPE (our own pipes');
 //   - SIGTTIN and SIGTTOU, which tell the gate that it is not in the
-//     foreground, as it should be (caught, SIGTTOU would repeat for ever);
+//     foreground, as it should be (caught, SIGTTOU would repeat forever);
 //   - those that were ignored when the gate was started, so that nohup holds.
 //
 // It is to be called before anything changes what is ignored.

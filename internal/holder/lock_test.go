@@ -205,7 +205,7 @@ func TestAbandonedBucketsAreMarked(t *testing.T) {
 	}
 	finish(t, s, gate.Succeeded)
 	if i := info(t, l, job+"@0"); i.PurgeAt.IsZero() {
-		t.Error("an abandoned bucket stays for ever")
+		t.Error("an abandoned bucket stays forever")
 	}
 }
 

@@ -103,6 +103,6 @@ func TestConnectionsThatBeganWhileTheServerWasAway(t *testing.T) {
 	until(t, "an answer of the server that is back", func() bool {
 		return away.get(t) == nil
 	})
-	// And what was dialled in vain does not stay for ever.
+	// And what was dialled in vain does not stay forever.
 	until(t, "the end of the connections in vain", func() bool { return d.vain.Load() == 0 })
 }

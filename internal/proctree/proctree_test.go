@@ -132,7 +132,7 @@ func TestHeadlessProcessIsAlive(t *testing.T) {
 	if alive, err := KillPass(os.Getpid()); alive != 1 || err != nil {
 		t.Errorf("%d alive, %v, want the one", alive, err)
 	}
-	_ = c.Wait() // and not for ever
+	_ = c.Wait() // and not forever
 }
 
 func TestSpareLeavesOneAlone(t *testing.T) {

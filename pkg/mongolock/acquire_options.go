@@ -21,7 +21,7 @@ type request struct {
 	may     func() bool
 	// alone is true where the request may win when others may not: it does not stand in line behind them.
 	alone bool
-	// limit is how long to wait: for ever where it is negative, not at all where it is zero.
+	// limit is how long to wait: forever where it is negative, not at all where it is zero.
 	limit time.Duration
 	wrong []error
 }

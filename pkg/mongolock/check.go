@@ -211,7 +211,7 @@ func (l *Locker) checkIndexes(ctx context.Context, add adding) error {
 		purge = judgeIndex(ix, add) || purge
 	}
 	if !purge && l.opts.Keep > 0 {
-		add(false, "mongogate doctor --create-index", "there is no TTL index on purgeAt: finished documents stay for ever")
+		add(false, "mongogate doctor --create-index", "there is no TTL index on purgeAt: finished documents stay forever")
 	}
 	return nil
 }

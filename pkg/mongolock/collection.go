@@ -16,7 +16,7 @@ type adding func(fatal bool, remedy, format string, args ...any)
 const anotherCollection = "use an ordinary collection: let mongogate make it, or create it without options"
 
 // Suitable returns an [ErrCollection] where the collection has a property by
-// which a key is not one document for ever, as far as that can be seen with the rights of
+// which a key is not one document forever, as far as that can be seen with the rights of
 // who asks. Without any right beyond those of a lock it sees a capped collection
 // and one that does not compare keys byte for byte. What it cannot see is no error; [Locker.Check] says what that was.
 func (l *Locker) Suitable(ctx context.Context) error {

@@ -28,7 +28,7 @@ func in(t *testing.T, name string, create bson.D) *Locker {
 	return l
 }
 
-// TestUnsuitableCollections: whatever breaks "one key, one document, for ever" is found, before a lock is taken and by the doctor.
+// TestUnsuitableCollections: whatever breaks "one key, one document, forever" is found, before a lock is taken and by the doctor.
 func TestUnsuitableCollections(t *testing.T) {
 	for name, c := range map[string]struct {
 		create bson.D

@@ -7,7 +7,7 @@ import (
 )
 
 // ErrCollection marks a collection in which no lock can be held, because of
-// one of its properties: a key must be one document, for ever. It is an [ErrConfig].
+// one of its properties: a key must be one document, forever. It is an [ErrConfig].
 var ErrCollection = fmt.Errorf("%w: this collection cannot hold locks", ErrConfig)
 
 // bytewise compares keys byte for byte, whatever the collection's own collation says. It is for ranges of keys. A single

@@ -28,7 +28,7 @@ type Options struct {
 	// that a clean release is seen at once. Polling goes on beneath it, and
 	// where the store has none it is all there is.
 	ChangeStream bool
-	// Keep is how long finished documents are kept; zero keeps them for ever.
+	// Keep is how long finished documents are kept; zero keeps them forever.
 	// It needs the TTL index that [Locker.CreateIndex] makes.
 	Keep time.Duration
 	// FailedHold makes a failed run leave a record that only the same Job

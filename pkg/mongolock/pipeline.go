@@ -209,7 +209,7 @@ type ending struct {
 	nonce string
 	// done is the record of the run; nil for a release.
 	done *Done
-	// purge is how long the finished document is kept; zero: for ever.
+	// purge is how long the finished document is kept; zero: forever.
 	purge time.Duration
 	// try numbers the requests of one ending, so that each is a write that a majority has to acknowledge.
 	try int64

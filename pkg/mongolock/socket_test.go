@@ -20,7 +20,7 @@ func (f dialFunc) DialContext(ctx context.Context, network, address string) (net
 // TestAnAddressThatSwallows: another attempt is begun beside one that gets no answer, and the slow one is kept.
 func TestAnAddressThatSwallows(t *testing.T) {
 	for name, c := range map[string]struct {
-		takes []time.Duration // of each attempt; 0 is for ever
+		takes []time.Duration // of each attempt; 0 is forever
 		errs  []error
 		want  time.Duration // 0 is an error
 	}{

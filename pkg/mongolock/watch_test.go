@@ -158,7 +158,7 @@ func TestP7_WatchRemembersTheHighestToken(t *testing.T) {
 		t.Error("a token of another key")
 	}
 	w.sawToken("never looked at", 1)
-	// Keys that nobody looks at are dropped, or a process with a key per run would grow for ever.
+	// Keys that nobody looks at are dropped, or a process with a key per run would grow forever.
 	c.now += forget + 1
 	w.saw("other", d)
 	if len(w.keys) != 1 {

@@ -23,7 +23,7 @@
 {{- end -}}
 {{- with .Values.serviceAccount.name -}}
 {{- if or (gt (len .) 253) (not (regexMatch "^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$" .)) -}}
-{{- $p = append $p (printf "serviceAccount.name: %s is no name of an object: Kubernetes takes lower-case letters a to z, digits, - and dots, at most 253 characters" (quote .)) -}}
+{{- $p = append $p (printf "serviceAccount.name: %s is not a valid object name: Kubernetes takes lower-case letters a to z, digits, - and dots, at most 253 characters" (quote .)) -}}
 {{- end -}}
 {{- end -}}
 {{- $p = concat $p (include "mongogate.app.problems.service" . | fromJsonArray) -}}

@@ -85,7 +85,7 @@ func (s *suite) acquireCases(t *testing.T) {
 	}{
 		{"absent", nil, "", won},
 		{"python released", func(k string) bson.D { return pythonDoc(k, false, nil) }, "", won},
-		{"python for ever", func(k string) bson.D { return pythonDoc(k, true, nil) }, "", held},
+		{"python forever", func(k string) bson.D { return pythonDoc(k, true, nil) }, "", held},
 		{"python live", func(k string) bson.D { return pythonDoc(k, true, from(50*time.Second)) }, "", held},
 		{"python inside the grace", func(k string) bson.D { return pythonDoc(k, true, from(-grace/100)) }, "", held},
 		{"python past the grace", func(k string) bson.D { return pythonDoc(k, true, from(-grace-10*time.Second)) }, "", won},

@@ -26,7 +26,7 @@
 {{- $f := include "mongogate.facts" . | fromJson -}}
 {{- $p := list -}}
 {{- if eq $v.protection "init" -}}
-{{- $p = append $p "protection: init alone protects nothing after ttl + grace, for nobody renews the lease: set protection to follow, restart, kill or sentinel, and init.enabled: true, so that a sidecar adopts the lease" -}}
+{{- $p = append $p "protection: init alone protects nothing after ttl + grace, because nobody renews the lease: set protection to follow, restart, kill or sentinel, and init.enabled: true, so that a sidecar adopts the lease" -}}
 {{- end -}}
 {{- if and $v.init.enabled (eq $v.protection "run") -}}
 {{- $p = append $p "init.enabled with protection: run: the wrapper takes a lock of its own when the workload starts: leave init out, or set protection to follow, restart, kill or sentinel" -}}
@@ -102,7 +102,7 @@
 {{- end -}}
 {{- end -}}
 {{- if and (eq .kind "StatefulSet") $v.key (gt (.workload.replicas | default 1 | int) 1) (not (contains "{{.Index}}" (nospace $v.key))) -}}
-{{- $p = append $p (printf "key: %s is one key for all %d pods of a StatefulSet: all but one would wait for ever, and so would every rollout: name {{.Index}} in the key, leave it empty, or set replicas: 1" $v.key (.workload.replicas | int)) -}}
+{{- $p = append $p (printf "key: %s is one key for all %d pods of a StatefulSet: all but one would wait forever, and so would every rollout: name {{.Index}} in the key, leave it empty, or set replicas: 1" $v.key (.workload.replicas | int)) -}}
 {{- end -}}
 {{- $p | toJson -}}
 {{- end -}}
@@ -208,7 +208,7 @@
 {{- end -}}
 {{- range $stay -}}
 {{- if and (ne (toString .name) $f.main) (not (has .name $v.ungated)) -}}
-{{- $p = append $p (printf "container %s would run without the lock, for the wrapper runs %s alone: name it in ungated if it may, or set protection to restart, kill or sentinel" .name $f.main) -}}
+{{- $p = append $p (printf "container %s would run without the lock, because the wrapper runs only %s: name it in ungated if it may, or set protection to restart, kill or sentinel" .name $f.main) -}}
 {{- end -}}
 {{- end -}}
 {{- range $kind := list "livenessProbe" "readinessProbe" "startupProbe" -}}
@@ -271,7 +271,7 @@
 {{- $p | toJson -}}
 {{- end -}}
 
-{{/* A standby is not ready. Whatever waits for it to be ready waits for ever. */}}
+{{/* A standby is not ready. Whatever waits for it to be ready waits forever. */}}
 {{- define "mongogate.problems.rollout" -}}
 {{- $v := .values -}}
 {{- $f := include "mongogate.facts" . | fromJson -}}
@@ -286,7 +286,7 @@
 {{- $type := $strategy.type | default "RollingUpdate" -}}
 {{- $surge := dig "maxSurge" "25%" ($strategy.rollingUpdate | default dict) -}}
 {{- if and (eq $type "RollingUpdate") (not (has (toString $surge) (list "0" "0%"))) -}}
-{{- $p = append $p (printf "a rolling update starts the new pod beside the old one, and %s: the rollout would wait for ever: set strategy.type: Recreate, rollingUpdate.maxSurge: 0%s" $why $or) -}}
+{{- $p = append $p (printf "a rolling update starts the new pod beside the old one, and %s: the rollout would never finish: set strategy.type: Recreate, rollingUpdate.maxSurge: 0%s" $why $or) -}}
 {{- end -}}
 {{- if gt $replicas 1 -}}
 {{- $p = append $p (printf "replicas: %d: %s, and the Deployment would never be available: set replicas: 1 (the standbys are in the other clusters)%s" $replicas $why $or) -}}
@@ -299,7 +299,7 @@
 {{- $update := $w.updateStrategy | default dict -}}
 {{- $away := dig "maxUnavailable" 1 ($update.rollingUpdate | default dict) | toString -}}
 {{- if and (ne (toString $update.type) "OnDelete") (ne $away "100%") (or (hasSuffix "%" $away) (lt (int $away) $replicas)) -}}
-{{- $p = append $p (printf "updateStrategy: a rolling update replaces %s pods and waits until they are ready, and %s: the rollout would wait for ever: set rollingUpdate.maxUnavailable: 100%%, or type: OnDelete%s" $away $why $or) -}}
+{{- $p = append $p (printf "updateStrategy: a rolling update replaces %s pods and waits until they are ready, and %s: the rollout would never finish: set rollingUpdate.maxUnavailable: 100%%, or type: OnDelete%s" $away $why $or) -}}
 {{- end -}}
 {{- end -}}
 {{- range $kind := .beside -}}

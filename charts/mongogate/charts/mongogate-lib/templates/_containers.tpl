@@ -113,7 +113,7 @@ ports:
     containerPort: {{ $f.probePort | int64 }}
   {{- end }}
 {{- end }}
-# It waits for ever: a gate that ended while its pod starts would end the pod on some versions (kubernetes#132826).
+# It waits forever: a gate that ended while its pod starts would end the pod on some versions (kubernetes#132826).
 {{- range $question := list "startup" "readiness" "liveness" }}
 {{ $question }}Probe:
   {{- include "mongogate.ask" (dict "question" $question "times" (get $p $question) "facts" $f "port" $f.probePort "binary" "/mongogate") | nindent 2 }}

@@ -20,7 +20,7 @@ What the API refuses, with its limit. Nothing is cut: of two long names that beg
 {{- $max = sub 62 (len $last) | int -}}{{- $why = printf "its pods get the index %s" $last -}}
 {{- end -}}
 {{- if gt (len $name) $max -}}
-{{- $p = append $p (printf "name %s has %d characters, and the name of a %s may have %d, for %s; it is not cut, for two that begin alike would have one key: give a shorter one (this chart: fullnameOverride)" $name (len $name) .kind $max $why) -}}
+{{- $p = append $p (printf "name %s has %d characters, and the name of a %s may have %d, for %s; it is not cut, because two names that begin alike would share one key: give a shorter one (this chart: fullnameOverride)" $name (len $name) .kind $max $why) -}}
 {{- end -}}
 {{- if not (regexMatch "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$" $name) -}}
 {{- $p = append $p (printf "name %s: Kubernetes takes lower-case letters a to z, digits and -, with a letter or digit at both ends, and with dots no Service or pod could have it: give such a name (this chart: fullnameOverride)" (quote $name)) -}}
@@ -29,14 +29,14 @@ What the API refuses, with its limit. Nothing is cut: of two long names that beg
 {{- range $field := list "database.existingSecret" "caBundle.configMap" "caBundle.secret" -}}
 {{- with get $places $field -}}
 {{- if or (gt (len (toString .)) 253) (not (regexMatch "^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$" (toString .))) -}}
-{{- $p = append $p (printf "%s: %s is no name of an object: Kubernetes takes lower-case letters a to z, digits, - and dots, at most 253 characters" $field (quote .)) -}}
+{{- $p = append $p (printf "%s: %s is not a valid object name: Kubernetes takes lower-case letters a to z, digits, - and dots, at most 253 characters" $field (quote .)) -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}
 {{- with .values.kube.label -}}
 {{- $label := splitList "/" . -}}
 {{- if or (gt (len (last $label)) 63) (not (regexMatch "^[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$" (last $label))) (and (gt (len $label) 1) (or (gt (len (first $label)) 253) (not (regexMatch "^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$" (first $label))))) -}}
-{{- $p = append $p (printf "kube.label: %s is no name of a label: write PREFIX/NAME, such as mongogate.dev/holder, with at most 63 characters in NAME" .) -}}
+{{- $p = append $p (printf "kube.label: %s is not a valid label name: write PREFIX/NAME, such as mongogate.dev/holder, with at most 63 characters in NAME" .) -}}
 {{- end -}}
 {{- end -}}
 {{- $seen := dict -}}
