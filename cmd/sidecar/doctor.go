@@ -176,12 +176,17 @@ func arithmetic(s *config.Settings) []string {
 }
 
 func protection(s *config.Settings) []string {
-	return []string{
-		"run: the promise. Not covered: work handed to other daemons, a machine frozen as a whole, writes past the protocol",
+	run := config.Protections[0]
+	all := []string{
+		"run: " + run.Does + ": the promise. Not covered: " + run.Open + ", writes past the protocol",
 		"run, against the command itself, on this machine: " + agent.Layers(s),
-		"sidecar: by --fence (here " + fmt.Sprint(s.Fence) + "); only run --follow beside it gives the promise. Its twin acts for a gate that is killed, stopped or hangs; not covered: both killed or frozen together",
-		"init alone: nothing after ttl + grace",
 	}
+	for _, p := range s.InForce() {
+		all = append(all, "sidecar, by these settings: "+p.Name+": "+p.Does+". Not covered: "+p.Open)
+	}
+	return append(all,
+		"sidecar: only run --follow beside it gives the promise. Its twin acts for a gate that is killed, stopped or hangs; not covered: both killed or frozen together",
+		"init alone: nothing after ttl + grace")
 }
 
 // keep is how long records of runs are kept, where there are runs: zero without buckets.

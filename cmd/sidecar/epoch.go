@@ -15,7 +15,7 @@ import (
 func newEpoch(w world) *cobra.Command {
 	return command(w, "epoch [flags]", "Detect a kubelet that ignored the restart",
 		`For the first init container of the pod, a plain one, with the state volume of
-the sidecar. It runs only when all containers restart: a sidecar with --fence restart that comes
+the sidecar. It runs only when all containers restart: a sidecar with --protection restart that comes
 back in the same epoch knows that the kubelet ignored the restart. It needs no database.`,
 		exactly(0),
 		func(_ *cobra.Command, s *config.Settings, _ []string) error {

@@ -30,7 +30,7 @@ func newRestarted(t *testing.T, env ...string) *restarted {
 	t.Cleanup(func() { dropDatabase(t, database) })
 	return &restarted{T: t, dir: dir, env: append([]string{
 		"MONGOGATE_URI=" + rig.server.URI, "MONGOGATE_DATABASE=" + database, "MONGOGATE_KEY=k", "MONGOGATE_STATE_DIR=" + dir, "MONGOGATE_OWNER=pod",
-		"MONGOGATE_FENCE=restart,sentinel", "MONGOGATE_TTL=42s", "MONGOGATE_HEARTBEAT=2s", "MONGOGATE_OPERATION_TIMEOUT=6s", "MONGOGATE_POLL_INTERVAL=100ms",
+		"MONGOGATE_PROTECTION=restart", "MONGOGATE_TTL=42s", "MONGOGATE_HEARTBEAT=2s", "MONGOGATE_OPERATION_TIMEOUT=6s", "MONGOGATE_POLL_INTERVAL=100ms",
 		"MONGOGATE_METRICS_ADDRESS=unix:" + filepath.Join(dir, "metrics.sock"),
 	}, env...)}
 }

@@ -20,7 +20,7 @@ func TestSidecarFencesWithoutAStore(t *testing.T) {
 			dir := t.TempDir()
 			sentinel := filepath.Join(dir, "lost")
 			g := startGate(t, append(env,
-				"MONGOGATE_KEY=late", "MONGOGATE_STATE_DIR="+filepath.Join(dir, "state"), "MONGOGATE_FENCE=sentinel", "MONGOGATE_SENTINEL="+sentinel,
+				"MONGOGATE_KEY=late", "MONGOGATE_STATE_DIR="+filepath.Join(dir, "state"), "MONGOGATE_PROTECTION=sentinel", "MONGOGATE_SENTINEL="+sentinel,
 				"MONGOGATE_TTL=30s", "MONGOGATE_HEARTBEAT=1s", "MONGOGATE_OPERATION_TIMEOUT=1s"), false, "sidecar")
 			eventually(t, "the sentinel", func() bool {
 				_, err := os.Stat(sentinel)

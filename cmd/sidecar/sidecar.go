@@ -13,7 +13,7 @@ func newSidecar(w world) *cobra.Command {
 	return command(w, "sidecar [flags]", "Hold the lock beside a workload in the same pod",
 		`A native sidecar. Its startup probe holds the other containers back until it
 holds the lock, and its readiness probe succeeds while it does. On loss it does to the workload
-what --fence says. It waits without limit unless --timeout is given.`,
+what --protection says. It waits without limit unless --timeout is given.`,
 		exactly(0),
 		func(c *cobra.Command, s *config.Settings, _ []string) error {
 			return agent.Sidecar(c.Context(), w.World, s)

@@ -30,8 +30,8 @@ gate: {protection: kill}`, want: []string{"restarts container worker"}},
 	{why: "another namespace in the key", values: "env: [{name: POD_NAMESPACE, value: other}]", want: []string{"container main sets POD_NAMESPACE, by which the gate knows its pod and its key: take it out, or take it from fieldPath metadata.namespace"}},
 	{why: "one index for all", values: "kind: Job\njob: {parallelism: 2, completions: 2, completionMode: Indexed}\nenv: [{name: JOB_COMPLETION_INDEX, value: '0'}]", want: []string{"container main sets JOB_COMPLETION_INDEX"}},
 	{why: "another pod of a sidecar", values: "gate: {protection: restart, env: [{name: POD_UID, valueFrom: {fieldRef: {fieldPath: metadata.name}}}]}", want: []string{"env sets POD_UID"}},
-	{why: "settings past the values", values: "gate: {protection: kill, acceptGap: true, env: [{name: MONGOGATE_FENCE, value: sentinel}, {name: MONGOGATE_KEY, value: x}]}", want: []string{
-		"env sets MONGOGATE_FENCE, which would go past what is checked here: take it out and set the value", "env sets MONGOGATE_KEY",
+	{why: "settings past the values", values: "gate: {protection: kill, acceptGap: true, env: [{name: MONGOGATE_PROTECTION, value: sentinel}, {name: MONGOGATE_KEY, value: x}]}", want: []string{
+		"env sets MONGOGATE_PROTECTION, which would go past what is checked here: take it out and set the value", "env sets MONGOGATE_KEY",
 	}},
 	{why: "settings of the wrapper where nobody reads them", values: "gate: {env: [{name: MONGOGATE_KEY, value: x}]}", want: []string{"env sets MONGOGATE_KEY"}},
 	{why: "settings by prefix", values: "envFrom: [{prefix: MONGOGATE_, secretRef: {name: x}}]", want: []string{"container main has envFrom with the prefix MONGOGATE_: it could set the gate's variables: give another prefix"}},

@@ -77,6 +77,7 @@ extraObjects:
 	{why: "kill, and the gate leaves", values: "gate: {protection: kill, acceptGap: true, onLoss: exit}", want: []string{"onLoss: exit with kill: nobody would scan while the gate is away"}},
 	{why: "kill of another user", values: "securityContext: {runAsUser: 1000}\ngate: {protection: kill, acceptGap: true}", want: []string{"container main runs as user 1000 and the gate as 65532: the kernel lets a user signal its own processes only"}},
 	{why: "gate of another user", values: "gate: {protection: follow, securityContext: {runAsUser: 1}}", want: []string{"container main runs as user 65532 and the gate as 1: the follower cannot read the gate's files"}},
+	{why: "also what it is already", values: "gate: {protection: restart, also: [restart]}", want: []string{"also: restart is the protection already: leave it out of also"}},
 	{why: "also under the wrapper", values: "gate: {also: [kill]}", want: []string{"also: kill with protection: run: the wrapper stops its workload by itself"}},
 	{why: "restart before 1.36", values: "gate: {protection: restart}", kube: "v1.35.9", want: []string{"restart needs Kubernetes 1.36 (RestartAllContainers), this is v1.35.9, which would drop the rule: set protection to run or follow"}},
 	{why: "restart in a hurry", values: "gate: {protection: restart, killBudget: 6s}", want: []string{"restart with a kill budget of 6s: the kubelet takes up to 5s to restart the containers: set killBudget: 7s"}},

@@ -47,7 +47,7 @@ func TestChartTimingIsTheBinarys(t *testing.T) {
 		}
 		command := "run"
 		if protection == "restart" {
-			command, environ = "sidecar", append(environ, "MONGOGATE_FENCE=sentinel,restart")
+			command, environ = "sidecar", append(environ, "MONGOGATE_PROTECTION=restart")
 		}
 		_, binary := config.Load(command, pflag.NewFlagSet(command, pflag.ContinueOnError), config.Outside{
 			Environ: environ, ReadFile: func(name string) ([]byte, error) {

@@ -123,8 +123,8 @@ func TestComponents(t *testing.T) {
 			return g.Command == "run" && g.Lock.Key != "" && slices.Equal(g.Wraps, []string{"/app", "--serve"})
 		}},
 		{"follow", nil, pods, func(g Gate) bool { return g.Follow && slices.Equal(g.Wraps, []string{"/app", "--serve"}) }},
-		{"restart", nil, pods, func(g Gate) bool { return slices.Contains(g.Fence, "restart") }},
-		{"kill", nil, pods, func(g Gate) bool { return slices.Contains(g.Fence, "kill") }},
+		{"restart", nil, pods, func(g Gate) bool { return g.Protects("restart") }},
+		{"kill", nil, pods, func(g Gate) bool { return g.Protects("kill") }},
 		{"sentinel", nil, pods, func(g Gate) bool { return g.Sentinel == "/run/mongogate/lost" }},
 		{"kill", []string{"init-sidecar", "ca-bundle"}, pods, func(g Gate) bool { return g.Command == "init" && g.TLSCAFile != "" }},
 		{"kill", []string{"init-sidecar"}, pods, func(g Gate) bool { return g.Command == "init" }},

@@ -6,7 +6,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/mongogate/mongogate/internal/config"
 	appsv1 "k8s.io/api/apps/v1"
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	batchv1 "k8s.io/api/batch/v1"
@@ -16,6 +15,8 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/intstr"
+
+	"github.com/mongogate/mongogate/internal/config"
 )
 
 // Names that charts and kustomizations share.
@@ -225,7 +226,7 @@ func initAlone(g gated) []string {
 
 func barrier(g gated) []string {
 	var problems []string
-	followed := len(g.of("sidecar")) > 0 && g.of("sidecar")[0].Followed
+	followed := len(g.of("sidecar")) > 0 && g.of("sidecar")[0].Followed()
 	for _, x := range g.of("sidecar") {
 		if !x.Sidecar {
 			problems = append(problems, x.Container.Name+": not a native sidecar (an init container with restartPolicy Always), so main containers do not wait for it")
@@ -243,7 +244,7 @@ func barrier(g gated) []string {
 
 func killGap(g gated) []string {
 	for _, x := range g.of("sidecar") {
-		if !slices.Contains(x.Fence, config.Kill) || slices.Contains(x.Fence, config.Restart) || x.Followed ||
+		if !x.Protects(config.Kill) || x.Protects(config.Restart) || x.Followed() ||
 			g.Pod.Spec.RestartPolicy == corev1.RestartPolicyNever || g.Pod.Annotations[AcceptGap] == "true" {
 			continue
 		}
@@ -255,7 +256,7 @@ func killGap(g gated) []string {
 func killReach(g gated) []string {
 	var problems []string
 	for _, x := range g.of("sidecar") {
-		if !slices.Contains(x.Fence, config.Kill) {
+		if !x.Protects(config.Kill) {
 			continue
 		}
 		if s := g.Pod.Spec.ShareProcessNamespace; s == nil || !*s {
@@ -292,7 +293,7 @@ func user(w Workload, c Container) string {
 func restart(g gated) []string {
 	var problems []string
 	for _, x := range g.of("sidecar") {
-		if !slices.Contains(x.Fence, config.Restart) {
+		if !x.Protects(config.Restart) {
 			continue
 		}
 		rule := func(r corev1.ContainerRestartRule) bool {
@@ -318,18 +319,18 @@ func restart(g gated) []string {
 func follow(g gated) []string {
 	var problems []string
 	runs := slices.DeleteFunc(g.of("run"), func(x Gate) bool { return !x.Follow })
-	sidecars := slices.DeleteFunc(g.of("sidecar"), func(x Gate) bool { return !x.Followed })
+	sidecars := slices.DeleteFunc(g.of("sidecar"), func(x Gate) bool { return !x.Followed() })
 	pair := func(a, b Gate) bool {
 		return a.Lock.Key == b.Lock.Key && stateVolume(g.Workload, a) != "" && stateVolume(g.Workload, a) == stateVolume(g.Workload, b)
 	}
 	for _, r := range runs {
 		if !slices.ContainsFunc(sidecars, func(s Gate) bool { return pair(r, s) }) {
-			problems = append(problems, r.Container.Name+": no sidecar with --followed, the same key and the same state directory")
+			problems = append(problems, r.Container.Name+": no sidecar with --protection follow, the same key and the same state directory")
 		}
 	}
 	for _, s := range sidecars {
 		if !slices.ContainsFunc(runs, func(r Gate) bool { return pair(r, s) }) {
-			problems = append(problems, s.Container.Name+": --followed, and nothing in the pod runs with --follow, its key and its state directory")
+			problems = append(problems, s.Container.Name+": --protection follow, and nothing in the pod runs with --follow, its key and its state directory")
 		}
 	}
 	return problems
@@ -528,8 +529,8 @@ func label(g gated) []string {
 			kinds = append(kinds, "follow")
 		case x.Command == "run":
 			kinds = append(kinds, "run")
-		case x.Command == "sidecar" && !x.Followed:
-			kinds = append(kinds, x.Fence...)
+		case x.Command == "sidecar" && !x.Followed():
+			kinds = append(kinds, x.Protection)
 		}
 	}
 	if len(kinds) > 0 && !slices.Contains(kinds, got) { // a pod that only looks at locks protects nothing

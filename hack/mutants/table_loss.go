@@ -172,8 +172,8 @@ func lossMutants() []mutant {
 			tests: []string{"./internal/config -run=^TestBadInput$", "./internal/config -run=^TestEverySettingIsRead$"},
 		},
 		{
-			name: "sentinel-without-its-fence", protects: "sentinel: a file that the fence would never write is refused",
-			edits: []edit{{"internal/config/check.go", `if !slices.Contains(s.Fence, Sentinel) && s.Sentinel != "" {`, "if false {"}},
+			name: "protection-twice", protects: "settings: a protection that is added to itself is refused",
+			edits: []edit{{"internal/config/protection.go", "case slices.Contains(s.Also, s.Protection):", "case false:"}},
 			tests: []string{"./internal/config -run=^TestBadInput$"},
 		},
 		{

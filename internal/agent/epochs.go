@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"os/signal"
-	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -54,12 +53,12 @@ const dying = 2 * time.Second
 
 // epochs is nil where the loss action is another one.
 func (ses *session) epochs() (*epochs, error) {
-	if !slices.Contains(ses.s.Fence, config.Restart) {
+	if !ses.s.Protects(config.Restart) {
 		return nil, nil //nolint:nilnil // without the fence there is nothing to note
 	}
 	now, err := ses.dir.Epoch()
 	if err != nil {
-		return nil, &Exit{config.ExitUsage, fmt.Errorf("fence: restart: %w; add the init container mongogate-epoch, which runs mongogate epoch: the first of the pod, without a restartPolicy, with this state volume", err)}
+		return nil, &Exit{config.ExitUsage, fmt.Errorf("protection: restart: %w; add the init container mongogate-epoch, which runs mongogate epoch: the first of the pod, without a restartPolicy, with this state volume", err)}
 	}
 	e := &epochs{dir: ses.dir, now: now}
 	// The one before may be dying with its twin.
@@ -245,7 +244,7 @@ func (ses *session) ask(e *epochs) error {
 		return &Exit{ExitFailed, fmt.Errorf("noting that a restart is asked for: %w", err)} // any end but 0 asks as well
 	}
 	s := ses.s
-	hand, err := fence.NewHand(ses.sentinelFile(), slices.Contains(s.Fence, config.Kill), s.Spare)
+	hand, err := fence.NewHand(ses.sentinelFile(), s.Protects(config.Kill), s.Spare)
 	if err == nil {
 		err = hand.Warn("the gate restarted beside a workload that had its lock")
 		l, read := ses.dir.ReadLease()

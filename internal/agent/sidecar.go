@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -46,7 +45,7 @@ func Sidecar(ctx context.Context, w World, s *config.Settings) error {
 	ses.atEnd(fenced.Close)
 	unwritten := func(err error) {
 		ses.warn(err)
-		if s.Followed { // it is what the follower lives by
+		if s.Followed() { // it is what the follower lives by
 			fenced.Break(fmt.Errorf("the lease file cannot be written: %w", err))
 		}
 	}
@@ -55,7 +54,7 @@ func Sidecar(ctx context.Context, w World, s *config.Settings) error {
 
 	g, err := gate.New(gate.Config{
 		Clock: ses.clock, Budget: s.Budget(), Lock: ses.sidecarLock(epochs, fenced.Idled), Workload: ses.accompanied(recorder, epochs),
-		Reacquire: s.OnLoss == config.Wait || s.Followed, Rest: s.Rest(), FinishWithin: s.FinishWithin(), Observe: ses.observe(),
+		Reacquire: s.OnLoss == config.Wait || s.Followed(), Rest: s.Rest(), FinishWithin: s.FinishWithin(), Observe: ses.observe(),
 	})
 	if err != nil {
 		return err
@@ -94,9 +93,9 @@ func Sidecar(ctx context.Context, w World, s *config.Settings) error {
 func (ses *session) fence(e *epochs, link *twin.Link, leave func()) (*fence.Workload, error) {
 	s := ses.s
 	cfg := fence.Config{
-		Kill: slices.Contains(s.Fence, config.Kill), Leave: leave,
+		Kill: s.Protects(config.Kill), Leave: leave,
 		// Where the rule is ignored another exit would change nothing.
-		LeaveAtOnce: slices.Contains(s.Fence, config.Exit) || slices.Contains(s.Fence, config.Restart) && e.Refused() == "",
+		LeaveAtOnce: s.Protects(config.Exit) || s.Protects(config.Restart) && e.Refused() == "",
 		Spare:       s.Spare, Scan: s.ScanInterval, Budget: s.Budget(), Clock: ses.clock, Log: ses.log,
 	}
 	if cfg.Kill {
@@ -110,7 +109,7 @@ func (ses *session) fence(e *epochs, link *twin.Link, leave func()) (*fence.Work
 		ses.sole = sole
 	}
 	cfg.Sentinel = ses.sentinelFile()
-	if s.Followed {
+	if s.Followed() {
 		cfg.Dir, cfg.Idle = ses.dir, ses.idle()
 	}
 	if ses.kube.status != nil {
@@ -126,13 +125,10 @@ func (ses *session) fence(e *epochs, link *twin.Link, leave func()) (*fence.Work
 	return fence.New(cfg, ses.before(e))
 }
 
-// sentinelFile is "" where none is written.
+// sentinelFile is what is written on loss.
 func (ses *session) sentinelFile() string {
-	switch s := ses.s; {
-	case !slices.Contains(s.Fence, config.Sentinel):
-		return ""
-	case s.Sentinel != "":
-		return s.Sentinel
+	if named := ses.s.Sentinel; named != "" {
+		return named
 	}
 	return filepath.Join(ses.dir.Path(), "lost")
 }
@@ -172,18 +168,12 @@ func (ses *session) tellProtection(f *fence.Workload, twinned bool) {
 	if !twinned {
 		frozen = "a gate that is frozen or dead, for it has no twin"
 	}
-	line := map[string]string{
-		config.Sentinel: "the workload has to obey a file; not covered: a workload that does not, " + frozen,
-		config.Kill:     "every process of the shared process namespace that is not spared is killed, at each scan; not covered: what a restarted container does before the next scan, " + frozen,
-		config.Exit:     "the gate ends; not covered: anything that does not restart with it, " + frozen,
-		config.Restart:  "the kubelet is asked to restart all containers; not covered: a kubelet that ignores the rule, " + frozen,
-	}
-	if ses.s.Followed {
-		line[config.Sentinel] = "a file reports the loss (informational)"
-		ses.log.Info("protection: followed: `mongogate run --follow` stops the workload in time, even if this gate is frozen or dead; not covered: processes that it did not start", "key", ses.s.Lock.Key, "ttl", ses.s.Timing().TTL.String())
-	}
-	for _, name := range ses.s.Fence {
-		ses.log.Info("protection: "+name+": "+line[name], "key", ses.s.Lock.Key, "ttl", ses.s.Timing().TTL.String())
+	for _, p := range ses.s.InForce() {
+		line := "protection: " + p.Name + ": " + p.Does + "; not covered: " + p.Open
+		if p.Name != config.Follow { // the follower acts by itself
+			line += ", " + frozen
+		}
+		ses.log.Info(line, "key", ses.s.Lock.Key, "ttl", ses.s.Timing().TTL.String())
 	}
 	switch e := f.Evidence(); e {
 	case "":

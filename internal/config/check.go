@@ -1,9 +1,7 @@
 package config
 
 import (
-	"cmp"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -19,7 +17,7 @@ func (l *loader) check(s *Settings, bad map[string]bool) {
 	l.checkURI(s)
 	l.checkTiming(s, bad)
 	if s.Command == "sidecar" {
-		l.checkFences(s)
+		l.checkProtection(s)
 		if s.Readiness == Candidate {
 			l.problem("readiness", "a sidecar that waits is never ready: the main containers have not started", "give holder, or protect the workload with run")
 		}
@@ -124,35 +122,6 @@ func (l *loader) checkTiming(s *Settings, bad map[string]bool) {
 	}
 	for _, p := range timingProblems(s) {
 		l.problem(p.Field, p.Message, p.Remedy)
-	}
-}
-
-// restartBudget is what a restart of all containers takes: the kubelet was
-// measured to need two to five seconds from the gate's exit to the last SIGKILL.
-const restartBudget = 7 * time.Second
-
-// longestScan bounds what a process that is started after the loss runs without the lock.
-const longestScan = time.Second
-
-func (l *loader) checkFences(s *Settings) {
-	if slices.Contains(s.Fence, Kill) && s.ScanInterval > longestScan {
-		l.problem("scan-interval", fmt.Sprintf("a process that starts after the loss could run unlocked for this long (at most %v)", longestScan), "leave it out, or give 1s or less")
-	}
-	if !slices.Contains(s.Fence, Sentinel) && s.Sentinel != "" {
-		l.problem("sentinel", "the file would never be written, because fence does not name sentinel", "add sentinel to --fence, or leave the file out")
-	}
-	if s.Followed && len(s.Spare) > 0 {
-		l.problem("spare", "not used beside a follower: the report of the follower is the evidence", "leave it out")
-	}
-	if !slices.Contains(s.Fence, Restart) {
-		return
-	}
-	if slices.Contains(s.Fence, Exit) {
-		l.problem("fence", "restart and exit are both given", "leave exit out, restart ends the gate as well")
-	}
-	if budget := cmp.Or(s.KillBudget, s.TTL/6); budget > 0 && budget < restartBudget {
-		l.problem("fence", fmt.Sprintf("restart with a kill budget of %v: the kubelet takes up to 5s to restart the containers", budget),
-			fmt.Sprintf("give --kill-budget at least %v, or --ttl at least %v", restartBudget, 6*restartBudget))
 	}
 }
 

@@ -42,7 +42,7 @@ func FuzzConnectionString(f *testing.F) {
 			{env: []string{"MONGOGATE_KEY=k"}, args: []string{"--uri=" + uri}},
 			{env: []string{"MONGOGATE_KEY=k", "MONGOGATE_URI=" + uri}},
 			{env: []string{"MONGOGATE_KEY=k"}, args: []string{"--uri" + uri}},
-			{env: []string{"MONGOGATE_KEY=k", "MONGOGATE_TTL=" + uri, "MONGOGATE_DATABASE=" + uri, "MONGOGATE_FENCE=" + uri, "MONGOGATE_BUCKET=" + uri, "MONGOGATE_URI_FILE=" + uri, "MONGOGATE_CONFIG=" + uri}},
+			{env: []string{"MONGOGATE_KEY=k", "MONGOGATE_TTL=" + uri, "MONGOGATE_DATABASE=" + uri, "MONGOGATE_PROTECTION=" + uri, "MONGOGATE_BUCKET=" + uri, "MONGOGATE_URI_FILE=" + uri, "MONGOGATE_CONFIG=" + uri}},
 			{yaml: "key: k\nuri: '" + uri + "'"},
 		} {
 			s, err := w.load(t, "sidecar", func(o *Outside) { o.CheckURI = checkURI })

@@ -13,7 +13,7 @@ type Group struct {
 }
 
 // common are the settings that most people need, in the order in which they meet them.
-var common = []string{"key", "uri-file", "fence", "bucket", "ttl", "timeout", "try", "if-held", "on-loss", "output"}
+var common = []string{"key", "uri-file", "protection", "bucket", "ttl", "timeout", "try", "if-held", "on-loss", "output"}
 
 // Groups sorts the flags of a subcommand: what most people need comes first,
 // with the flags that are no settings; then the chapters of the reference.

@@ -24,8 +24,8 @@ func (l *loader) checkKube(s *Settings) {
 			l.problem("kube-label", message, remedy)
 		}
 	}
-	if s.Command == "sidecar" && s.KubeEvidence && s.Followed {
-		l.problem("kube-evidence", "the report of the follower is the evidence already", "leave this out, or --followed")
+	if s.Command == "sidecar" && s.KubeEvidence && s.Followed() {
+		l.problem("kube-evidence", "the report of the follower is the evidence already", "leave this out")
 	}
 }
 

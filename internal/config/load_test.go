@@ -164,7 +164,7 @@ func TestEverySettingInThreeWays(t *testing.T) {
 			}
 			return "11s"
 		case "list":
-			return append(row.oneOf, "x", "x")[1]
+			return append(slices.Clone(row.oneOf), "x")[0]
 		}
 		if len(row.oneOf) > 0 {
 			return row.oneOf[len(row.oneOf)-1]
@@ -205,6 +205,9 @@ func TestEverySettingInThreeWays(t *testing.T) {
 			}
 			if slices.Contains([]string{"on-failure", "no-overlap", "retention", "starting-deadline", "timezone"}, row.name) {
 				w.env = append(w.env, "MONGOGATE_BUCKET=1h")
+			}
+			if row.name == "idle-release" {
+				w.env = append(w.env, "MONGOGATE_PROTECTION=follow")
 			}
 			if row.name == "kube-owner" {
 				w.env = append(w.env, "MONGOGATE_JOB_NAME=x-29921940")

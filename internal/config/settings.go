@@ -13,10 +13,6 @@ const (
 	Skip      = "skip"      // --if-held
 	Release   = "release"   // --on-failure
 	Hold      = "hold"      // --on-failure
-	Exit      = "exit"      // --on-loss (or wait), and a fence
-	Kill      = "kill"      // a fence
-	Sentinel  = "sentinel"  // a fence
-	Restart   = "restart"   // a fence
 	Holder    = "holder"    // --readiness
 	Candidate = "candidate" // --readiness
 	None      = "none"      // --probe-address, --metrics-address, --isolation
@@ -54,11 +50,12 @@ type Settings struct {
 	ChangeStream                           bool
 	IfHeld, OnFailure                      string
 	NoOverlap, FailIfHeld, Try             bool
-	Fence, Spare                           []string
+	Protection                             string
+	Also, Spare                            []string
 	Sentinel                               string
 	ScanInterval                           time.Duration
 	StateDir                               string
-	Follow, Followed, WaitTree             bool
+	Follow, WaitTree                       bool
 	OnLoss, Isolation, StopSignal          string
 	KubeEvents, KubeEvidence, KubeOwner    bool
 	KubeLabel                              string

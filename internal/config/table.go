@@ -204,8 +204,12 @@ var waitSettings = []setting{
 
 var lossSettings = []setting{
 	{
-		name: "fence", commands: fencer, fallback: Sentinel, oneOf: []string{Sentinel, Kill, Exit, Restart}, placeholder: "list", field: func(s *Settings) any { return &s.Fence },
-		usage: "what is done to the workload when the lock is lost, several with commas: sentinel (a file that it has to obey), kill (every process of it, in a shared process namespace), exit (the gate ends with exit code 88), restart (the same, where restart rules make the kubelet restart all containers, and mongogate epoch is the first init container)",
+		name: "protection", commands: fencer, fallback: Sentinel, oneOf: sidecarProtections, field: func(s *Settings) any { return &s.Protection },
+		usage: protectionUsage(),
+	},
+	{
+		name: "also", commands: fencer, oneOf: alsoProtections, placeholder: "list", field: func(s *Settings) any { return &s.Also },
+		usage: "protections in addition to --protection, separated by commas",
 	},
 	{
 		name: "sentinel", commands: fencer, placeholder: "file", field: func(s *Settings) any { return &s.Sentinel },
@@ -217,7 +221,7 @@ var lossSettings = []setting{
 	},
 	{
 		name: "scan-interval", commands: fencer, fallback: "100ms", field: func(s *Settings) any { return &s.ScanInterval },
-		usage: "time between looks for processes that the fence kill has to stop",
+		usage: "time between looks for processes that the protection kill has to stop",
 	},
 	{
 		name: "state-dir", commands: stateful, placeholder: "directory", field: func(s *Settings) any { return &s.StateDir }, check: absolute,
@@ -244,12 +248,8 @@ var lossSettings = []setting{
 		usage: "after a loss, once the workload has stopped: exit with code 88, or wait for the lock again",
 	},
 	{
-		name: "followed", commands: []string{"sidecar", "doctor"}, fallback: "false", field: func(s *Settings) any { return &s.Followed },
-		usage: "the workload runs under mongogate run --follow with the same state directory: release only when the follower reports that it has stopped",
-	},
-	{
 		name: "idle-release", commands: fencer, field: func(s *Settings) any { return &s.IdleRelease },
-		usage: "how long a sidecar keeps the lock while its follower does not run (default 4 × ttl)",
+		usage: "how long a sidecar keeps the lock while its follower does not run (default 4 × ttl); for --protection follow",
 	},
 }
 

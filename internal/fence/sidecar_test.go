@@ -158,7 +158,7 @@ func (s *sidecar) locked(want bool) {
 const stubborn = `trap "" TERM; while :; do sleep 0.02; done`
 
 func killedAgain(t *testing.T) {
-	s := newSidecar(t, "--fence", "kill,sentinel")
+	s := newSidecar(t, "--protection", "kill")
 	s.held()
 	c := container(t, "work", stubborn)
 	other := exec.Command(os.Getenv(envBinary), "run", "--state-dir", t.TempDir(), "--", "sleep", "1000")
@@ -181,7 +181,7 @@ func killedAgain(t *testing.T) {
 	if !strings.Contains(s.log.String(), "lease ended") {
 		t.Error("the lock was not given back on evidence")
 	}
-	s.begin("--fence", "kill,sentinel") // as the kubelet does
+	s.begin("--protection", "kill") // as the kubelet does
 	for range 3 {
 		again := container(t, "work", stubborn)
 		until(t, "killed again", func() bool { return !alive(again.Process.Pid) })
@@ -195,7 +195,7 @@ func killedAgain(t *testing.T) {
 }
 
 func terminated(t *testing.T) {
-	s := newSidecar(t, "--fence", "kill")
+	s := newSidecar(t, "--protection", "kill")
 	s.held()
 	c := container(t, "work", stubborn)
 	_ = s.cmd.Process.Signal(syscall.SIGTERM)
@@ -220,7 +220,7 @@ func terminated(t *testing.T) {
 }
 
 func killed(t *testing.T) {
-	s := newSidecar(t, "--fence", "kill")
+	s := newSidecar(t, "--protection", "kill")
 	s.held()
 	c := container(t, "work", stubborn)
 	_ = s.cmd.Process.Signal(syscall.SIGTERM)
@@ -237,7 +237,7 @@ func killed(t *testing.T) {
 }
 
 func leaves(t *testing.T) {
-	s := newSidecar(t, "--fence", "exit")
+	s := newSidecar(t, "--protection", "exit")
 	s.held()
 	c := container(t, "work", stubborn)
 	defer func() { _ = c.Process.Kill() }()
@@ -254,12 +254,12 @@ func leaves(t *testing.T) {
 // The sidecar is killed beside its workload: the next one adopts the lease and
 // lets the workload be. Where the lock is another's by then, it is killed.
 func startedAnew(t *testing.T) {
-	s := newSidecar(t, "--fence", "kill")
+	s := newSidecar(t, "--protection", "kill")
 	s.held()
 	c := container(t, "work", stubborn)
 	_ = s.cmd.Process.Kill()
 	<-s.end
-	s.begin("--fence", "kill")
+	s.begin("--protection", "kill")
 	s.held()
 	if !alive(c.Process.Pid) {
 		t.Fatal("killed although the lease was adopted")
@@ -272,22 +272,22 @@ func startedAnew(t *testing.T) {
 	if out, code := s.do("force-release"); code != 0 {
 		t.Fatal(out)
 	}
-	s.begin("--fence", "kill")
+	s.begin("--protection", "kill")
 	until(t, "killed at the deadline in the file", func() bool { return !alive(c.Process.Pid) })
 }
 
 // Two gates with kill in one pod would end each other's workload: the second does not start, and does once the first has ended.
 func secondKill(t *testing.T) {
-	s := newSidecar(t, "--fence", "kill")
+	s := newSidecar(t, "--protection", "kill")
 	s.held()
-	second := newSidecar(t, "--fence", "kill,sentinel")
+	second := newSidecar(t, "--protection", "kill")
 	second.endsWith(64)
 	if said := second.log.String(); !strings.Contains(said, "another gate of this pod has the protection kill already") {
 		t.Error("it does not say why")
 	}
 	_ = s.cmd.Process.Kill()
 	<-s.end
-	second.begin("--fence", "kill,sentinel")
+	second.begin("--protection", "kill")
 	second.held()
 }
 
@@ -299,7 +299,7 @@ func ignoredRestart(t *testing.T) {
 	if out, code := s.do("epoch"); code != 0 {
 		t.Fatal(out)
 	}
-	s.begin("--fence", "restart,kill")
+	s.begin("--protection", "restart", "--also", "kill")
 	s.held()
 	c := container(t, "work", stubborn)
 	_ = s.cmd.Process.Kill()
@@ -313,10 +313,10 @@ func ignoredRestart(t *testing.T) {
 	if err := os.WriteFile(file, over, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	s.begin("--fence", "restart,kill")
+	s.begin("--protection", "restart", "--also", "kill")
 	s.endsWith(88) // it asks for the restart, and fences by what there is
 	until(t, "what ran on is killed", func() bool { return !alive(c.Process.Pid) })
-	s.begin("--fence", "restart,kill")
+	s.begin("--protection", "restart", "--also", "kill")
 	again := container(t, "work", stubborn)
 	until(t, "what the kubelet starts again is killed", func() bool { return !alive(again.Process.Pid) })
 	if out, code := s.do("probe", "ready"); code != 1 || !strings.Contains(out, "restart rule was ignored") {
@@ -333,11 +333,11 @@ func ignoredRestart(t *testing.T) {
 	if out, code := s.do("epoch"); code != 0 {
 		t.Fatal(out)
 	}
-	s.begin("--fence", "restart,kill")
+	s.begin("--protection", "restart", "--also", "kill")
 	s.held()
 	// Nothing is left of a workload that has ended before the gate did.
 	_ = s.cmd.Process.Signal(syscall.SIGTERM)
 	s.endsWith(0)
-	s.begin("--fence", "restart,kill")
+	s.begin("--protection", "restart", "--also", "kill")
 	s.held()
 }

@@ -24,8 +24,8 @@ func TestTwin(t *testing.T) {
 	if !inside(t, p) {
 		return
 	}
-	t.Run("kill, the gate is frozen", func(t *testing.T) { frozen(t, "kill,sentinel") })
-	t.Run("exit, the gate is frozen", func(t *testing.T) { frozen(t, "exit,sentinel") })
+	t.Run("kill, the gate is frozen", func(t *testing.T) { frozen(t, "kill") })
+	t.Run("exit, the gate is frozen", func(t *testing.T) { frozen(t, "exit") })
 	t.Run("sentinel, the gate is frozen", func(t *testing.T) { frozen(t, "sentinel") })
 	t.Run("kill, both are stopped once", bothStopped)
 	t.Run("kill, the gate is killed", gateKilled)
@@ -85,23 +85,23 @@ func inTime(t *testing.T, since time.Time, c *exec.Cmd) {
 	}
 }
 
-func frozen(t *testing.T, fence string) {
-	args := []string{"--fence", fence}
+func frozen(t *testing.T, protection string) {
+	args := []string{"--protection", protection}
 	s := newSidecar(t, args...)
 	s.held()
 	c := container(t, "work", stubborn)
 	gate := s.gate()
 	since := time.Now()
 	again(t, func() { _ = gate.Signal(syscall.SIGSTOP) })
-	if strings.Contains(fence, "kill") {
+	if protection == "kill" {
 		inTime(t, since, c)
 	}
 	s.endsWith(88)
-	if took := time.Since(since); took > 9300*time.Millisecond && strings.Contains(fence, "exit") {
+	if took := time.Since(since); took > 9300*time.Millisecond && protection == "exit" {
 		t.Errorf("the container ended after %v", took)
 	}
 	lost := filepath.Join(s.dir(), "lost")
-	if fence != "exit,sentinel" && strings.Contains(fence, "sentinel") && !is(lost) { // an exit waits for no file
+	if protection != "exit" && !is(lost) { // an exit waits for no file
 		t.Error("no sentinel")
 	}
 	_ = c.Process.Kill()
@@ -119,7 +119,7 @@ func (s *sidecar) dir() string {
 
 // Stopped as kill -STOP -1 does, both are woken by their own kernel timers.
 func bothStopped(t *testing.T) {
-	s := newSidecar(t, "--fence", "kill")
+	s := newSidecar(t, "--protection", "kill")
 	s.held()
 	c := container(t, "work", stubborn)
 	gate := s.gate()
@@ -131,7 +131,7 @@ func bothStopped(t *testing.T) {
 }
 
 func gateKilled(t *testing.T) {
-	s := newSidecar(t, "--fence", "kill")
+	s := newSidecar(t, "--protection", "kill")
 	s.held()
 	c := container(t, "work", stubborn)
 	first := s.gate()
@@ -149,7 +149,7 @@ func gateKilled(t *testing.T) {
 }
 
 func gateKeptDown(t *testing.T) {
-	s := newSidecar(t, "--fence", "kill")
+	s := newSidecar(t, "--protection", "kill")
 	s.held()
 	c := container(t, "work", stubborn)
 	since := time.Now()
@@ -167,7 +167,7 @@ func gateKeptDown(t *testing.T) {
 
 // What the next gate needs is gone: the container does not end with that, for its workload has a deadline.
 func cannotBegin(t *testing.T) {
-	s := newSidecar(t, "--fence", "kill")
+	s := newSidecar(t, "--protection", "kill")
 	s.held()
 	c := container(t, "work", stubborn)
 	gate, base := s.gate(), filepath.Dir(s.dir())
@@ -188,7 +188,7 @@ func cannotBegin(t *testing.T) {
 
 // A workload that takes its time to end is not left to itself where the gate that renews for it is killed.
 func killedWhileEnding(t *testing.T) {
-	s := newSidecar(t, "--fence", "kill")
+	s := newSidecar(t, "--protection", "kill")
 	s.held()
 	c := container(t, "work", stubborn)
 	_ = s.cmd.Process.Signal(syscall.SIGTERM)
@@ -202,11 +202,11 @@ func killedWhileEnding(t *testing.T) {
 
 // While the lock is not held what is started is killed at each scan: by the twin should the gate be frozen.
 func frozenWhileWaiting(t *testing.T) {
-	other := newSidecar(t, "--fence", "sentinel")
+	other := newSidecar(t, "--protection", "sentinel")
 	other.held()
 	s := &sidecar{T: t, key: other.key}
 	s.env = append(os.Environ(), "MONGOGATE_KEY="+s.key, "MONGOGATE_STATE_DIR="+t.TempDir())
-	s.begin("--fence", "kill")
+	s.begin("--protection", "kill")
 	until(t, "it waits", func() bool { return strings.Contains(s.log.String(), "waiting for the lock") })
 	gate := s.gate()
 	since := time.Now()
@@ -218,7 +218,7 @@ func frozenWhileWaiting(t *testing.T) {
 }
 
 func frozenInALoss(t *testing.T) {
-	s := newSidecar(t, "--fence", "kill", "--kill-budget", "2s")
+	s := newSidecar(t, "--protection", "kill", "--kill-budget", "2s")
 	s.held()
 	heard := filepath.Join(t.TempDir(), "heard")
 	c := container(t, "work", "trap 'echo >"+heard+"' TERM; while :; do sleep 0.02; done")
@@ -235,7 +235,7 @@ func frozenInALoss(t *testing.T) {
 
 // A twin that does not answer is a protection that has failed: the gate does not go on alone.
 func twinFrozen(t *testing.T) {
-	s := newSidecar(t, "--fence", "kill")
+	s := newSidecar(t, "--protection", "kill")
 	s.held()
 	c := container(t, "work", stubborn)
 	release := again(t, func() { _ = s.cmd.Process.Signal(syscall.SIGSTOP) })
@@ -249,7 +249,7 @@ func twinFrozen(t *testing.T) {
 }
 
 func twinKilled(t *testing.T) {
-	s := newSidecar(t, "--fence", "kill")
+	s := newSidecar(t, "--protection", "kill")
 	s.held()
 	gate := s.gate()
 	_ = s.cmd.Process.Kill()

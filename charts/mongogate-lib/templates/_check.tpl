@@ -34,6 +34,9 @@
 {{- if and $v.also (not (has $v.protection (list "restart" "kill" "sentinel"))) -}}
 {{- $p = append $p (printf "also: %s with protection: %s: the wrapper stops its workload by itself: leave also empty, or set protection to restart, kill or sentinel" (join ", " $v.also) $v.protection) -}}
 {{- end -}}
+{{- if has $v.protection ($v.also | default list) -}}
+{{- $p = append $p (printf "also: %s is the protection already: leave it out of also" $v.protection) -}}
+{{- end -}}
 {{- if and $f.kill (not $v.acceptGap) (not $f.restart) -}}
 {{- if eq (toString .pod.restartPolicy) "Never" -}}
 {{- range include "mongogate.stay" . | fromJsonArray -}}
@@ -129,7 +132,7 @@
 {{- if and (hasPrefix "mongogate" (toString .name)) (not .command) (eq (join " " .args) "sidecar") -}}yes{{- end -}}
 {{- end -}}
 
-{{/* What the wrapper and the fences ask of the containers. */}}
+{{/* What the wrapper and the protections ask of the containers. */}}
 {{- define "mongogate.problems.containers" -}}
 {{- $v := .values -}}
 {{- $f := include "mongogate.facts" . | fromJson -}}

@@ -54,9 +54,9 @@ container), follower (run --follow: no database), test (helm test).
 {{- if eq $role "wait" }}{{ with $v.init.timeout }}{{ $_ := set $set "TIMEOUT" . }}{{ end }}{{ end -}}
 {{- if and $gate $f.sidecar -}}
 {{- if $f.http }}{{ $_ := set $set "PROBE_ADDRESS" (printf "%s:%d" $f.probeHost (int64 $f.probePort)) }}{{ end -}}
-{{- $_ := set $set "FENCE" (join "," $f.fences) -}}
+{{- $_ := set $set "PROTECTION" $v.protection -}}
+{{- if $v.also }}{{ $_ := set $set "ALSO" (join "," $v.also) }}{{ end -}}
 {{- $_ := set $set "SENTINEL" (printf "%s/lost" $f.state) -}}
-{{- if eq $v.protection "follow" }}{{ $_ := set $set "FOLLOWED" "true" }}{{ end -}}
 {{- range $name, $value := dict "SPARE" (join "," $v.spare) "SCAN_INTERVAL" $v.scanInterval "IDLE_RELEASE" $v.idleRelease -}}
 {{- if $value }}{{ $_ := set $set $name (toString $value) }}{{ end -}}
 {{- end -}}

@@ -25,27 +25,23 @@ What follows from a request. Every template of this chart takes one dict:
 {{- if eq .kind "CronJob" }}{{ $job = (((.workload | default dict).jobTemplate | default dict).spec | default dict) }}{{ end -}}
 {{- $wrapper := has $v.protection (list "run" "follow") -}}
 {{- $sidecar := has $v.protection (list "follow" "restart" "kill" "sentinel") -}}
-{{- $fences := list "sentinel" -}}
-{{- range $f := list "kill" "restart" -}}
-{{- if or (eq $v.protection $f) (has $f $v.also) }}{{ $fences = append $fences $f }}{{ end -}}
-{{- end -}}
+{{- $inForce := prepend ($v.also | default list) $v.protection -}}
 {{- $containers := .pod.containers | default list -}}
 {{- $main := $v.container -}}
 {{- if and (not $main) $containers }}{{ $main = (first $containers).name }}{{ end -}}
 {{- $mine := dict -}}
 {{- range $containers }}{{ if eq (toString .name) (toString $main) }}{{ $mine = . }}{{ end }}{{ end -}}
 {{- $budget := $v.killBudget -}}
-{{- if and (not $budget) (has "restart" $fences) (lt (include "mongogate.ms" $v.ttl | float64) 42000.0) }}{{ $budget = "7s" }}{{ end -}}
+{{- if and (not $budget) (has "restart" $inForce) (lt (include "mongogate.ms" $v.ttl | float64) 42000.0) }}{{ $budget = "7s" }}{{ end -}}
 {{- $hostNetwork := .pod.hostNetwork | default false -}}
 {{- dict
   "job" $job
   "isJob" (has .kind (list "Job" "CronJob"))
   "wrapper" $wrapper
   "sidecar" $sidecar
-  "fences" $fences
-  "restart" (and $sidecar (has "restart" $fences))
-  "kill" (and $sidecar (has "kill" $fences))
-  "shared" (or (and $sidecar (has "kill" $fences)) $v.shareProcessNamespace (.pod.shareProcessNamespace | default false))
+  "restart" (and $sidecar (has "restart" $inForce))
+  "kill" (and $sidecar (has "kill" $inForce))
+  "shared" (or (and $sidecar (has "kill" $inForce)) $v.shareProcessNamespace (.pod.shareProcessNamespace | default false))
   "kube" (or $v.kube.events (not (empty $v.kube.label)) $v.kube.evidence $v.kube.owner)
   "hostNetwork" $hostNetwork
   "http" (eq ($v.probes.by | default (ternary "exec" "http" $hostNetwork)) "http")
