@@ -63,7 +63,7 @@ var wrongs = []wrong{
 	{why: "too long", args: gated("--ttl=99999h"), lines: []string{`ttl: "99999h": it is longer than ten years…flag --ttl)…; give a number with a unit, such as 500ms,`}},
 	{why: "no word", args: gated("--if-held=maybe"), lines: []string{`if-held: "maybe": not one of the words that are possible…flag --if-held)…; give wait or skip`}},
 	{why: "no bool value", args: gated("--no-overlap=yes"), lines: []string{`no-overlap: "yes": neither true nor false…flag --no-overlap)…; give true or false`}},
-	{why: "no protection", args: sidecar("--protection=die"), lines: []string{`protection: "die": not one of the words that are possible…flag --protection)…; give one or more of sentinel, kill, exit,`}},
+	{why: "no protection", args: sidecar("--protection=die"), lines: []string{`protection: "die": not one of the words that are possible…flag --protection)…; give follow, kill, restart, exit or sentinel`}},
 	{why: "no zone", args: gated("--timezone=Europe/Bonn"), lines: []string{`timezone: "Europe/Bonn": no such time zone…flag --timezone)…; give a name of the IANA database, such as`}},
 	{why: "no address", args: gated("--metrics-address=9090"), lines: []string{`metrics-address: "9090": not an address…flag --metrics-address)…; give host:port, :port, unix:/path or none`}},
 	{why: "no port", args: gated("--metrics-address=:99999"), lines: []string{`metrics-address: ":99999": the port is not a number from 1 to 65535…flag --metrics-address)…; give host:port, :port, unix:/path or none`}},
@@ -91,7 +91,7 @@ var wrongs = []wrong{
 	{why: "a look that waits", args: gated("--try", "--timeout=5s"), lines: []string{`try: "true": timeout is given as well: one look does not wait…; leave one of them out`}},
 	{why: "short ttl", args: gated("--ttl=2s"), lines: []string{`ttl: "2s": ttl 2s < 5s: an election of the database would outlast…; give --ttl 30s, or at least 5s; --allow-short-ttl is for tests`}},
 	{why: "restart in a hurry", args: sidecar("--protection=restart"), lines: []string{`protection: "restart": restart with a kill budget of 5s: the kubelet takes…flag --protection)…; give --kill-budget at least 7s, or --ttl`}},
-	{why: "restart and exit", args: sidecar("--protection=restart", "--also=exit", "--ttl=60s"), lines: []string{`also: "exit": restart and exit are both given…flag --also)…; leave exit out, restart ends the gate as well`}},
+	{why: "restart and exit", args: sidecar("--protection=restart", "--also=exit", "--ttl=60s"), lines: []string{`also: "exit": restart and exit are both given…flag --also)…; leave exit out: restart ends the gate as well`}},
 	{why: "candidate sidecar", args: sidecar("--readiness=candidate"), lines: []string{`readiness: "candidate": a sidecar that waits is never ready: the main…flag --readiness)…; give holder, or protect the workload with run`}},
 	{why: "retention", args: gated("--bucket=1d", "--retention=12h", "--starting-deadline=1h"), lines: []string{`retention: "12h0m0s": retention 12h0m0s < starting deadline 1h0m0s…flag --retention)…; give at least 25h0m0s`}},
 
