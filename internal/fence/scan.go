@@ -213,7 +213,7 @@ func (w *Workload) followerGone(in phase) bool {
 	if word == nil {
 		w.complain("there will be no evidence of a follower's end", w.cfg.Dir.MarkIdle(token))
 		f, err := w.cfg.Dir.Stopped(token)
-		w.complain("the follower's word could not be read", err)
+		w.complain("cannot read the follower's report", err)
 		if f == nil {
 			w.leaveCrashed(in)
 			return false
@@ -238,7 +238,7 @@ func (w *Workload) leaveCrashed(in phase) {
 		return
 	}
 	crashed, err := w.cfg.Dir.Crashed()
-	w.complain("the follower's word could not be read", err)
+	w.complain("cannot read the follower's report", err)
 	if crashed && w.change(killing, shut, func() {}) {
 		w.cfg.Log.Info("the follower exited without reporting: restarting; the lease runs out")
 		w.cfg.Leave()

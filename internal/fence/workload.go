@@ -144,7 +144,7 @@ func New(cfg Config, lease *statedir.Lease) (*Workload, error) {
 func (w *Workload) Evidence() string {
 	switch {
 	case w.cfg.Dir != nil: // the follower itself lives on beside its workload
-		return "the follower's word"
+		return "the follower's report"
 	case w.targets != nil: // what is seen is more than what is said
 		return "the shared process namespace"
 	case w.cfg.Status != nil:
