@@ -27,7 +27,7 @@ type Locker struct {
 	changing sync.Mutex
 	// store is the fingerprint, once it is known.
 	store atomic.Pointer[string]
-	// leased is true once a lease was had.
+	// leased is true once a lease was acquired.
 	leased atomic.Bool
 
 	watch   watches
