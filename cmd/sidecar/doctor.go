@@ -35,7 +35,7 @@ type setting struct {
 	From  string `json:"from"`
 }
 
-func settings(s *config.Settings) []setting {
+func settingsOf(s *config.Settings) []setting {
 	var all []setting
 	for _, v := range s.Sources() {
 		all = append(all, setting(v))
@@ -55,7 +55,7 @@ something is unsafe, or if nobody may take the lock.`,
 }
 
 func doctor(ctx context.Context, w world, s *config.Settings, index bool) error {
-	d := diagnosis{Settings: settings(s), Arithmetic: arithmetic(s), Protection: protection(s)}
+	d := diagnosis{Settings: settingsOf(s), Arithmetic: arithmetic(s), Protection: protection(s)}
 	if r, err := s.ResolveKey(); err == nil {
 		d.Key, d.Run = r.Key, agent.RunFacts(s, r)
 		for _, warning := range s.StartWarnings(r) {

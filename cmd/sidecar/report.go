@@ -35,10 +35,10 @@ func linesOf(err error) []string {
 	if e, ok := err.(*agent.Exit); ok && e.Err != nil { //nolint:errorlint // this one, not one inside
 		return linesOf(e.Err)
 	}
-	var settings *config.Error
-	if errors.As(err, &settings) && settings.Error() == err.Error() {
+	var wrong *config.Error
+	if errors.As(err, &wrong) && wrong.Error() == err.Error() {
 		var all []string
-		for _, p := range settings.Problems {
+		for _, p := range wrong.Problems {
 			all = append(all, p.String())
 		}
 		return all
