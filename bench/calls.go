@@ -11,11 +11,12 @@ import (
 	"strings"
 	"time"
 
-	"github.com/mongogate/mongogate/internal/devdb"
-	"github.com/mongogate/mongogate/internal/faultproxy"
-	"github.com/mongogate/mongogate/pkg/mongolock"
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
+
+	"github.com/mongogate/mongogate/pkg/mongolock"
+	"github.com/mongogate/mongogate/test/devdb"
+	"github.com/mongogate/mongogate/test/faultproxy"
 )
 
 // The calls of a cycle, in their order. A cycle is the life of a lock: it is

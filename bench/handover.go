@@ -10,9 +10,10 @@ import (
 	"sync"
 	"time"
 
-	"github.com/mongogate/mongogate/pkg/mongolock"
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/event"
+
+	"github.com/mongogate/mongogate/pkg/mongolock"
 )
 
 // streamResult is hand-over after a clean release, to one who has a change

@@ -29,7 +29,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/mongogate/mongogate/internal/devdb"
+	"github.com/mongogate/mongogate/test/devdb"
 )
 
 // limit ends a run that hangs; one that does not takes about half of it.

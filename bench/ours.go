@@ -7,8 +7,9 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/mongogate/mongogate/pkg/mongolock"
 	"go.mongodb.org/mongo-driver/v2/mongo"
+
+	"github.com/mongogate/mongogate/pkg/mongolock"
 )
 
 // ours is pkg/mongolock: one who acquires, and one who is refused, as two processes would.

@@ -12,7 +12,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/mongogate/mongogate/internal/devdb"
+	"github.com/mongogate/mongogate/test/devdb"
 )
 
 // What /proc says of processes: proc(5).

@@ -10,7 +10,7 @@ import (
 	"testing"
 
 	"github.com/mongogate/mongogate/internal/agent"
-	"github.com/mongogate/mongogate/internal/config"
+	"github.com/mongogate/mongogate/internal/settings"
 )
 
 // The workload's own probe is asked as the kubelet would ask it.
@@ -53,7 +53,7 @@ func TestWorkloadsOwnProbe(t *testing.T) {
 		got := 0
 		err := askMain(t.Context(), world{}, []string{probe})
 		var ended *agent.Exit
-		var input *config.Error
+		var input *settings.Error
 		switch {
 		case errors.As(err, &input):
 			got = bad

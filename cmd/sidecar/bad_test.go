@@ -14,7 +14,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 
 	"github.com/mongogate/mongogate/internal/agent"
-	"github.com/mongogate/mongogate/internal/config"
+	"github.com/mongogate/mongogate/internal/settings"
 )
 
 // canary is the secret that stands in wrong input; no output may have it, or the half of it.
@@ -51,7 +51,7 @@ func TestWrongInput(t *testing.T) {
 			code, stdout, stderr := c.run(t, dir, database)
 			want := c.code
 			if want == 0 {
-				want = config.ExitUsage
+				want = settings.ExitUsage
 			}
 			if code != want {
 				t.Errorf("exit code %d, want %d", code, want)
@@ -91,7 +91,7 @@ func (c wrong) run(t *testing.T, dir, database string) (code int, stdout, stderr
 // inProcess is main in this process.
 func inProcess(t *testing.T, args, env []string) (code int, stdout, stderr string) {
 	t.Helper()
-	out := config.System()
+	out := settings.System()
 	out.Environ, out.Hostname = env, "machine"
 	errFile, err := os.CreateTemp(t.TempDir(), "stderr")
 	if err != nil {

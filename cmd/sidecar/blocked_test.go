@@ -18,9 +18,9 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/mongogate/mongogate/internal/agent"
-	"github.com/mongogate/mongogate/internal/devdb/devdbtest"
-	"github.com/mongogate/mongogate/internal/faultproxy"
-	"github.com/mongogate/mongogate/internal/unread"
+	"github.com/mongogate/mongogate/test/devdb/devdbtest"
+	"github.com/mongogate/mongogate/test/faultproxy"
+	"github.com/mongogate/mongogate/test/unread"
 )
 
 // ofEach is how many gates are tried at a time with each observer. For more trials take -count: a hundred gates at once on

@@ -11,7 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/mongogate/mongogate/internal/agent"
-	"github.com/mongogate/mongogate/internal/config"
+	"github.com/mongogate/mongogate/internal/settings"
 	"github.com/mongogate/mongogate/pkg/mongolock"
 )
 
@@ -28,14 +28,14 @@ type diagnosis struct {
 	Unreachable string `json:"unreachable,omitempty"`
 }
 
-// setting is a [config.Source] with the names that it has in JSON and YAML.
+// setting is a [settings.Source] with the names that it has in JSON and YAML.
 type setting struct {
 	Name  string `json:"name"`
 	Value string `json:"value,omitempty"`
 	From  string `json:"from"`
 }
 
-func settingsOf(s *config.Settings) []setting {
+func settingsOf(s *settings.Settings) []setting {
 	var all []setting
 	for _, v := range s.Sources() {
 		all = append(all, setting(v))
@@ -49,12 +49,14 @@ func newDoctor(w world) *cobra.Command {
 		`Shows the origin of every setting, whether the times add up, which protection is
 in force and what it does not cover, and what in the store can make a lock unsafe. Exit code 1 if
 something is unsafe, or if nobody may take the lock.`,
-		exactly(0), func(c *cobra.Command, s *config.Settings, _ []string) error { return doctor(c.Context(), w, s, index) })
+		exactly(0), func(c *cobra.Command, s *settings.Settings, _ []string) error {
+			return doctor(c.Context(), w, s, index)
+		})
 	c.Flags().BoolVar(&index, "create-index", false, "create the TTL index that removes records of finished runs")
 	return c
 }
 
-func doctor(ctx context.Context, w world, s *config.Settings, index bool) error {
+func doctor(ctx context.Context, w world, s *settings.Settings, index bool) error {
 	d := diagnosis{Settings: settingsOf(s), Arithmetic: arithmetic(s), Protection: protection(s)}
 	if r, err := s.ResolveKey(); err == nil {
 		d.Key, d.Run = r.Key, agent.RunFacts(s, r)
@@ -107,7 +109,7 @@ func doctor(ctx context.Context, w world, s *config.Settings, index bool) error 
 
 // noKey is a finding for each reason why the settings make no key.
 func noKey(err error) []mongolock.Finding {
-	var e *config.Error
+	var e *settings.Error
 	if !errors.As(err, &e) {
 		return []mongolock.Finding{{Text: "no key: " + err.Error(), Remedy: "give a whole key with --key"}}
 	}
@@ -165,7 +167,7 @@ func (d diagnosis) table(t *table) {
 }
 
 // arithmetic spells the safety sums out.
-func arithmetic(s *config.Settings) []string {
+func arithmetic(s *settings.Settings) []string {
 	t, b := s.Timing(), s.Budget()
 	return []string{
 		fmt.Sprintf("local deadline: ttl %v − kill budget %v − drift %v = %v after a renewal was sent", t.TTL, t.KillBudget, t.Drift(), t.Deadline(0)),
@@ -175,8 +177,8 @@ func arithmetic(s *config.Settings) []string {
 	}
 }
 
-func protection(s *config.Settings) []string {
-	run := config.Protections[0]
+func protection(s *settings.Settings) []string {
+	run := settings.Protections[0]
 	all := []string{
 		"run: " + run.Does + ": the promise. Not covered: " + run.Open + ", writes past the protocol",
 		"run, against the command itself, on this machine: " + agent.Layers(s),
@@ -190,7 +192,7 @@ func protection(s *config.Settings) []string {
 }
 
 // keep is how long records of runs are kept, where there are runs: zero without buckets.
-func keep(s *config.Settings) time.Duration {
+func keep(s *settings.Settings) time.Duration {
 	r, err := s.ResolveKey()
 	if err != nil || r.Bucket == "" {
 		return 0

@@ -8,7 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/mongogate/mongogate/internal/agent"
-	"github.com/mongogate/mongogate/internal/config"
+	"github.com/mongogate/mongogate/internal/settings"
 	"github.com/mongogate/mongogate/internal/statedir"
 )
 
@@ -18,7 +18,7 @@ func newEpoch(w world) *cobra.Command {
 the sidecar. It runs only when all containers restart: a sidecar with --protection restart that comes
 back in the same epoch knows that the kubelet ignored the restart. It needs no database.`,
 		exactly(0),
-		func(_ *cobra.Command, s *config.Settings, _ []string) error {
+		func(_ *cobra.Command, s *settings.Settings, _ []string) error {
 			name, err := statedir.BeginEpoch(s.StateDir)
 			if err != nil {
 				return &agent.Exit{Code: agent.ExitMachine, Err: fmt.Errorf("beginning an epoch: %w; mount the sidecar's state volume here, and name it with --state-dir", err)}

@@ -9,7 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/mongogate/mongogate/internal/config"
+	"github.com/mongogate/mongogate/internal/settings"
 	"github.com/mongogate/mongogate/pkg/mongolock"
 )
 
@@ -20,7 +20,7 @@ func newForceRelease(w world) *cobra.Command {
 its workload and releases the lock. If the holder is dead, others take over after ttl + grace, as always.
 
 With --now the lock is free at once, and TWO HOLDERS MAY RUN until the old one learns of it.`,
-		func(ctx context.Context, s *config.Settings, l *mongolock.Locker, key string) error {
+		func(ctx context.Context, s *settings.Settings, l *mongolock.Locker, key string) error {
 			if now && !yes {
 				return usage("now", "two holders may run at once until the old one learns of it", "add --yes if that is meant")
 			}

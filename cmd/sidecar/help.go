@@ -8,7 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/mongogate/mongogate/internal/config"
+	"github.com/mongogate/mongogate/internal/settings"
 )
 
 // helpWidth is the longest line of a help text.
@@ -23,7 +23,7 @@ func groupFlags(c *cobra.Command) {
 			fmt.Fprintf(&b, "\nExamples:\n%s\n", c.Example)
 		}
 		c.InitDefaultHelpFlag()
-		for _, g := range config.Groups(c.Flags()) {
+		for _, g := range settings.Groups(c.Flags()) {
 			fmt.Fprintf(&b, "\n%s:\n%s", g.Title, g.Flags.FlagUsagesWrapped(helpWidth))
 		}
 		_, err := fmt.Fprint(c.OutOrStderr(), b.String())

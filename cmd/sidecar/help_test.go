@@ -11,12 +11,12 @@ import (
 	"time"
 
 	"github.com/mongogate/mongogate/internal/agent"
-	"github.com/mongogate/mongogate/internal/config"
+	"github.com/mongogate/mongogate/internal/settings"
 )
 
 // TestExamplesOfHelpAreRight: a shell and the program accept every example of a help text; each command has one.
 func TestExamplesOfHelpAreRight(t *testing.T) {
-	out := config.Outside{
+	out := settings.Outside{
 		Environ:  []string{"MONGOGATE_URI=mongodb://127.0.0.1:1/", "MONGOGATE_STATE_DIR=" + t.TempDir(), "MONGOGATE_TTL=60s"},
 		ReadFile: os.ReadFile, Hostname: "host", Now: time.Now(),
 	}
@@ -51,7 +51,7 @@ func TestExamplesOfHelpAreRight(t *testing.T) {
 				t.Errorf("%s: %v", line, err)
 			}
 			if found.Flags().Lookup("config") != nil {
-				if _, err := config.Load(found.Name(), found.Flags(), out); err != nil {
+				if _, err := settings.Load(found.Name(), found.Flags(), out); err != nil {
 					t.Errorf("%s: %v", line, err)
 				}
 			}

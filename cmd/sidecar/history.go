@@ -8,13 +8,13 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/mongogate/mongogate/internal/config"
+	"github.com/mongogate/mongogate/internal/settings"
 	"github.com/mongogate/mongogate/pkg/mongolock"
 )
 
 func newHistory(w world) *cobra.Command {
 	return onKey(w, "history [KEY] [flags]", "Show the last hand-overs of a lock", "The last ten acquisitions, oldest first.",
-		func(ctx context.Context, s *config.Settings, l *mongolock.Locker, key string) error {
+		func(ctx context.Context, s *settings.Settings, l *mongolock.Locker, key string) error {
 			h, err := l.History(ctx, key)
 			if err != nil {
 				return err

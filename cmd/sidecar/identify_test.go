@@ -5,7 +5,7 @@ package main
 import (
 	"testing"
 
-	"github.com/mongogate/mongogate/internal/devdb/devdbtest"
+	"github.com/mongogate/mongogate/test/devdb/devdbtest"
 )
 
 // TestStoreIsIdentifiedLater: a gate that began while the store was away says which it is once that is known. With a

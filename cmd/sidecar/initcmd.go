@@ -6,7 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/mongogate/mongogate/internal/agent"
-	"github.com/mongogate/mongogate/internal/config"
+	"github.com/mongogate/mongogate/internal/settings"
 )
 
 func newInit(w world) *cobra.Command {
@@ -15,7 +15,7 @@ func newInit(w world) *cobra.Command {
 sidecar of the same pod with the same state directory must adopt the lease before it expires.
 Alone, init protects nothing after ttl + grace.`,
 		exactly(0),
-		func(c *cobra.Command, s *config.Settings, _ []string) error {
+		func(c *cobra.Command, s *settings.Settings, _ []string) error {
 			return agent.Init(c.Context(), w.World, s)
 		})
 }

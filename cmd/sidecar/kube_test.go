@@ -21,7 +21,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo"
 
 	"github.com/mongogate/mongogate/internal/agent"
-	"github.com/mongogate/mongogate/internal/kube/kubetest"
+	"github.com/mongogate/mongogate/test/kubetest"
 )
 
 const holderLabel = "mongogate.dev/holder"

@@ -7,12 +7,12 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/mongogate/mongogate/internal/config"
+	"github.com/mongogate/mongogate/internal/settings"
 )
 
 func newList(w world) *cobra.Command {
 	return command(w, "list [PREFIX] [flags]", "List locks", "One line per lock, sorted by key.",
-		atMostOneKey, func(c *cobra.Command, s *config.Settings, args []string) error {
+		atMostOneKey, func(c *cobra.Command, s *settings.Settings, args []string) error {
 			l, done, err := viewer(c.Context(), s)
 			if err != nil {
 				return err

@@ -15,11 +15,11 @@ import (
 	_ "time/tzdata" // images without a zone database
 
 	"github.com/mongogate/mongogate/internal/agent"
-	"github.com/mongogate/mongogate/internal/config"
-	"github.com/mongogate/mongogate/internal/fence"
 	"github.com/mongogate/mongogate/internal/guard"
-	"github.com/mongogate/mongogate/internal/observe"
+	"github.com/mongogate/mongogate/internal/podworkload"
 	"github.com/mongogate/mongogate/internal/proctree"
+	"github.com/mongogate/mongogate/internal/settings"
+	"github.com/mongogate/mongogate/internal/telemetry"
 	"github.com/mongogate/mongogate/internal/twin"
 )
 
@@ -30,7 +30,7 @@ func main() {
 	// The URI may be in our environment, whatever the command: nobody else of our user reads it from here on. A kernel that
 	// refuses that is an error where a lock is held.
 	_ = proctree.HideMemory()
-	w := world{World: agent.World{Outside: config.System(), Version: version()}, stdout: os.Stdout, stderr: os.Stderr}
+	w := world{World: agent.World{Outside: settings.System(), Version: version()}, stdout: os.Stdout, stderr: os.Stderr}
 	args := os.Args[1:]
 	switch {
 	case len(args) > 0 && args[0] == "sidecar":
@@ -41,7 +41,7 @@ func main() {
 	case len(args) > 0 && args[0] == twin.Name:
 		link, err := twin.Attach()
 		if err != nil {
-			os.Exit(report(&agent.Exit{Code: config.ExitUsage, Err: err}, w.stderr))
+			os.Exit(report(&agent.Exit{Code: settings.ExitUsage, Err: err}, w.stderr))
 		}
 		w.Twin, args = link, args[1:]
 	}
@@ -50,7 +50,7 @@ func main() {
 
 // hand is what a sidecar's twin stops the workload with.
 func hand(p twin.Plan) (twin.Hand, error) { //nolint:ireturn // as the twin asks for it
-	return fence.NewHand(p.Sentinel, p.Kill, p.Spare)
+	return podworkload.NewHand(p.Sentinel, p.Kill, p.Spare)
 }
 
 // world is what a command knows of its surroundings.
@@ -63,7 +63,7 @@ type world struct {
 
 // run is main without its process: arguments in, exit code out.
 func run(ctx context.Context, args []string, w world) int {
-	w.Lines = observe.NewLines(w.stderr)
+	w.Lines = telemetry.NewLines(w.stderr)
 	defer w.Lines.Close()
 	root := newRoot(w)
 	if err := first(root, args); err != nil {

@@ -11,8 +11,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/mongogate/mongogate/internal/agent"
-	"github.com/mongogate/mongogate/internal/config"
 	"github.com/mongogate/mongogate/internal/serve"
+	"github.com/mongogate/mongogate/internal/settings"
 )
 
 // probeTimeout is below the kubelet's shortest period; its own timeout ends longer probes.
@@ -33,14 +33,16 @@ the workload runs, the probe runs the command or asks the URL: the workload's ow
 			}
 			return usage("arguments", "the probe is missing, or is none of startup, ready, live", "write "+c.UseLine())
 		},
-		func(c *cobra.Command, s *config.Settings, args []string) error { return probe(c.Context(), w, s, args) })
+		func(c *cobra.Command, s *settings.Settings, args []string) error {
+			return probe(c.Context(), w, s, args)
+		})
 }
 
 func path(question string) string {
 	return map[string]string{"startup": serve.StartupPath, "ready": serve.ReadyPath, "live": serve.LivePath}[question]
 }
 
-func probe(ctx context.Context, w world, s *config.Settings, args []string) error {
+func probe(ctx context.Context, w world, s *settings.Settings, args []string) error {
 	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
 	defer cancel()
 	no := func(err error) error { return &agent.Exit{Code: agent.ExitFailed, Err: err} }

@@ -9,7 +9,7 @@ import (
 	"strings"
 
 	"github.com/mongogate/mongogate/internal/agent"
-	"github.com/mongogate/mongogate/internal/config"
+	"github.com/mongogate/mongogate/internal/settings"
 	"github.com/mongogate/mongogate/pkg/printable"
 )
 
@@ -35,7 +35,7 @@ func linesOf(err error) []string {
 	if e, ok := err.(*agent.Exit); ok && e.Err != nil { //nolint:errorlint // this one, not one inside
 		return linesOf(e.Err)
 	}
-	var wrong *config.Error
+	var wrong *settings.Error
 	if errors.As(err, &wrong) && wrong.Error() == err.Error() {
 		var all []string
 		for _, p := range wrong.Problems {

@@ -10,14 +10,14 @@ import (
 	"testing"
 
 	"github.com/mongogate/mongogate/internal/agent"
-	"github.com/mongogate/mongogate/internal/config"
+	"github.com/mongogate/mongogate/internal/settings"
 	"github.com/mongogate/mongogate/pkg/printable"
 )
 
 // The last error is a line for each problem that we know of; a line end that came from outside begins none.
 func TestReportShowsEverything(t *testing.T) {
 	foreign := errors.New("the server says: " + evil)
-	problems := &config.Error{Problems: []config.Problem{{Field: "a", Message: "one"}, {Field: "b", Message: "two"}}}
+	problems := &settings.Error{Problems: []settings.Problem{{Field: "a", Message: "one"}, {Field: "b", Message: "two"}}}
 	for name, test := range map[string]struct {
 		err   error
 		lines int

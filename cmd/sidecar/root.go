@@ -11,7 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/mongogate/mongogate/internal/config"
+	"github.com/mongogate/mongogate/internal/settings"
 )
 
 func newRoot(w world) *cobra.Command {
@@ -36,7 +36,7 @@ Every setting is a flag, a MONGOGATE_* variable, or a line of a YAML file
 	root.SetHelpCommandGroupID(restGroup)
 	root.SetCompletionCommandGroupID(restGroup)
 	root.SetErr(w.Lines)
-	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return config.FlagError(c.Name(), c.Flags(), err) })
+	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return settings.FlagError(c.Name(), c.Flags(), err) })
 	root.AddCommand(
 		newRun(w), newSidecar(w), newInit(w), newEpoch(w), newInstall(w), newProbe(w),
 		newStatus(w), newList(w), newShow(w), newHistory(w), newForceRelease(w), newDoctor(w), newVersion(w),
@@ -107,7 +107,7 @@ func noCommand(c *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
 	}
-	p := config.Problem{Source: "command line", Message: "there is no such command", Remedy: "see mongogate --help"}
+	p := settings.Problem{Source: "command line", Message: "there is no such command", Remedy: "see mongogate --help"}
 	if plainWord.MatchString(args[0]) { // anything else may be a connection string
 		p.Message = "there is no command " + args[0]
 	}
@@ -115,10 +115,10 @@ func noCommand(c *cobra.Command, args []string) error {
 	for _, sub := range c.Commands() {
 		names = append(names, sub.Name())
 	}
-	if near := config.Closest(args[0], names); near != "" {
+	if near := settings.Closest(args[0], names); near != "" {
 		p.Remedy = "did you mean " + near + "?"
 	}
-	return &config.Error{Problems: []config.Problem{p}}
+	return &settings.Error{Problems: []settings.Problem{p}}
 }
 
 // exactly wants n arguments, whose names stand in the command's usage line.
@@ -132,16 +132,16 @@ func exactly(n int) cobra.PositionalArgs {
 }
 
 func usage(field, message, remedy string) error {
-	return &config.Error{Problems: []config.Problem{{Field: field, Source: "command line", Message: message, Remedy: remedy}}}
+	return &settings.Error{Problems: []settings.Problem{{Field: field, Source: "command line", Message: message, Remedy: remedy}}}
 }
 
 // command makes a subcommand whose settings are loaded before it runs.
-func command(w world, use, short, long string, args cobra.PositionalArgs, f func(*cobra.Command, *config.Settings, []string) error) *cobra.Command {
+func command(w world, use, short, long string, args cobra.PositionalArgs, f func(*cobra.Command, *settings.Settings, []string) error) *cobra.Command {
 	c := &cobra.Command{Use: use, Short: short, Long: short + ".\n\n" + long, Args: args}
-	config.Register(c.Name(), c.Flags())
+	settings.Register(c.Name(), c.Flags())
 	groupFlags(c)
 	c.RunE = func(c *cobra.Command, args []string) error {
-		s, err := config.Load(c.Name(), c.Flags(), w.Outside)
+		s, err := settings.Load(c.Name(), c.Flags(), w.Outside)
 		if err != nil {
 			return err
 		}
@@ -153,7 +153,7 @@ func command(w world, use, short, long string, args cobra.PositionalArgs, f func
 		if err == nil {
 			return nil
 		}
-		if _, more := config.Load(c.Name(), c.Flags(), w.Outside); more != nil {
+		if _, more := settings.Load(c.Name(), c.Flags(), w.Outside); more != nil {
 			return merge(err, more)
 		}
 		return err
@@ -162,9 +162,9 @@ func command(w world, use, short, long string, args cobra.PositionalArgs, f func
 }
 
 func merge(errs ...error) error {
-	var all config.Error
+	var all settings.Error
 	for _, err := range errs {
-		var e *config.Error
+		var e *settings.Error
 		if !errors.As(err, &e) {
 			return errors.Join(errs...)
 		}

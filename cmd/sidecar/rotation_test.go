@@ -16,8 +16,8 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
-	"github.com/mongogate/mongogate/internal/devdb"
-	"github.com/mongogate/mongogate/internal/devdb/devdbtest"
+	"github.com/mongogate/mongogate/test/devdb"
+	"github.com/mongogate/mongogate/test/devdb/devdbtest"
 )
 
 // secretDir is a Secret as the kubelet mounts it.

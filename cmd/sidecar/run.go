@@ -8,7 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/mongogate/mongogate/internal/agent"
-	"github.com/mongogate/mongogate/internal/config"
+	"github.com/mongogate/mongogate/internal/settings"
 )
 
 func newRun(w world) *cobra.Command {
@@ -36,7 +36,7 @@ With --follow it runs under the lock of a sidecar that has the same state direct
 			}
 			return usage("arguments", what, "write it after two dashes: "+c.UseLine())
 		},
-		func(c *cobra.Command, s *config.Settings, args []string) error {
+		func(c *cobra.Command, s *settings.Settings, args []string) error {
 			return agent.Run(c.Context(), w.World, s, args)
 		})
 }

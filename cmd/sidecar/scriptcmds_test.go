@@ -19,7 +19,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 	"golang.org/x/sys/unix"
 
-	"github.com/mongogate/mongogate/internal/config"
+	"github.com/mongogate/mongogate/internal/settings"
 )
 
 // patience bounds every wait for something that has to come; nothing takes that long.
@@ -185,7 +185,7 @@ func cmdSignal(ts *testscript.TestScript, neg bool, args []string) {
 	sig := unix.SignalNum(args[0])
 	if sig == 0 { // those that the table of numbers has no name for
 		var err error
-		sig, err = config.Signal(args[0])
+		sig, err = settings.Signal(args[0])
 		ts.Check(err)
 	}
 	if p, ok := ts.Value(processes{}).(map[string]*process)[args[1]]; ok {

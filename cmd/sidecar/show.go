@@ -9,13 +9,13 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/mongogate/mongogate/internal/config"
+	"github.com/mongogate/mongogate/internal/settings"
 	"github.com/mongogate/mongogate/pkg/mongolock"
 )
 
 func newShow(w world) *cobra.Command {
 	return onKey(w, "show [KEY] [flags]", "Show one lock", "Everything that the store knows about a lock; exit code 77 if there is no such lock.",
-		func(ctx context.Context, s *config.Settings, l *mongolock.Locker, key string) error {
+		func(ctx context.Context, s *settings.Settings, l *mongolock.Locker, key string) error {
 			i, err := look(ctx, l, key)
 			if err != nil {
 				return err

@@ -6,7 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/mongogate/mongogate/internal/agent"
-	"github.com/mongogate/mongogate/internal/config"
+	"github.com/mongogate/mongogate/internal/settings"
 )
 
 func newSidecar(w world) *cobra.Command {
@@ -15,7 +15,7 @@ func newSidecar(w world) *cobra.Command {
 holds the lock, and its readiness probe succeeds while it does. On loss it does to the workload
 what --protection says. It waits without limit unless --timeout is given.`,
 		exactly(0),
-		func(c *cobra.Command, s *config.Settings, _ []string) error {
+		func(c *cobra.Command, s *settings.Settings, _ []string) error {
 			return agent.Sidecar(c.Context(), w.World, s)
 		})
 }

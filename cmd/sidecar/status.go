@@ -9,7 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/mongogate/mongogate/internal/config"
+	"github.com/mongogate/mongogate/internal/settings"
 	"github.com/mongogate/mongogate/pkg/mongolock"
 )
 
@@ -22,7 +22,7 @@ type statusView struct {
 func newStatus(w world) *cobra.Command {
 	return command(w, "status [KEY] [flags]", "Show the store, and who holds the lock",
 		"Shows which store this is and, if an argument or the settings name a lock, its state in the store.",
-		atMostOneKey, func(c *cobra.Command, s *config.Settings, args []string) error {
+		atMostOneKey, func(c *cobra.Command, s *settings.Settings, args []string) error {
 			key := ""
 			if len(args) > 0 || s.From("key") != "default" {
 				var err error

@@ -13,14 +13,14 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/mongogate/mongogate/internal/agent"
-	"github.com/mongogate/mongogate/internal/config"
+	"github.com/mongogate/mongogate/internal/settings"
 	"github.com/mongogate/mongogate/pkg/mongolock"
 	"github.com/mongogate/mongogate/pkg/printable"
 )
 
 // viewer is a Locker for people: it never holds anything. A store other than
 // the expected one is refused before anything is asked of it.
-func viewer(ctx context.Context, s *config.Settings) (*mongolock.Locker, func(), error) {
+func viewer(ctx context.Context, s *settings.Settings) (*mongolock.Locker, func(), error) {
 	l, done, err := openViewer(s)
 	if err != nil {
 		return nil, nil, err
@@ -33,7 +33,7 @@ func viewer(ctx context.Context, s *config.Settings) (*mongolock.Locker, func(),
 }
 
 // expected refuses a store that is not the one of --expect-store.
-func expected(ctx context.Context, s *config.Settings, l *mongolock.Locker) error {
+func expected(ctx context.Context, s *settings.Settings, l *mongolock.Locker) error {
 	if s.ExpectStore == "" {
 		return nil
 	}
@@ -45,7 +45,7 @@ func expected(ctx context.Context, s *config.Settings, l *mongolock.Locker) erro
 }
 
 // openViewer makes a Locker for people without a look at the store.
-func openViewer(s *config.Settings, change ...func(*mongolock.Options)) (*mongolock.Locker, func(), error) {
+func openViewer(s *settings.Settings, change ...func(*mongolock.Options)) (*mongolock.Locker, func(), error) {
 	if err := agent.EnoughDescriptors(); err != nil {
 		return nil, nil, err
 	}
@@ -90,7 +90,7 @@ func render(w io.Writer, format string, v any, rows func(*table)) error {
 }
 
 // keyOf is the key named in the arguments of a command, or that of the settings.
-func keyOf(s *config.Settings, command string, args []string) (string, error) {
+func keyOf(s *settings.Settings, command string, args []string) (string, error) {
 	if len(args) == 0 {
 		r, err := s.ResolveKey()
 		if err != nil && s.From("key") == "default" && s.Namespace == "" && s.Job == "" && s.Name == "" {
@@ -117,8 +117,8 @@ func atMostOneKey(c *cobra.Command, args []string) error {
 }
 
 // onKey makes a command about one lock: the one named in its arguments, or that of the settings.
-func onKey(w world, use, short, long string, f func(ctx context.Context, s *config.Settings, l *mongolock.Locker, key string) error) *cobra.Command {
-	return command(w, use, short, long, atMostOneKey, func(c *cobra.Command, s *config.Settings, args []string) error {
+func onKey(w world, use, short, long string, f func(ctx context.Context, s *settings.Settings, l *mongolock.Locker, key string) error) *cobra.Command {
+	return command(w, use, short, long, atMostOneKey, func(c *cobra.Command, s *settings.Settings, args []string) error {
 		key, err := keyOf(s, c.Name(), args)
 		if err != nil {
 			return err

@@ -8,12 +8,12 @@ import (
 	"os/exec"
 	"testing"
 
-	"github.com/mongogate/mongogate/internal/config"
+	"github.com/mongogate/mongogate/internal/settings"
 )
 
 // variables are all variables that a gate reads or hands to its command.
 func variables() []string {
-	return append(config.Variables(), "MONGOGATE_HELD", "MONGOGATE_TOKEN", "MONGOGATE_LEASE_FILE", "MONGOGATE_DEADLINE", "MONGOGATE_HOLDER")
+	return append(settings.Variables(), "MONGOGATE_HELD", "MONGOGATE_TOKEN", "MONGOGATE_LEASE_FILE", "MONGOGATE_DEADLINE", "MONGOGATE_HOLDER")
 }
 
 // gateCommand is the built binary with nothing in its environment but env.

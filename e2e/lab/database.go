@@ -10,9 +10,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/mongogate/mongogate/internal/devdb"
-	"github.com/mongogate/mongogate/internal/faultproxy"
 	"github.com/mongogate/mongogate/pkg/mongolock"
+	"github.com/mongogate/mongogate/test/devdb"
+	"github.com/mongogate/mongogate/test/faultproxy"
 )
 
 // Database is a server, and the lock collection in it.

@@ -16,7 +16,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/mongogate/mongogate/internal/devdb"
+	"github.com/mongogate/mongogate/test/devdb"
 )
 
 // Environment variables that say what to run on. hack/e2e.sh sets them.

@@ -9,8 +9,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/mongogate/mongogate/internal/config"
 	"github.com/spf13/pflag"
+
+	"github.com/mongogate/mongogate/internal/settings"
 )
 
 var camel = regexp.MustCompile(`([a-z])([A-Z])`)
@@ -49,7 +50,7 @@ func TestChartTimingIsTheBinarys(t *testing.T) {
 		if protection == "restart" {
 			command, environ = "sidecar", append(environ, "MONGOGATE_PROTECTION=restart")
 		}
-		_, binary := config.Load(command, pflag.NewFlagSet(command, pflag.ContinueOnError), config.Outside{
+		_, binary := settings.Load(command, pflag.NewFlagSet(command, pflag.ContinueOnError), settings.Outside{
 			Environ: environ, ReadFile: func(name string) ([]byte, error) {
 				return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
 			}, Hostname: "machine", Now: time.Now(),

@@ -25,7 +25,7 @@ func (e Example) String() string { return fmt.Sprintf("%s:%d", e.Page, e.Line) }
 //	render: kustomize  a kustomization of the page's files
 //	file: NAME         one of those files
 //	refused: TEXT      values that the application chart refuses, saying TEXT
-//	test: …            held by internal/docstest
+//	test: …            held by test/docs
 //
 // A block without one, or with another, is an error.
 func Examples(root string) ([]Example, error) {

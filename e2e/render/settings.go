@@ -12,12 +12,13 @@ import (
 	"strings"
 	"time"
 
-	"github.com/mongogate/mongogate/internal/config"
-	"github.com/mongogate/mongogate/pkg/mongolock"
 	"github.com/spf13/pflag"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+
+	"github.com/mongogate/mongogate/internal/settings"
+	"github.com/mongogate/mongogate/pkg/mongolock"
 )
 
 // Gate is a container that runs mongogate, with the settings that the binary would find there.
@@ -28,7 +29,7 @@ type Gate struct {
 	// Wraps is what stands after the two dashes of run.
 	Wraps []string
 	// Settings is nil for a subcommand that has none.
-	*config.Settings
+	*settings.Settings
 }
 
 // withoutSettings are the subcommands that take no flags from the table.
@@ -111,18 +112,18 @@ func (p podWorld) read(c Container, argv []string) (Gate, error) {
 		return Gate{}, errors.New("run without a command after two dashes")
 	}
 	flags := pflag.NewFlagSet(g.Command, pflag.ContinueOnError)
-	config.Register(g.Command, flags)
+	settings.Register(g.Command, flags)
 	if err := flags.Parse(own); err != nil {
-		return Gate{}, config.FlagError(g.Command, flags, err)
+		return Gate{}, settings.FlagError(g.Command, flags, err)
 	}
-	out := config.Outside{
+	out := settings.Outside{
 		ReadFile: func(name string) ([]byte, error) { return p.file(c, name) },
 		Hostname: "machine", UID: 65532, Now: p.now, CheckURI: checkURI,
 	}
 	for _, name := range slices.Sorted(maps.Keys(env)) {
 		out.Environ = append(out.Environ, name+"="+env[name])
 	}
-	g.Settings, err = config.Load(g.Command, flags, out)
+	g.Settings, err = settings.Load(g.Command, flags, out)
 	return g, err
 }
 

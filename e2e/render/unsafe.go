@@ -16,7 +16,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/intstr"
 
-	"github.com/mongogate/mongogate/internal/config"
+	"github.com/mongogate/mongogate/internal/settings"
 )
 
 // Names that charts and kustomizations share.
@@ -95,7 +95,7 @@ func (g gated) standbyUnready() bool {
 	}
 	return slices.ContainsFunc(g.gates, func(x Gate) bool {
 		p := x.ReadinessProbe
-		return p != nil && (x.Settings == nil || x.Readiness != config.Candidate || !asksGate(x, p))
+		return p != nil && (x.Settings == nil || x.Readiness != settings.Candidate || !asksGate(x, p))
 	})
 }
 
@@ -244,7 +244,7 @@ func barrier(g gated) []string {
 
 func killGap(g gated) []string {
 	for _, x := range g.of("sidecar") {
-		if !x.Protects(config.Kill) || x.Protects(config.Restart) || x.Followed() ||
+		if !x.Protects(settings.Kill) || x.Protects(settings.Restart) || x.Followed() ||
 			g.Pod.Spec.RestartPolicy == corev1.RestartPolicyNever || g.Pod.Annotations[AcceptGap] == "true" {
 			continue
 		}
@@ -256,7 +256,7 @@ func killGap(g gated) []string {
 func killReach(g gated) []string {
 	var problems []string
 	for _, x := range g.of("sidecar") {
-		if !x.Protects(config.Kill) {
+		if !x.Protects(settings.Kill) {
 			continue
 		}
 		if s := g.Pod.Spec.ShareProcessNamespace; s == nil || !*s {
@@ -293,7 +293,7 @@ func user(w Workload, c Container) string {
 func restart(g gated) []string {
 	var problems []string
 	for _, x := range g.of("sidecar") {
-		if !x.Protects(config.Restart) {
+		if !x.Protects(settings.Restart) {
 			continue
 		}
 		rule := func(r corev1.ContainerRestartRule) bool {
@@ -416,7 +416,7 @@ func addresses(g gated) []string {
 			}
 		}
 		for _, at := range []string{x.ProbeAddress, x.MetricsAddress} {
-			if at == "" || at == config.None {
+			if at == "" || at == settings.None {
 				continue
 			}
 			if strings.HasPrefix(at, "unix:") {

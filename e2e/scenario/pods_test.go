@@ -10,8 +10,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/mongogate/mongogate/internal/proctree"
 	corev1 "k8s.io/api/core/v1"
+
+	"github.com/mongogate/mongogate/internal/proctree"
 
 	"github.com/mongogate/mongogate/e2e/kube"
 	"github.com/mongogate/mongogate/e2e/scenario"

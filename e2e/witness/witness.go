@@ -11,8 +11,9 @@ import (
 	"sync"
 	"time"
 
-	"github.com/mongogate/mongogate/pkg/gate"
 	"golang.org/x/sys/unix"
+
+	"github.com/mongogate/mongogate/pkg/gate"
 )
 
 // Run is an unbroken time during which processes of one container's workload lived.

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/mongogate/mongogate/internal/proctree"
-	"github.com/mongogate/mongogate/internal/witness"
+	"github.com/mongogate/mongogate/test/witness"
 )
 
 const reports = "reports"

@@ -22,9 +22,9 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
-	"github.com/mongogate/mongogate/internal/devdb"
-	"github.com/mongogate/mongogate/internal/prove"
-	"github.com/mongogate/mongogate/internal/witness"
+	"github.com/mongogate/mongogate/test/devdb"
+	"github.com/mongogate/mongogate/test/trials"
+	"github.com/mongogate/mongogate/test/witness"
 )
 
 func main() {
@@ -62,7 +62,7 @@ func run(ctx context.Context, p *paper, binary string) (err error) {
 	}
 	defer func() { err = errors.Join(err, server.Close()) }()
 	p.text(server.Banner())
-	binaries, err := prove.Build(ctx, dir, binary)
+	binaries, err := trials.Build(ctx, dir, binary)
 	if err != nil {
 		return err
 	}
@@ -101,7 +101,7 @@ func emptied(ctx context.Context, uri string) (func() error, error) {
 	}, nil
 }
 
-func newShow(p *paper, b prove.Binaries, uri, dir string) (*show, error) {
+func newShow(p *paper, b trials.Binaries, uri, dir string) (*show, error) {
 	s := &show{paper: p, binaries: b, uri: uri, dir: dir, path: dir + "/witness.log", observer: witness.NewObserver()}
 	var err error
 	if s.log, err = witness.Open(s.path); err != nil {

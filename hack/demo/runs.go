@@ -9,13 +9,13 @@ import (
 	"strings"
 	"time"
 
-	"github.com/mongogate/mongogate/internal/prove"
-	"github.com/mongogate/mongogate/internal/witness"
+	"github.com/mongogate/mongogate/test/trials"
+	"github.com/mongogate/mongogate/test/witness"
 )
 
 // scheduled starts one run of a job in a cluster. Its bucket is the week, so
 // that no midnight falls into the show.
-func (s *show) scheduled(cluster, job string, work witness.Work, flags ...string) (*prove.Gate, error) {
+func (s *show) scheduled(cluster, job string, work witness.Work, flags ...string) (*trials.Gate, error) {
 	return s.start(cluster, job+"@{{.Bucket}}", work,
 		append([]string{"--bucket", "7d", "--cluster", cluster, "--job-uid", cluster + "-" + job}, flags...)...)
 }
@@ -106,7 +106,7 @@ func (s *show) again(ctx context.Context) error {
 }
 
 // skips waits for a gate that does not run its command, and tells its reason.
-func (s *show) skips(ctx context.Context, who string, g *prove.Gate) error {
+func (s *show) skips(ctx context.Context, who string, g *trials.Gate) error {
 	why, err := s.says(ctx, g, "skipped: ")
 	if err != nil {
 		return err
@@ -122,7 +122,7 @@ func (s *show) skips(ctx context.Context, who string, g *prove.Gate) error {
 	return nil
 }
 
-func (s *show) succeeds(ctx context.Context, who string, g *prove.Gate) error {
+func (s *show) succeeds(ctx context.Context, who string, g *trials.Gate) error {
 	if _, err := s.gone(ctx, g); err != nil {
 		return err
 	}

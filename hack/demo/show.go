@@ -12,10 +12,10 @@ import (
 	"strings"
 	"time"
 
-	"github.com/mongogate/mongogate/internal/prove"
-	"github.com/mongogate/mongogate/internal/witness"
 	"github.com/mongogate/mongogate/pkg/gate"
 	"github.com/mongogate/mongogate/pkg/mongolock"
+	"github.com/mongogate/mongogate/test/trials"
+	"github.com/mongogate/mongogate/test/witness"
 )
 
 // ttl is that of every lease of the show; all other times follow from it.
@@ -26,7 +26,7 @@ func timing() mongolock.Timing { return mongolock.Timing{TTL: ttl}.WithDefaults(
 // show is what the acts share.
 type show struct {
 	*paper
-	binaries prove.Binaries
+	binaries trials.Binaries
 	uri, dir string
 
 	path     string
@@ -34,9 +34,9 @@ type show struct {
 	reader   *witness.Reader
 	seen     []witness.Entry
 	observer *witness.Observer
-	gates    []*prove.Gate
+	gates    []*trials.Gate
 	// a and b are the machines' gates at the moment.
-	a, b *prove.Gate
+	a, b *trials.Gate
 	// proofs are asked at the end, one for each step.
 	proofs []proof
 	frozen frozen
@@ -54,7 +54,7 @@ func (s *show) close() error {
 }
 
 // start starts a gate on a machine or in a cluster. Its workload is known by machine and number.
-func (s *show) start(machine, key string, work witness.Work, flags ...string) (*prove.Gate, error) {
+func (s *show) start(machine, key string, work witness.Work, flags ...string) (*trials.Gate, error) {
 	work.Log = s.path
 	n := 1
 	for _, g := range s.gates {
@@ -62,7 +62,7 @@ func (s *show) start(machine, key string, work witness.Work, flags ...string) (*
 			n++
 		}
 	}
-	g, err := s.binaries.StartGate(prove.Order{
+	g, err := s.binaries.StartGate(trials.Order{
 		ID: fmt.Sprintf("%s-%d", machine, n), Owner: machine, Key: key, URI: s.uri,
 		State: filepath.Join(s.dir, "machine-"+machine), Work: work,
 		Flags: append([]string{"--database", database, "--ttl", ttl.String()}, flags...),
@@ -117,7 +117,7 @@ func (s *show) line(ctx context.Context, what string, wanted func(witness.Entry)
 }
 
 // runs waits until a gate's workload has written its first line.
-func (s *show) runs(ctx context.Context, g *prove.Gate) (witness.Entry, error) {
+func (s *show) runs(ctx context.Context, g *trials.Gate) (witness.Entry, error) {
 	e, err := s.line(ctx, "the workload of "+g.ID, func(e witness.Entry) bool { return e.ID == g.ID && e.Event == witness.Start })
 	if err == nil {
 		_, err = g.FindGuard()
@@ -126,14 +126,14 @@ func (s *show) runs(ctx context.Context, g *prove.Gate) (witness.Entry, error) {
 }
 
 // beats waits for a new beat of a workload, and gives its instant.
-func (s *show) beats(ctx context.Context, g *prove.Gate) (time.Duration, error) {
+func (s *show) beats(ctx context.Context, g *trials.Gate) (time.Duration, error) {
 	from := clock()
 	e, err := s.line(ctx, "a beat of "+g.ID, func(e witness.Entry) bool { return e.ID == g.ID && e.Event == witness.Beat && e.At >= from })
 	return e.At, err
 }
 
 // renews waits until a gate's deadline has moved on.
-func (s *show) renews(ctx context.Context, g *prove.Gate) error {
+func (s *show) renews(ctx context.Context, g *trials.Gate) error {
 	before, err := g.Lease()
 	if err != nil {
 		return err
@@ -145,7 +145,7 @@ func (s *show) renews(ctx context.Context, g *prove.Gate) error {
 }
 
 // says waits for a line of a gate's log and gives its text, without what follows in braces.
-func (s *show) says(ctx context.Context, g *prove.Gate, part string) (line string, err error) {
+func (s *show) says(ctx context.Context, g *trials.Gate, part string) (line string, err error) {
 	err = s.until(ctx, fmt.Sprintf("%q in the log of %s", part, g.ID), func() bool {
 		for l := range strings.Lines(g.Said()) {
 			if _, rest, ok := strings.Cut(l, part); ok {
@@ -160,12 +160,12 @@ func (s *show) says(ctx context.Context, g *prove.Gate, part string) (line strin
 }
 
 // gone waits until the witness has verified that nothing of a workload is left.
-func (s *show) gone(ctx context.Context, g *prove.Gate) (time.Duration, error) {
+func (s *show) gone(ctx context.Context, g *trials.Gate) (time.Duration, error) {
 	key, _, _ := strings.Cut(g.Key, "@")
 	return s.observer.AwaitGone(ctx, s.log, key, g.ID)
 }
 
-func (s *show) ended(ctx context.Context, g *prove.Gate) (code int, err error) {
+func (s *show) ended(ctx context.Context, g *trials.Gate) (code int, err error) {
 	select {
 	case <-g.Ended():
 		return g.Code(), nil

@@ -3,7 +3,7 @@
 // Command devdb starts and stops a database for people at work on this
 // repository, and for its scripts. It runs in the background until it is told
 // to end, and its data are thrown away then. Which server it is: see
-// internal/devdb.
+// test/devdb.
 //
 //	go run ./hack/devdb up [-port 27017] [-kind engine] [-need sign-in,TLS]
 //	go run ./hack/devdb uri | down | python
@@ -21,7 +21,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/mongogate/mongogate/internal/devdb"
+	"github.com/mongogate/mongogate/test/devdb"
 )
 
 const usage = `usage: devdb up [-port N] [-kind KIND] [-need LIST]   start a database and print its URI

@@ -13,7 +13,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/mongogate/mongogate/internal/devdb"
+	"github.com/mongogate/mongogate/test/devdb"
 )
 
 // TestLifeOfAResident runs the built program: up, up again, uri, down. The

@@ -12,7 +12,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/mongogate/mongogate/internal/devdb"
+	"github.com/mongogate/mongogate/test/devdb"
 )
 
 // up starts this program once more in the background, in a session of its own,

@@ -74,7 +74,7 @@ func write(root string, shown map[string]string) error {
 
 Each row is a protection that was taken away, and a test that failed without it. Made by
 `+"`go run ./hack/mutants`"+`, which exits with an error when one survives (`+"`-new`"+` tries those that are not shown here); the exact edits are in `+"`hack/mutants/table_*.go`"+`.
-TestHistories is the simulation of the whole stack (`+"`internal/sim`"+`), TestConformance the suite that any store can be tried with
+TestHistories is the simulation of the whole stack (`+"`test/sim`"+`), TestConformance the suite that any store can be tried with
 (`+"`pkg/mongolock/locktest`"+`); both run here against the server of the simulation. P1 to P12 are the points of the protocol.
 
 %d mutants killed.

@@ -6,15 +6,15 @@ const (
 	cronJobGo = "internal/bucket/cronjob.go"
 	madeGo    = "internal/kube/made.go"
 	keyGo     = "internal/bucket/key.go"
-	zoneGo    = "internal/config/zone.go"
-	loadGo    = "internal/config/load.go"
-	runsGo    = "internal/config/runs.go"
+	zoneGo    = "internal/settings/zone.go"
+	loadGo    = "internal/settings/load.go"
+	runsGo    = "internal/settings/runs.go"
 
 	bucketUnit = "./internal/bucket -run=Test(BucketsAroundTheClock|JobsMadeByHand|TicksAreThose)"
 	bucketYear = "./internal/bucket -run=TestYearOfRunsInEveryZone/^cron"
 	bucketKube = "./internal/bucket -run=TestYearOfRunsInEveryZone/pod"
-	zoneUnit   = "./internal/config -run=Test(Zone|CronTZ)"
-	runsUnit   = "./internal/config -run=Test(IfHeld|RunSettings|LateStarts)"
+	zoneUnit   = "./internal/settings -run=Test(Zone|CronTZ)"
+	runsUnit   = "./internal/settings -run=Test(IfHeld|RunSettings|LateStarts)"
 )
 
 // bucketMutants are of which run a start belongs to, and of what becomes of it.

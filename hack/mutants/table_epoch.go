@@ -55,12 +55,12 @@ func epochMutants() []mutant {
 		{
 			name: "epoch-forgets-nothing", protects: "restart: with evidence that nothing is left the next gate begins anew",
 			edits: []edit{{epochGo, "return e.dir.ForgetHold()", "return nil"}, {epochGo, "func (e *epochs) asked() error { return e.noteAsked(true) }", "func (e *epochs) asked() error { return nil }"}},
-			tests: []string{"-timeout=100s ./internal/fence -run=^TestSidecar$"},
+			tests: []string{"-timeout=100s ./internal/podworkload -run=^TestSidecar$"},
 		},
 		{
 			name: "scan-swallows-errors", protects: "evidence: a list of processes that is not whole proves nothing",
 			edits: []edit{{"internal/proctree/process.go", "lost, why = lost+1, err", "_ = lost"}},
-			tests: []string{"./internal/proctree -run=TestScanThatIsNotWhole", "./internal/fence -run=TestNoFilesNoEvidence"},
+			tests: []string{"./internal/proctree -run=TestScanThatIsNotWhole", "./internal/podworkload -run=TestNoFilesNoEvidence"},
 		},
 		{
 			name: "unread-is-gone", protects: "evidence: who cannot look does not know that a process has ended",
@@ -74,7 +74,7 @@ func epochMutants() []mutant {
 		},
 		{
 			name: "fence-beside-without-leaving", protects: "fence: what runs beside a new gate without a lease is a loss, and the loss action is done",
-			edits: []edit{{"internal/fence/scan.go", "\tif w.cfg.LeaveAtOnce && !w.cfg.Kill {\n\t\tw.cfg.Leave()\n\t\treturn\n\t}\n", ""}},
+			edits: []edit{{"internal/podworkload/scan.go", "\tif w.cfg.LeaveAtOnce && !w.cfg.Kill {\n\t\tw.cfg.Leave()\n\t\treturn\n\t}\n", ""}},
 			tests: []string{ignoredCase("asked_to_end_and_back_too_late")},
 		},
 	}

@@ -108,7 +108,7 @@ func guardMutants() []mutant {
 		{
 			name: "empty-environment-is-no-mark", protects: "evidence: a process in the middle of execve may be the workload's",
 			edits: []edit{{"internal/proctree/detail.go", "if len(env) == 0 {", "if env == nil {"}},
-			tests: []string{"./internal/fence -run=TestEmptyEnvironmentKeepsEvidenceBack"},
+			tests: []string{"./internal/podworkload -run=TestEmptyEnvironmentKeepsEvidenceBack"},
 		},
 		{
 			name: "guard-judges-unread", protects: "availability: what was told before an instant is read before it is judged, wherever the guard is frozen",

@@ -7,15 +7,15 @@ const (
 	eventsGo  = "internal/kube/events.go"
 	kubeGo    = "internal/kube/client.go"
 	kubeCmdGo = "internal/agent/announce.go"
-	noticesGo = "internal/observe/notices.go"
+	noticesGo = "internal/telemetry/notices.go"
 
 	judgeUnit   = "./internal/kube -run=TestWhatAPodsStatusProves"
 	statusUnit  = "./internal/kube -run=TestStatus"
 	labelUnit   = "./internal/kube -run=Test(Label|AnotherPods|ALate|Settled|NotFound)"
 	eventsUnit  = "./internal/kube -run=Test(Events|TheQueue|ARepeated|AMissing|AnEvent|TheEnd)"
 	clientUnit  = "./internal/kube -run=Test(Rotation|TheToken|EachCall)"
-	fenceStatus = "./internal/fence -run=Test(Status|FollowersWordBefore|ProcessesBefore)"
-	noticeUnit  = "./internal/observe -run=Test(Waiting|Loss|Unreachable|NoError)"
+	fenceStatus = "./internal/podworkload -run=Test(Status|FollowersWordBefore|ProcessesBefore)"
+	noticeUnit  = "./internal/telemetry -run=Test(Waiting|Loss|Unreachable|NoError)"
 )
 
 // kubeMutants are of what a gate asks of the Kubernetes API: evidence above all, and that nothing waits for the rest.

@@ -1,17 +1,19 @@
 package main
 
 const (
-	placeGo = "internal/fence/place.go"
+	placeGo = "internal/podworkload/place.go"
 	twinGo  = "internal/twin/twin.go"
 	linkGo  = "internal/twin/link.go"
 )
 
 // twinCase is one of its cases.
-func twinCase(name string) string { return "-timeout=170s ./internal/fence -run=^TestTwin$/" + name }
+func twinCase(name string) string {
+	return "-timeout=170s ./internal/podworkload -run=^TestTwin$/" + name
+}
 
 const (
 	twinUnit  = "./internal/twin"
-	twinHears = "./internal/fence -run=^TestTwinHears"
+	twinHears = "./internal/podworkload -run=^TestTwinHears"
 )
 
 // lossMutants are of what a sidecar does to a workload that it did not start.
@@ -20,37 +22,37 @@ func lossMutants() []mutant {
 		{
 			name: "kill-by-mark-alone", protects: "kill: a process without a mark is the workload's, once a container has shown one",
 			edits: []edit{{targetsGo, "case trusted[i], t.within(c.in, t.spared):", "case trusted[i], t.within(c.in, t.spared), len(t.marked) > 0:"}},
-			tests: []string{"./internal/fence -run=TestWithoutAMarkItIsTheWorkload"},
+			tests: []string{"./internal/podworkload -run=TestWithoutAMarkItIsTheWorkload"},
 		},
 		{
 			name: "kill-spares-by-any-name", protects: "kill: a name spares the container that begins with it, and no process of another",
 			edits: []edit{{targetsGo, "f := first[c.in.key(t.tell)]", "f := c"}},
-			tests: []string{"./internal/fence -run=TestSparedByItsName"},
+			tests: []string{"./internal/podworkload -run=TestSparedByItsName"},
 		},
 		{
 			name: "kill-name-over-mark", protects: "kill: the mark of a workload counts more than a name",
 			edits: []edit{{targetsGo, "\t\tcase t.within(c.in, t.marked):\n", ""}},
-			tests: []string{"./internal/fence -run=TestMarkOverAName"},
+			tests: []string{"./internal/podworkload -run=TestMarkOverAName"},
 		},
 		{
 			name: "kill-first-mark-wins", protects: "kill: the mark of a workload counts whatever its container has shown before",
 			edits: []edit{{targetsGo, "in.above(t.own, t.tell) || t.within(in, t.marked) {", "in.above(t.own, t.tell) || t.within(in, t.marked) || t.within(in, t.spared) {"}},
-			tests: []string{"./internal/fence -run=TestMarkAfterAnother"},
+			tests: []string{"./internal/podworkload -run=TestMarkAfterAnother"},
 		},
 		{
 			name: "gate-known-by-its-script", protects: "kill: a gate that a script of its name has become is no workload",
 			edits: []edit{{gatesGo, "identity{p.PID, p.Start, file.Dev, file.Ino}", "identity{p.PID, p.Start, 0, 0}"}},
-			tests: []string{"./internal/fence -run=TestScriptThatBecomesAGate"},
+			tests: []string{"./internal/podworkload -run=TestScriptThatBecomesAGate"},
 		},
 		{
 			name: "kill-stranger-spares-all", protects: "kill: a process above the containers spares nobody",
 			edits: []edit{{targetsGo, "in == nil || in.above(t.own, t.tell) || ", "in == nil || "}},
-			tests: []string{"./internal/fence -run=TestSparedByItsMark"},
+			tests: []string{"./internal/podworkload -run=TestSparedByItsMark"},
 		},
 		{
 			name: "kill-moved-is-own", protects: "kill: who is in our cgroup in one hierarchy alone is not ours",
 			edits: []edit{{placeGo, "\t\tif !ok || !known || !below(ours, theirs) {\n\t\t\treturn false\n\t\t}\n\t}\n\treturn len(hierarchies) > 0", "\t\tif ok && known && below(ours, theirs) {\n\t\t\treturn true\n\t\t}\n\t}\n\treturn false"}},
-			tests: []string{"./internal/fence -run=TestContainers"},
+			tests: []string{"./internal/podworkload -run=TestContainers"},
 		},
 		{
 			name: "twin-trusts-the-gate", protects: "twin: a gate that is dead, frozen or hangs at the deadline is replaced",
@@ -168,28 +170,28 @@ func lossMutants() []mutant {
 		},
 		{
 			name: "sentinel-of-a-run", protects: "sentinel: a file that nobody would write is no setting",
-			edits: []edit{{"internal/config/table.go", `name: "sentinel", commands: fencer,`, `name: "sentinel", commands: []string{"run", "init", "sidecar", "doctor"},`}},
-			tests: []string{"./internal/config -run=^TestBadInput$", "./internal/config -run=^TestEverySettingIsRead$"},
+			edits: []edit{{"internal/settings/table.go", `name: "sentinel", commands: fencer,`, `name: "sentinel", commands: []string{"run", "init", "sidecar", "doctor"},`}},
+			tests: []string{"./internal/settings -run=^TestBadInput$", "./internal/settings -run=^TestEverySettingIsRead$"},
 		},
 		{
 			name: "protection-twice", protects: "settings: a protection that is added to itself is refused",
-			edits: []edit{{"internal/config/protection.go", "case slices.Contains(s.Also, s.Protection):", "case false:"}},
-			tests: []string{"./internal/config -run=^TestBadInput$"},
+			edits: []edit{{"internal/settings/protection.go", "case slices.Contains(s.Also, s.Protection):", "case false:"}},
+			tests: []string{"./internal/settings -run=^TestBadInput$"},
 		},
 		{
 			name: "sentinel-untried", protects: "sentinel: one that cannot be written is refused before the lock is taken",
 			edits: []edit{{fenceGo, "if err := w.sentinel.prepare(); err != nil {", "if err := w.sentinel.prepare(); false {"}},
-			tests: []string{"./internal/fence -run=TestSentinelIsTriedFirst"},
+			tests: []string{"./internal/podworkload -run=TestSentinelIsTriedFirst"},
 		},
 		{
 			name: "sentinel-unwatched", protects: "sentinel: one that can no longer be written is a loss where nothing else stops the workload",
 			edits: []edit{{fenceGo, "return w.cfg.Sentinel != \"\" && !w.cfg.Kill", "return false && !w.cfg.Kill"}},
-			tests: []string{"./internal/fence -run=TestSentinelLosesItsDirectory"},
+			tests: []string{"./internal/podworkload -run=TestSentinelLosesItsDirectory"},
 		},
 		{
 			name: "sentinel-no-room-kept", protects: "sentinel: it can be written on a full disk",
 			edits: []edit{{sentinelGo, "if err != nil && os.Rename(s.prepared(), s.path) == nil {", "if false {"}},
-			tests: []string{"./internal/fence -run=TestSentinelWhileHeld"},
+			tests: []string{"./internal/podworkload -run=TestSentinelWhileHeld"},
 		},
 	}
 }

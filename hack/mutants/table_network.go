@@ -42,8 +42,8 @@ func networkMutants() []mutant {
 		},
 		{
 			name: "values-keep-line-breaks", protects: "settings: what is left around a value is no part of it",
-			edits: []edit{{"internal/config/load.go", "text = trim(text)", "_ = trim"}},
-			tests: []string{"./internal/config -run=^TestWhatIsLeftAroundAValue$"},
+			edits: []edit{{"internal/settings/load.go", "text = trim(text)", "_ = trim"}},
+			tests: []string{"./internal/settings -run=^TestWhatIsLeftAroundAValue$"},
 		},
 		{
 			name: "foreign-options-refused", protects: "settings: a connection string may be shared with other drivers",

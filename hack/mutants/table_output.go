@@ -1,11 +1,11 @@
 package main
 
 const (
-	linesGo = "internal/observe/lines.go"
-	logGo   = "internal/observe/log.go"
+	linesGo = "internal/telemetry/lines.go"
+	logGo   = "internal/telemetry/log.go"
 	limitGo = "internal/serve/limit.go"
 
-	linesUnit = "./internal/observe -run=Test(ABlockedLog|LongLines|AFailedWrite|APipe|NoForgedLine|LinesOfTheLog)"
+	linesUnit = "./internal/telemetry -run=Test(ABlockedLog|LongLines|AFailedWrite|APipe|NoForgedLine|LinesOfTheLog)"
 )
 
 // outputMutants are of what leaves a gate: that nobody who does not take it

@@ -37,7 +37,7 @@ func rotationMutants() []mutant {
 		{
 			name: "rotate-reads-pipes", protects: "rotation: a pipe is read once",
 			edits: []edit{{"internal/smallfile/smallfile.go", "if !info.Mode().IsRegular() {", "if !info.Mode().IsRegular() && false {"}},
-			tests: []string{"./internal/rotate -run=TestPipesAreNotReadAgain"},
+			tests: []string{"./internal/credentials -run=TestPipesAreNotReadAgain"},
 		},
 		{
 			name: "rotate-holds-the-end-up", protects: "rotation: the end of a gate waits for no file",

@@ -6,18 +6,18 @@ const (
 	fileGo     = "internal/statedir/lease.go"
 	nonceGo    = "internal/statedir/nonce.go"
 	stoppedGo  = "internal/statedir/stopped.go"
-	scanGo     = "internal/fence/scan.go"
-	fenceGo    = "internal/fence/workload.go"
-	targetsGo  = "internal/fence/targets.go"
-	gatesGo    = "internal/fence/gates.go"
-	sentinelGo = "internal/fence/sentinel.go"
+	scanGo     = "internal/podworkload/scan.go"
+	fenceGo    = "internal/podworkload/workload.go"
+	targetsGo  = "internal/podworkload/targets.go"
+	gatesGo    = "internal/podworkload/gates.go"
+	sentinelGo = "internal/podworkload/sentinel.go"
 	recorderGo = "internal/holder/recorder.go"
 	holderGo   = "internal/holder/lock.go"
 
 	stateUnit    = "./internal/statedir"
-	fenceUnit    = "./internal/fence -run=Test(Followers|Loss|Idle|Won|Sentinel|Leaving)"
-	fencePod     = "./internal/fence -run=Test(KillFence|StopWaits|Beside|Another|FirstProcess|OneCgroup)"
-	fenceForks   = "./internal/fence -run=TestForks"
+	fenceUnit    = "./internal/podworkload -run=Test(Followers|Loss|Idle|Won|Sentinel|Leaving)"
+	fencePod     = "./internal/podworkload -run=Test(KillFence|StopWaits|Beside|Another|FirstProcess|OneCgroup)"
+	fenceForks   = "./internal/podworkload -run=TestForks"
 	recorderUnit = "./internal/holder -run=Test(Recorder|File|Close|Fifo)"
 	holderUnit   = "./internal/holder -run=Test(Adoption|Nonce|Outcomes|Pair)"
 )
@@ -29,12 +29,12 @@ func sidecarMutants() []mutant {
 		{
 			name: "gate-known-by-its-name", protects: "fence: what calls itself as a gate does is the workload all the same",
 			edits: []edit{{gatesGo, "if p.Comm != gateName {\n\t\treturn false\n\t}", "if p.Comm != gateName {\n\t\treturn false\n\t}\n\tif g != nil {\n\t\treturn true\n\t}"}},
-			tests: []string{"./internal/fence -run=TestGateIsNotKnownByItsName"},
+			tests: []string{"./internal/podworkload -run=TestGateIsNotKnownByItsName"},
 		},
 		{
 			name: "two-gates-kill", protects: "fence: two gates of one pod do not end each other's workload",
 			edits: []edit{{gatesGo, "return nil, ErrTwoKill", "return io.NopCloser(nil), nil"}},
-			tests: []string{"./internal/fence -run=TestOneGateKills"},
+			tests: []string{"./internal/podworkload -run=TestOneGateKills"},
 		},
 		{
 			name: "state-replaced", protects: "state directory: one that was made anew is no evidence of a follower's end",

@@ -2,11 +2,11 @@ package main
 
 // The commands that kill.
 const (
-	suite = "./internal/sim -run=^TestConformance$"
+	suite = "./test/sim -run=^TestConformance$"
 	// acquisitions gives both pipelines thousands of documents, without a client that judges first.
 	acquisitions = "./pkg/mongolock -run=^TestPlainTakesLessThanThePipeline$"
-	sim          = "./internal/sim -run=^TestHistories$ -sim.histories=150"
-	longSim      = "./internal/sim -run=^TestHistories$ -sim.histories=600"
+	sim          = "./test/sim -run=^TestHistories$ -sim.histories=150"
+	longSim      = "./test/sim -run=^TestHistories$ -sim.histories=600"
 )
 
 // unit is one test of the lock.

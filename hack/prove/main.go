@@ -1,6 +1,6 @@
 //go:build linux
 
-// Command prove runs the whole proof (see internal/prove) and writes its page:
+// Command prove runs the whole proof (see test/trials) and writes its page:
 //
 //	go run ./hack/prove [-loss 200] [-handover 100] [-fresh 20] [-skip 20] [-attack 220] [-unread 140] [-elections 54] [-parallel 8] [-binary bin/mongogate] [-out docs/internals/proof.md]
 //
@@ -18,11 +18,11 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/mongogate/mongogate/internal/prove"
+	"github.com/mongogate/mongogate/test/trials"
 )
 
 func main() {
-	plan := prove.Whole
+	plan := trials.Whole
 	flag.IntVar(&plan.Losses, "loss", plan.Losses, "trials of lost leases, all kinds in turn")
 	flag.IntVar(&plan.HandOvers, "handover", plan.HandOvers, "trials of hand-overs to one who waited")
 	flag.IntVar(&plan.Fresh, "fresh", plan.Fresh, "trials of hand-overs to one who came later")
@@ -47,8 +47,8 @@ func main() {
 	}
 }
 
-func run(ctx context.Context, plan prove.Plan, binary, page string) (err error) {
-	rig, err := prove.Open(ctx, binary)
+func run(ctx context.Context, plan trials.Plan, binary, page string) (err error) {
+	rig, err := trials.Open(ctx, binary)
 	if err != nil {
 		return err
 	}
@@ -56,7 +56,7 @@ func run(ctx context.Context, plan prove.Plan, binary, page string) (err error) 
 	fmt.Println(rig.Server.Banner())
 	began := time.Now()
 	results := rig.Run(ctx, plan, os.Stdout)
-	fmt.Print("\n", prove.Table(prove.Counts(results)), "\n", prove.Summary(results), "\n")
+	fmt.Print("\n", trials.Table(trials.Counts(results)), "\n", trials.Summary(results), "\n")
 	elections, electionsErr := rig.Elections(ctx, plan.Elections)
 	if electionsErr == nil {
 		fmt.Print("\n", elections, "\n")
@@ -65,7 +65,7 @@ func run(ctx context.Context, plan prove.Plan, binary, page string) (err error) 
 	if electionsErr != nil {
 		return electionsErr
 	}
-	if !prove.Passed(results) {
+	if !trials.Passed(results) {
 		return errors.New("not every trial has passed")
 	}
 	if page == "" {

@@ -1,6 +1,6 @@
 //go:build linux
 
-// Command witness is a workload that tells a witness what it does, see internal/witness,
+// Command witness is a workload that tells a witness what it does, see test/witness,
 // and judges what was told:
 //
 //	WITNESS_KEY=k WITNESS_ID=a MONGOGATE_TOKEN=1 witness -log FILE [-for 2s] [-deaf] [-daemon]
@@ -11,7 +11,7 @@ import (
 	"fmt"
 	"os"
 
-	"github.com/mongogate/mongogate/internal/witness"
+	"github.com/mongogate/mongogate/test/witness"
 )
 
 func main() {

@@ -10,10 +10,10 @@ import (
 	"sync"
 	"time"
 
-	"github.com/mongogate/mongogate/internal/config"
-	"github.com/mongogate/mongogate/internal/fence"
 	"github.com/mongogate/mongogate/internal/kube"
-	"github.com/mongogate/mongogate/internal/observe"
+	"github.com/mongogate/mongogate/internal/podworkload"
+	"github.com/mongogate/mongogate/internal/settings"
+	"github.com/mongogate/mongogate/internal/telemetry"
 	"github.com/mongogate/mongogate/pkg/gate"
 	"github.com/mongogate/mongogate/pkg/mongolock"
 )
@@ -25,7 +25,7 @@ var account = kube.AccountDir
 type kubeFeatures struct {
 	client  *kube.Client
 	events  *kube.Events
-	notices *observe.Notices
+	notices *telemetry.Notices
 	label   *kube.Label
 	status  *kube.Status
 	// looking are looks at what the store remembers, for people, which end with stopLooking.
@@ -40,7 +40,7 @@ type kubeFeatures struct {
 }
 
 // usesKube names the settings that ask for the Kubernetes API.
-func usesKube(s *config.Settings) []string {
+func usesKube(s *settings.Settings) []string {
 	var all []string
 	for _, f := range []struct {
 		name string
@@ -54,7 +54,7 @@ func usesKube(s *config.Settings) []string {
 }
 
 // reachKube makes a client of the Kubernetes API from what the pod was told.
-func reachKube(w World, s *config.Settings) (*kube.Client, error) {
+func reachKube(w World, s *settings.Settings) (*kube.Client, error) {
 	return kube.New(kube.Place{
 		Host: w.variable("KUBERNETES_SERVICE_HOST"), Port: w.variable("KUBERNETES_SERVICE_PORT"), Account: account,
 		Pod: kube.Pod{Name: s.Pod, UID: s.PodUID, Node: s.Node, JobName: s.JobName, JobUID: s.JobUID},
@@ -80,7 +80,7 @@ func (ses *session) startKube(w World) error {
 	}
 	client, err := reachKube(w, s)
 	if err != nil {
-		return &Exit{config.ExitUsage, perLine(strings.Join(asked, ", ")+": ", err)}
+		return &Exit{settings.ExitUsage, perLine(strings.Join(asked, ", ")+": ", err)}
 	}
 	told := func(call string) kube.Told {
 		return kube.Told{Log: ses.log, Failed: func() { ses.metrics.KubeFailed(call) }}
@@ -92,15 +92,15 @@ func (ses *session) startKube(w World) error {
 		events := told("event")
 		events.Dropped = func() { ses.metrics.Dropped("event") }
 		k.events = kube.NewEvents(client, events)
-		k.notices = observe.NewNotices(ses.clock, func(n observe.Notice) {
-			k.events.Write(kube.Event{Reason: n.Reason, Message: n.Text, Warning: n.Warning, OfJob: n.OfRun && n.Reason == observe.RunSkipped})
+		k.notices = telemetry.NewNotices(ses.clock, func(n telemetry.Notice) {
+			k.events.Write(kube.Event{Reason: n.Reason, Message: n.Text, Warning: n.Warning, OfJob: n.OfRun && n.Reason == telemetry.RunSkipped})
 		})
 	}
 	if s.KubeLabel != "" {
 		k.label = kube.NewLabel(client, s.KubeLabel, told("label"))
 	}
 	if s.KubeEvidence {
-		k.status = kube.NewStatus(client, fence.Marker, told("status"))
+		k.status = kube.NewStatus(client, podworkload.Marker, told("status"))
 	}
 	return nil
 }
@@ -142,7 +142,7 @@ func (ses *session) remembered(key string) []mongolock.HandOver {
 // done tells people that a run is left alone because somebody has done it.
 func (ses *session) done(e *mongolock.DoneError) {
 	if ses.kube.notices != nil {
-		ses.kube.notices.Skipped(observe.DoneBy(e, ses.remembered(e.Info.Key)))
+		ses.kube.notices.Skipped(telemetry.DoneBy(e, ses.remembered(e.Info.Key)))
 	}
 }
 
@@ -198,17 +198,17 @@ func (k *kubeFeatures) unlabel(ctx context.Context) {
 }
 
 // finished tells people that a lease was given back.
-func (k *kubeFeatures) finished(key string, outcome gate.Outcome, s *config.Settings) {
+func (k *kubeFeatures) finished(key string, outcome gate.Outcome, s *settings.Settings) {
 	if k.notices == nil {
 		return
 	}
 	k.looking.Wait() // so that people hear it in its order; each look is one call
-	k.notices.Finished(key, outcome, s.Lock.Bucket != "", s.OnFailure == config.Hold)
+	k.notices.Finished(key, outcome, s.Lock.Bucket != "", s.OnFailure == settings.Hold)
 }
 
 // KubeFindings says whether what the settings ask of the Kubernetes API can work.
 // KubeFindings says whether what the settings ask of the Kubernetes API can work.
-func KubeFindings(ctx context.Context, w World, s *config.Settings) []mongolock.Finding {
+func KubeFindings(ctx context.Context, w World, s *settings.Settings) []mongolock.Finding {
 	asked := usesKube(s)
 	if len(asked) == 0 {
 		return nil
@@ -245,7 +245,7 @@ func KubeFindings(ctx context.Context, w World, s *config.Settings) []mongolock.
 		case !allowed:
 			all = append(all, mongolock.Finding{Text: fmt.Sprintf("%s: the service account may not %s %s", need.name, need.right.Verb, need.right.Resource), Remedy: "give it the right: " + need.text})
 		case need.right == kube.MayRead:
-			if err := client.Provable(ctx, fence.Marker); err != nil {
+			if err := client.Provable(ctx, podworkload.Marker); err != nil {
 				all = append(all, mongolock.Finding{Text: need.name + ": " + err.Error(), Remedy: "evidence needs containers that are not started again: restartPolicy Never, as in Jobs"})
 			}
 		}

@@ -7,16 +7,16 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/mongogate/mongogate/internal/config"
+	"github.com/mongogate/mongogate/internal/settings"
 	"github.com/mongogate/mongogate/pkg/mongolock"
 )
 
 // OtherStore is the error for a store that is not the one of --expect-store.
-func OtherStore(s *config.Settings, fingerprint string) error {
+func OtherStore(s *settings.Settings, fingerprint string) error {
 	if s.ExpectStore == "" || s.ExpectStore == fingerprint {
 		return nil
 	}
-	return &Exit{config.ExitUsage, fmt.Errorf("expect-store: this is store %s, not %q; correct the URI or the expectation", fingerprint, s.ExpectStore)}
+	return &Exit{settings.ExitUsage, fmt.Errorf("expect-store: this is store %s, not %q; correct the URI or the expectation", fingerprint, s.ExpectStore)}
 }
 
 // CloseLocker ends a client, or leaves that to the end of the process: the driver

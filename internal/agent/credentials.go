@@ -6,7 +6,7 @@ import (
 	"context"
 	"time"
 
-	"github.com/mongogate/mongogate/internal/rotate"
+	"github.com/mongogate/mongogate/internal/credentials"
 	"github.com/mongogate/mongogate/pkg/mongolock"
 )
 
@@ -15,14 +15,14 @@ const rotatedEvery = 10 * time.Second
 
 // rotated looks after the files that the connection is made from: with new credentials in them the lease goes on over a
 // new client. nil where there are no files.
-func (ses *session) rotated() *rotate.Watcher {
+func (ses *session) rotated() *credentials.Watcher {
 	s := ses.s
 	if !s.FromFiles() {
 		return nil
 	}
-	return rotate.New(rotate.Config{
+	return credentials.New(credentials.Config{
 		Read: func() (string, []string, error) {
-			uri, files, err := s.Reread(rotate.ReadFile)
+			uri, files, err := s.Reread(credentials.ReadFile)
 			return uri.Reveal(), files, err
 		},
 		Take: func(ctx context.Context, uri string) error { return ses.locker.Reconnect(ctx, uri) },

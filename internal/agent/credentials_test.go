@@ -9,7 +9,7 @@ import (
 
 	"github.com/go-logr/logr"
 
-	"github.com/mongogate/mongogate/internal/rotate"
+	"github.com/mongogate/mongogate/internal/credentials"
 )
 
 // TestCloseWaitsForNoFile: a look at the credentials may hang, in a network file system or in a resolver.
@@ -17,7 +17,7 @@ func TestCloseWaitsForNoFile(t *testing.T) {
 	ses := &session{}
 	ses.ctx, ses.end = context.WithCancel(t.Context())
 	looking, hang := make(chan struct{}), make(chan struct{})
-	ses.rotation = rotate.New(rotate.Config{
+	ses.rotation = credentials.New(credentials.Config{
 		Read: func() (string, []string, error) {
 			close(looking)
 			<-hang

@@ -11,18 +11,18 @@
 package agent
 
 import (
-	"github.com/mongogate/mongogate/internal/config"
-	"github.com/mongogate/mongogate/internal/observe"
+	"github.com/mongogate/mongogate/internal/settings"
+	"github.com/mongogate/mongogate/internal/telemetry"
 	"github.com/mongogate/mongogate/internal/twin"
 )
 
 // World is what a gate knows of its surroundings.
 type World struct {
-	config.Outside
+	settings.Outside
 	// Version is this program's.
 	Version string
 	// Lines takes what this process has to say, and nobody waits for it.
-	Lines *observe.Lines
+	Lines *telemetry.Lines
 	// Twin is the process that has started this one as a sidecar's gate; nil for all others.
 	Twin *twin.Link
 }

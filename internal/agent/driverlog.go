@@ -9,7 +9,7 @@ import (
 
 	"github.com/go-logr/logr"
 
-	"github.com/mongogate/mongogate/internal/observe"
+	"github.com/mongogate/mongogate/internal/telemetry"
 )
 
 // silenceDriver takes the variables away by which MongoDB's driver is made to log (MONGODB_LOG_ALL and others, which are
@@ -26,7 +26,7 @@ func silenceDriver(log logr.Logger) error {
 			return fmt.Errorf("environment: %w", err)
 		}
 		if !told {
-			observe.Warn(log, "the log of MongoDB's driver is off in a gate; the command still gets the variable", "variable", name)
+			telemetry.Warn(log, "the log of MongoDB's driver is off in a gate; the command still gets the variable", "variable", name)
 		}
 		told = true
 	}

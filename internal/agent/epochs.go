@@ -11,11 +11,11 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/mongogate/mongogate/internal/config"
-	"github.com/mongogate/mongogate/internal/fence"
 	"github.com/mongogate/mongogate/internal/holder"
-	"github.com/mongogate/mongogate/internal/observe"
+	"github.com/mongogate/mongogate/internal/podworkload"
+	"github.com/mongogate/mongogate/internal/settings"
 	"github.com/mongogate/mongogate/internal/statedir"
+	"github.com/mongogate/mongogate/internal/telemetry"
 )
 
 // ignored is what a gate says that knows that its loss action has failed.
@@ -53,12 +53,12 @@ const dying = 2 * time.Second
 
 // epochs is nil where the loss action is another one.
 func (ses *session) epochs() (*epochs, error) {
-	if !ses.s.Protects(config.Restart) {
+	if !ses.s.Protects(settings.Restart) {
 		return nil, nil //nolint:nilnil // without the fence there is nothing to note
 	}
 	now, err := ses.dir.Epoch()
 	if err != nil {
-		return nil, &Exit{config.ExitUsage, fmt.Errorf("protection: restart: %w; add the init container mongogate-epoch, which runs mongogate epoch: the first of the pod, without a restartPolicy, with this state volume", err)}
+		return nil, &Exit{settings.ExitUsage, fmt.Errorf("protection: restart: %w; add the init container mongogate-epoch, which runs mongogate epoch: the first of the pod, without a restartPolicy, with this state volume", err)}
 	}
 	e := &epochs{dir: ses.dir, now: now}
 	// The one before may be dying with its twin.
@@ -244,7 +244,7 @@ func (ses *session) ask(e *epochs) error {
 		return &Exit{ExitFailed, fmt.Errorf("noting that a restart is asked for: %w", err)} // any end but 0 asks as well
 	}
 	s := ses.s
-	hand, err := fence.NewHand(ses.sentinelFile(), s.Protects(config.Kill), s.Spare)
+	hand, err := podworkload.NewHand(ses.sentinelFile(), s.Protects(settings.Kill), s.Spare)
 	if err == nil {
 		err = hand.Warn("the gate restarted beside a workload that had its lock")
 		l, read := ses.dir.ReadLease()
@@ -298,7 +298,7 @@ func (ses *session) tellIgnored(e *epochs) {
 // warn logs what goes wrong beside the lock.
 func (ses *session) warn(err error) {
 	if err != nil {
-		observe.Warn(ses.log, "a side task of the gate failed", "error", err.Error())
+		telemetry.Warn(ses.log, "a side task of the gate failed", "error", err.Error())
 	}
 }
 

@@ -10,7 +10,7 @@ import (
 
 	"github.com/go-logr/logr"
 
-	"github.com/mongogate/mongogate/internal/config"
+	"github.com/mongogate/mongogate/internal/settings"
 	"github.com/mongogate/mongogate/internal/statedir"
 	"github.com/mongogate/mongogate/pkg/gate"
 	"github.com/mongogate/mongogate/pkg/mongolock"
@@ -40,7 +40,7 @@ func (h *oneHeld) Finish(context.Context, gate.Outcome) error {
 
 // notedLock is a lock whose holds are noted.
 func notedLock(e *epochs, one *oneLease) *lock {
-	ses := &session{s: &config.Settings{TTL: 30 * time.Second}, log: logr.Discard()}
+	ses := &session{s: &settings.Settings{TTL: 30 * time.Second}, log: logr.Discard()}
 	return &lock{ses: ses, epochs: e, keys: one}
 }
 

@@ -14,13 +14,13 @@ import (
 	"syscall"
 
 	"github.com/mongogate/mongogate/internal/bucket"
-	"github.com/mongogate/mongogate/internal/config"
 	"github.com/mongogate/mongogate/internal/holder"
+	"github.com/mongogate/mongogate/internal/settings"
 	"github.com/mongogate/mongogate/internal/statedir"
 	"github.com/mongogate/mongogate/pkg/mongolock"
 )
 
-// The exit codes besides 0, config.ExitUsage, and those of a child.
+// The exit codes besides 0, settings.ExitUsage, and those of a child.
 const (
 	ExitFailed      = 1
 	ExitUnavailable = 69
@@ -49,7 +49,7 @@ func (e *Exit) Unwrap() error { return e.Err }
 func CodeOf(err error) int {
 	var (
 		e       *Exit
-		usage   *config.Error
+		usage   *settings.Error
 		manual  *bucket.ManualJob
 		held    *mongolock.HeldError
 		done    *mongolock.DoneError
@@ -61,7 +61,7 @@ func CodeOf(err error) int {
 	case errors.As(err, &e):
 		return e.Code
 	case isUsage:
-		return config.ExitUsage
+		return settings.ExitUsage
 	case errors.As(err, &waited) && waited.Store != nil:
 		return ExitUnavailable
 	case ofMachine(err):

@@ -8,12 +8,12 @@ import (
 	"os/signal"
 	"syscall"
 
-	"github.com/mongogate/mongogate/internal/config"
+	"github.com/mongogate/mongogate/internal/settings"
 	"github.com/mongogate/mongogate/internal/statedir"
 )
 
 // Init waits for the lock and leaves it to a sidecar of the same pod.
-func Init(ctx context.Context, w World, s *config.Settings) error {
+func Init(ctx context.Context, w World, s *settings.Settings) error {
 	ses, err := newSession(w, s, true)
 	if err != nil {
 		return err

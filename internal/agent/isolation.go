@@ -5,20 +5,20 @@ package agent
 import (
 	"fmt"
 
-	"github.com/mongogate/mongogate/internal/config"
 	"github.com/mongogate/mongogate/internal/guard"
+	"github.com/mongogate/mongogate/internal/settings"
 )
 
 // isolate says what keeps the command of a run from its gate and guard, and in
 // words what is in force on this kernel. What was asked for and cannot be had is refused.
-func isolate(s *config.Settings) (guard.Isolation, string, error) {
+func isolate(s *settings.Settings) (guard.Isolation, string, error) {
 	wanted, missing := guard.IsolateNothing, ""
 	switch s.Isolation {
-	case config.Signals:
+	case settings.Signals:
 		wanted = guard.IsolateSignals
-	case config.PIDs:
+	case settings.PIDs:
 		wanted = guard.IsolatePIDs
-	case config.Auto:
+	case settings.Auto:
 		if !s.InPod {
 			break
 		}
@@ -29,13 +29,13 @@ func isolate(s *config.Settings) (guard.Isolation, string, error) {
 		wanted = guard.IsolateSignals
 	}
 	if err := wanted.Check(); err != nil {
-		return 0, "", &Exit{config.ExitUsage, fmt.Errorf("isolation: %s: %w; choose another one, or auto", s.Isolation, err)}
+		return 0, "", &Exit{settings.ExitUsage, fmt.Errorf("isolation: %s: %w; choose another one, or auto", s.Isolation, err)}
 	}
 	return wanted, wanted.Layers(guard.CheckTimers()) + missing, nil
 }
 
 // Layers is what the first line of a run's log would say here.
-func Layers(s *config.Settings) string {
+func Layers(s *settings.Settings) string {
 	_, said, err := isolate(s)
 	if err != nil {
 		said = "run would refuse to start: " + err.Error()
@@ -43,7 +43,7 @@ func Layers(s *config.Settings) string {
 	for _, i := range []struct {
 		name string
 		guard.Isolation
-	}{{config.Signals, guard.IsolateSignals}, {config.PIDs, guard.IsolatePIDs}} {
+	}{{settings.Signals, guard.IsolateSignals}, {settings.PIDs, guard.IsolatePIDs}} {
 		can := "can be had here"
 		if err := i.Check(); err != nil {
 			can = "cannot be had here: " + err.Error()

@@ -8,8 +8,8 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/mongogate/mongogate/internal/config"
 	"github.com/mongogate/mongogate/internal/holder"
+	"github.com/mongogate/mongogate/internal/settings"
 	"github.com/mongogate/mongogate/pkg/gate"
 	"github.com/mongogate/mongogate/pkg/mongolock"
 )
@@ -226,7 +226,7 @@ func (ses *session) key() *holder.Lock {
 		l.Job = s.Lock.BaseKey
 	}
 	// Without a bucket there is nothing to skip: the lock is waited for, unless somebody asked.
-	l.SkipIfHeld = s.IfHeld == config.Skip && (l.Runs || s.FailIfHeld || s.From("if-held") != "default")
+	l.SkipIfHeld = s.IfHeld == settings.Skip && (l.Runs || s.FailIfHeld || s.From("if-held") != "default")
 	if l.Runs && s.Lock.Prefix != "" {
 		l.Abandoned, l.Keep = s.Lock.Prefix, s.Retention
 	}

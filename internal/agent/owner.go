@@ -9,8 +9,8 @@ import (
 	"github.com/go-logr/logr"
 
 	"github.com/mongogate/mongogate/internal/bucket"
-	"github.com/mongogate/mongogate/internal/config"
-	"github.com/mongogate/mongogate/internal/observe"
+	"github.com/mongogate/mongogate/internal/settings"
+	"github.com/mongogate/mongogate/internal/telemetry"
 )
 
 // ownerTries is how often the API is asked whose a Job is, and ownerPause the pause between two tries.
@@ -22,7 +22,7 @@ const (
 // proveJob asks the Kubernetes API whether a CronJob owns this pod's Job, before
 // a name that looks like a scheduled minute is believed. A Job of somebody else
 // counts as made by hand. Where the API does not answer the name is believed, and that is said.
-func proveJob(w World, s *config.Settings, log logr.Logger) error {
+func proveJob(w World, s *settings.Settings, log logr.Logger) error {
 	if s.Command != "run" || !s.KubeOwner || s.SkipJob != nil || s.Lock.Bucket == "" {
 		return nil
 	}
@@ -32,7 +32,7 @@ func proveJob(w World, s *config.Settings, log logr.Logger) error {
 	}
 	client, err := reachKube(w, s)
 	if err != nil {
-		return &Exit{config.ExitUsage, perLine("kube-owner: ", err)}
+		return &Exit{settings.ExitUsage, perLine("kube-owner: ", err)}
 	}
 	defer client.Close()
 	for try := 1; ; try++ {
@@ -42,10 +42,10 @@ func proveJob(w World, s *config.Settings, log logr.Logger) error {
 			log.Info("a CronJob owns this Job", "job", s.JobName, "cronJob", cronJob)
 			return nil
 		case err == nil:
-			observe.Warn(log, "this Job's name looks like a CronJob's, but it is not: treated as made by hand", "job", s.JobName, "why", why)
+			telemetry.Warn(log, "this Job's name looks like a CronJob's, but it is not: treated as made by hand", "job", s.JobName, "why", why)
 			return s.Disbelieve(why)
 		case try == ownerTries:
-			observe.Warn(log, "cannot look up this Job's owner in the Kubernetes API: trusting the scheduled minute in its name", "job", s.JobName, "error", err.Error())
+			telemetry.Warn(log, "cannot look up this Job's owner in the Kubernetes API: trusting the scheduled minute in its name", "job", s.JobName, "error", err.Error())
 			return nil
 		}
 		time.Sleep(ownerPause)

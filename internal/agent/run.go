@@ -15,19 +15,19 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/mongogate/mongogate/internal/config"
 	"github.com/mongogate/mongogate/internal/guard"
 	"github.com/mongogate/mongogate/internal/holder"
-	"github.com/mongogate/mongogate/internal/observe"
 	"github.com/mongogate/mongogate/internal/proctree"
 	"github.com/mongogate/mongogate/internal/serve"
+	"github.com/mongogate/mongogate/internal/settings"
 	"github.com/mongogate/mongogate/internal/statedir"
+	"github.com/mongogate/mongogate/internal/telemetry"
 	"github.com/mongogate/mongogate/pkg/gate"
 	"github.com/mongogate/mongogate/pkg/mongolock"
 )
 
 // Run runs a command while the lock is held, and ends with how that ended: an [Exit] with the command's own code, or why there was none.
-func Run(ctx context.Context, w World, s *config.Settings, args []string) error {
+func Run(ctx context.Context, w World, s *settings.Settings, args []string) error {
 	signals, err := guard.Signals()
 	if err != nil {
 		return fmt.Errorf("signals: %w", err)
@@ -52,11 +52,11 @@ func Run(ctx context.Context, w World, s *config.Settings, args []string) error 
 		return err
 	}
 	if guard.Sockets(w.Environ) {
-		observe.Warn(ses.log, "the sockets that systemd has opened for this unit (LISTEN_FDS) do not reach the command: it has to open its own")
+		telemetry.Warn(ses.log, "the sockets that systemd has opened for this unit (LISTEN_FDS) do not reach the command: it has to open its own")
 	}
 	stuck := make(chan struct{})
 	protected, err := guard.New(guard.Command{
-		Path: args[0], Args: args[1:], Env: childEnv(w.Environ, ses), Strip: config.Variables(),
+		Path: args[0], Args: args[1:], Env: childEnv(w.Environ, ses), Strip: settings.Variables(),
 		Budget: s.Budget(), Confirm: s.Timing().TTL / 3, Flock: flock, WaitTree: s.WaitTree,
 		Isolation: isolation, Stops: stops,
 		Log: ses.log, Clock: ses.clock,
@@ -74,7 +74,7 @@ func Run(ctx context.Context, w World, s *config.Settings, args []string) error 
 	}
 	g, err := gate.New(gate.Config{
 		Clock: ses.clock, Budget: s.Budget(), Lock: lock, Workload: ses.accompanied(workload, nil),
-		Reacquire: s.OnLoss == config.Wait, Rest: s.Rest(), FinishWithin: s.FinishWithin(), Observe: ses.observe(),
+		Reacquire: s.OnLoss == settings.Wait, Rest: s.Rest(), FinishWithin: s.FinishWithin(), Observe: ses.observe(),
 	})
 	if err != nil {
 		return err
@@ -173,7 +173,7 @@ func childEnv(environ []string, ses *session) []string {
 	if s.NoOverlap {
 		held = append(held, s.Lock.BaseKey)
 	}
-	told := []string{config.Held(environ, held...), "MONGOGATE_HOLDER=" + s.Owner}
+	told := []string{settings.Held(environ, held...), "MONGOGATE_HOLDER=" + s.Owner}
 	if ses.dir != nil {
 		told = append(told, "MONGOGATE_LEASE_FILE="+filepath.Join(ses.dir.Path(), "lease"))
 	}
@@ -186,14 +186,14 @@ func childEnv(environ []string, ses *session) []string {
 }
 
 // runProbes: a command that the wrapper runs is ready or not by its own probe; ours says who holds the lock.
-func runProbes(g *gate.Gate, s *config.Settings) serve.Probes {
+func runProbes(g *gate.Gate, s *settings.Settings) serve.Probes {
 	waiting := func() bool {
 		state, _ := g.State()
 		return state == gate.Waiting
 	}
 	return serve.Probes{
 		Startup: g.Open,
-		Ready:   func() bool { return g.Open() || s.Readiness == config.Candidate && waiting() },
+		Ready:   func() bool { return g.Open() || s.Readiness == settings.Candidate && waiting() },
 		Live:    g.Alive,
 		Waiting: waiting,
 	}

@@ -7,15 +7,15 @@ import (
 	"time"
 
 	"github.com/mongogate/mongogate/internal/bucket"
-	"github.com/mongogate/mongogate/internal/config"
-	"github.com/mongogate/mongogate/internal/observe"
+	"github.com/mongogate/mongogate/internal/settings"
+	"github.com/mongogate/mongogate/internal/telemetry"
 )
 
 // activeDeadline is what a Job's limit does to runs that wait.
 const activeDeadline = "waiting counts against the Job's activeDeadlineSeconds: where that is shorter than the run before it and ttl + grace, the Job fails while it waits"
 
 // RunFacts says which run a start is, and what becomes of it where another has it.
-func RunFacts(s *config.Settings, r bucket.Result) []string {
+func RunFacts(s *settings.Settings, r bucket.Result) []string {
 	var all []string
 	if r.Bucket != "" {
 		from := "the Job's name"
@@ -31,14 +31,14 @@ func RunFacts(s *config.Settings, r bucket.Result) []string {
 		}
 	}
 	all = append(all, "held elsewhere: "+ifHeld(s, r.Bucket != ""))
-	if s.JobName != "" && s.IfHeld == config.Wait {
+	if s.JobName != "" && s.IfHeld == settings.Wait {
 		all = append(all, activeDeadline)
 	}
 	return all
 }
 
 // unproven says what is known of the Job's origin.
-func unproven(s *config.Settings) string {
+func unproven(s *settings.Settings) string {
 	if s.KubeOwner {
 		return "the Kubernetes API is asked whether a CronJob has made this Job"
 	}
@@ -46,11 +46,11 @@ func unproven(s *config.Settings) string {
 }
 
 // ifHeld says what becomes of a run whose lock another has, and who does it where that one fails.
-func ifHeld(s *config.Settings, runs bool) string {
+func ifHeld(s *settings.Settings, runs bool) string {
 	switch {
-	case s.IfHeld == config.Wait && runs:
+	case s.IfHeld == settings.Wait && runs:
 		return "wait until the run is done, and do it if the holder fails"
-	case s.IfHeld == config.Wait, !runs && !s.FailIfHeld && s.From("if-held") == "default":
+	case s.IfHeld == settings.Wait, !runs && !s.FailIfHeld && s.From("if-held") == "default":
 		return "wait"
 	case s.JobName != "":
 		return "skip, once the holder was seen to renew: if it fails after that, its own Job's retries do the run, and nobody where it has none left"
@@ -73,9 +73,9 @@ func (ses *session) sayRun() {
 	}
 	ses.log.Info("run of a bucket", kv...)
 	switch {
-	case s.JobName == "" && s.IfHeld == config.Skip && !s.FailIfHeld:
-		observe.Warn(ses.log, "with --if-held skip nobody repeats the run if its holder fails after it was seen to renew")
-	case s.JobName != "" && s.IfHeld == config.Wait:
+	case s.JobName == "" && s.IfHeld == settings.Skip && !s.FailIfHeld:
+		telemetry.Warn(ses.log, "with --if-held skip nobody repeats the run if its holder fails after it was seen to renew")
+	case s.JobName != "" && s.IfHeld == settings.Wait:
 		ses.log.Info(activeDeadline)
 	}
 	if s.JobName != "" && !s.KubeOwner {

@@ -18,22 +18,22 @@ import (
 	"github.com/go-logr/logr"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
-	"github.com/mongogate/mongogate/internal/config"
-	"github.com/mongogate/mongogate/internal/observe"
+	"github.com/mongogate/mongogate/internal/credentials"
 	"github.com/mongogate/mongogate/internal/proctree"
-	"github.com/mongogate/mongogate/internal/rotate"
 	"github.com/mongogate/mongogate/internal/serve"
+	"github.com/mongogate/mongogate/internal/settings"
 	"github.com/mongogate/mongogate/internal/statedir"
+	"github.com/mongogate/mongogate/internal/telemetry"
 	"github.com/mongogate/mongogate/pkg/gate"
 	"github.com/mongogate/mongogate/pkg/mongolock"
 )
 
 // session is what the commands that hold a lock have in common.
 type session struct {
-	s       *config.Settings
+	s       *settings.Settings
 	log     logr.Logger
 	clock   gate.Clock
-	metrics *observe.Metrics
+	metrics *telemetry.Metrics
 	dir     *statedir.Dir // nil where there is none
 	locker  *mongolock.Locker
 	// connecting is the answer to a Connect that is under way; nil where none is.
@@ -47,7 +47,7 @@ type session struct {
 	tasks sync.WaitGroup
 
 	// rotation looks at the files that the connection is made from; nil where there are none.
-	rotation *rotate.Watcher
+	rotation *credentials.Watcher
 	// rotating is closed when nobody looks at them any more; nil where nobody did.
 	rotating chan struct{}
 	// reached is true once the store has let this session in.
@@ -68,7 +68,7 @@ func (ses *session) abandon(with *Exit) error {
 }
 
 // newSession opens the log and the state directory. Close it.
-func newSession(w World, s *config.Settings, needDir bool) (*session, error) {
+func newSession(w World, s *settings.Settings, needDir bool) (*session, error) {
 	if err := EnoughDescriptors(); err != nil {
 		return nil, err
 	}
@@ -80,14 +80,14 @@ func newSession(w World, s *config.Settings, needDir bool) (*session, error) {
 	if err := proctree.HideMemory(); err != nil {
 		return nil, err
 	}
-	ses := &session{s: s, log: log, clock: gate.BootClock(), metrics: observe.NewMetrics(w.Version)}
+	ses := &session{s: s, log: log, clock: gate.BootClock(), metrics: telemetry.NewMetrics(w.Version)}
 	w.Lines.Counted(func() { ses.metrics.Dropped("log") })
 	if err := silenceDriver(log); err != nil {
 		return nil, err
 	}
 	ses.ctx, ses.end = context.WithCancel(context.Background())
 	for _, warning := range s.Warnings {
-		observe.Warn(log, warning)
+		telemetry.Warn(log, warning)
 	}
 	if err := proveJob(w, s, log); err != nil {
 		ses.end()
@@ -99,7 +99,7 @@ func newSession(w World, s *config.Settings, needDir bool) (*session, error) {
 		if needDir || s.From("state-dir") != "default" {
 			return nil, &Exit{ExitMachine, fmt.Errorf("state-dir: %w; name a directory that this user can write in with --state-dir", err)}
 		}
-		observe.Warn(log, "no state directory: a restarted gate will wait for its own lease to run out, and the command gets no lease file", "error", err.Error())
+		telemetry.Warn(log, "no state directory: a restarted gate will wait for its own lease to run out, and the command gets no lease file", "error", err.Error())
 	}
 	if err := ses.startKube(w); err != nil {
 		ses.close()
@@ -108,9 +108,9 @@ func newSession(w World, s *config.Settings, needDir bool) (*session, error) {
 	return ses, nil
 }
 
-func logger(w World, s *config.Settings) (logr.Logger, error) {
+func logger(w World, s *settings.Settings) (logr.Logger, error) {
 	json := s.LogFormat == "json" || s.LogFormat == "auto" && os.Getenv("KUBERNETES_SERVICE_HOST") != ""
-	return observe.Logger(w.Lines, json, s.LogLevel)
+	return telemetry.Logger(w.Lines, json, s.LogLevel)
 }
 
 // reach makes the Locker of a gate, once, and says which store it talks to.
@@ -133,11 +133,11 @@ func (ses *session) connect(ctx context.Context) error {
 		// On a plain machine each start is a run of its own.
 		h.JobUID = rand.Text()
 	}
-	lines := observe.NewLog(ses.log)
+	lines := telemetry.NewLog(ses.log)
 	o := mongolock.Options{
 		Database: s.Database, Collection: s.Collection, Owner: s.Owner, Holder: h,
 		Timing: s.Timing(), Poll: s.PollInterval, ChangeStream: s.ChangeStream,
-		FailedHold: s.OnFailure == config.Hold, Clock: ses.clock,
+		FailedHold: s.OnFailure == settings.Hold, Clock: ses.clock,
 		Observe: func(e mongolock.Event) {
 			lines.Event(e)
 			ses.metrics.Event(e)
@@ -226,12 +226,12 @@ func (ses *session) serve(g *gate.Gate, p serve.Probes) error {
 		field, address string
 		metrics        bool
 	}{{"probe-address", ses.s.ProbeAddress, false}, {"metrics-address", ses.s.MetricsAddress, true}} {
-		if at.address == "" || at.address == config.None {
+		if at.address == "" || at.address == settings.None {
 			continue
 		}
 		l, err := serve.Listen(ses.ctx, at.address)
 		if err != nil {
-			return &Exit{config.ExitUsage, fmt.Errorf("%s: %w; choose another address", at.field, err)}
+			return &Exit{settings.ExitUsage, fmt.Errorf("%s: %w; choose another address", at.field, err)}
 		}
 		h := p.Handler()
 		if at.metrics {
@@ -252,7 +252,7 @@ func (ses *session) observe() func(gate.Change) {
 	return func(c gate.Change) {
 		ses.kube.changed(c)
 		if c.Missing > 0 {
-			observe.Warn(ses.log, "changes of the gate are missing from this log: it could not be written in time", "missing", c.Missing)
+			telemetry.Warn(ses.log, "changes of the gate are missing from this log: it could not be written in time", "missing", c.Missing)
 		}
 		kv := []any{"key", c.Grant.Key, "token", c.Grant.Token}
 		switch c.Action {
@@ -296,7 +296,7 @@ func (ses *session) close() {
 	}
 	if ses.locker != nil {
 		if err := settle(ses.locker); err != nil {
-			observe.Warn(ses.log, "the store did not acknowledge that an interrupted acquisition is undone: others may have to wait for ttl + grace")
+			telemetry.Warn(ses.log, "the store did not acknowledge that an interrupted acquisition is undone: others may have to wait for ttl + grace")
 		}
 	}
 	closed := make(chan struct{})
@@ -307,7 +307,7 @@ func (ses *session) close() {
 	select {
 	case <-closed:
 	case <-time.After(closeWithin):
-		observe.Warn(ses.log, "closing takes too long; exiting anyway")
+		telemetry.Warn(ses.log, "closing takes too long; exiting anyway")
 	}
 }
 

@@ -11,17 +11,17 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/mongogate/mongogate/internal/config"
-	"github.com/mongogate/mongogate/internal/fence"
 	"github.com/mongogate/mongogate/internal/holder"
+	"github.com/mongogate/mongogate/internal/podworkload"
 	"github.com/mongogate/mongogate/internal/serve"
+	"github.com/mongogate/mongogate/internal/settings"
 	"github.com/mongogate/mongogate/internal/twin"
 	"github.com/mongogate/mongogate/pkg/gate"
 	"github.com/mongogate/mongogate/pkg/mongolock"
 )
 
 // Sidecar holds the lock beside a workload, and ends with how that ended.
-func Sidecar(ctx context.Context, w World, s *config.Settings) error {
+func Sidecar(ctx context.Context, w World, s *settings.Settings) error {
 	ses, err := newSession(w, s, true)
 	if err != nil {
 		return err
@@ -36,11 +36,11 @@ func Sidecar(ctx context.Context, w World, s *config.Settings) error {
 	}
 	leave := make(chan struct{})
 	fenced, err := ses.fence(epochs, w.Twin, sync.OnceFunc(func() { close(leave) }))
-	if errors.Is(err, fence.ErrSentinel) {
+	if errors.Is(err, podworkload.ErrSentinel) {
 		return &Exit{ExitMachine, fmt.Errorf("sentinel: %w; name a file in a directory that this user can write in with --sentinel", err)}
 	}
 	if err != nil {
-		return &Exit{config.ExitUsage, err}
+		return &Exit{settings.ExitUsage, err}
 	}
 	ses.atEnd(fenced.Close)
 	unwritten := func(err error) {
@@ -54,7 +54,7 @@ func Sidecar(ctx context.Context, w World, s *config.Settings) error {
 
 	g, err := gate.New(gate.Config{
 		Clock: ses.clock, Budget: s.Budget(), Lock: ses.sidecarLock(epochs, fenced.Idled), Workload: ses.accompanied(recorder, epochs),
-		Reacquire: s.OnLoss == config.Wait || s.Followed(), Rest: s.Rest(), FinishWithin: s.FinishWithin(), Observe: ses.observe(),
+		Reacquire: s.OnLoss == settings.Wait || s.Followed(), Rest: s.Rest(), FinishWithin: s.FinishWithin(), Observe: ses.observe(),
 	})
 	if err != nil {
 		return err
@@ -90,17 +90,17 @@ func Sidecar(ctx context.Context, w World, s *config.Settings) error {
 }
 
 // fence is what this sidecar does to its workload.
-func (ses *session) fence(e *epochs, link *twin.Link, leave func()) (*fence.Workload, error) {
+func (ses *session) fence(e *epochs, link *twin.Link, leave func()) (*podworkload.Workload, error) {
 	s := ses.s
-	cfg := fence.Config{
-		Kill: s.Protects(config.Kill), Leave: leave,
+	cfg := podworkload.Config{
+		Kill: s.Protects(settings.Kill), Leave: leave,
 		// Where the rule is ignored another exit would change nothing.
-		LeaveAtOnce: s.Protects(config.Exit) || s.Protects(config.Restart) && e.Refused() == "",
+		LeaveAtOnce: s.Protects(settings.Exit) || s.Protects(settings.Restart) && e.Refused() == "",
 		Spare:       s.Spare, Scan: s.ScanInterval, Budget: s.Budget(), Clock: ses.clock, Log: ses.log,
 	}
 	if cfg.Kill {
-		sole, err := fence.Sole()
-		for end := time.Now().Add(dying); errors.Is(err, fence.ErrTwoKill) && time.Now().Before(end); sole, err = fence.Sole() {
+		sole, err := podworkload.Sole()
+		for end := time.Now().Add(dying); errors.Is(err, podworkload.ErrTwoKill) && time.Now().Before(end); sole, err = podworkload.Sole() {
 			time.Sleep(10 * time.Millisecond) // the one before may be dying
 		}
 		if err != nil {
@@ -122,7 +122,7 @@ func (ses *session) fence(e *epochs, link *twin.Link, leave func()) (*fence.Work
 			return nil, err
 		}
 	}
-	return fence.New(cfg, ses.before(e))
+	return podworkload.New(cfg, ses.before(e))
 }
 
 // sentinelFile is what is written on loss.
@@ -140,7 +140,7 @@ func (ses *session) idle() time.Duration {
 	return 4 * ses.s.Timing().TTL
 }
 
-func sidecarProbes(g *gate.Gate, f *fence.Workload, e *epochs) serve.Probes {
+func sidecarProbes(g *gate.Gate, f *podworkload.Workload, e *epochs) serve.Probes {
 	var started atomic.Bool // a startup probe that has passed is not asked again; a restarted gate's is
 	// The gate is open a moment before the sentinel of an earlier loss is removed.
 	open := func() bool { return g.Open() && f.Opened() }
@@ -162,7 +162,7 @@ func sidecarProbes(g *gate.Gate, f *fence.Workload, e *epochs) serve.Probes {
 }
 
 // tellProtection is the first line of the log: what is protected, and what is not.
-func (ses *session) tellProtection(f *fence.Workload, twinned bool) {
+func (ses *session) tellProtection(f *podworkload.Workload, twinned bool) {
 	// What is said of a frozen gate is its twin's to do.
 	frozen := "gate and twin frozen or killed together"
 	if !twinned {
@@ -170,7 +170,7 @@ func (ses *session) tellProtection(f *fence.Workload, twinned bool) {
 	}
 	for _, p := range ses.s.InForce() {
 		line := "protection: " + p.Name + ": " + p.Does + "; not covered: " + p.Open
-		if p.Name != config.Follow { // the follower acts by itself
+		if p.Name != settings.Follow { // the follower acts by itself
 			line += ", " + frozen
 		}
 		ses.log.Info(line, "key", ses.s.Lock.Key, "ttl", ses.s.Timing().TTL.String())

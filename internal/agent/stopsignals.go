@@ -7,21 +7,21 @@ import (
 	"strings"
 	"syscall"
 
-	"github.com/mongogate/mongogate/internal/config"
 	"github.com/mongogate/mongogate/internal/guard"
 	"github.com/mongogate/mongogate/internal/proctree"
+	"github.com/mongogate/mongogate/internal/settings"
 )
 
 // stopSignals are the signals that ask to stop, by the setting.
-func stopSignals(s *config.Settings) proctree.SignalSet {
+func stopSignals(s *settings.Settings) proctree.SignalSet {
 	set := proctree.Signals(syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGQUIT)
 	switch s.StopSignal {
-	case config.None:
-	case config.Any:
+	case settings.None:
+	case settings.Any:
 		set |= guard.AnyStop()
 	default:
 		for name := range strings.SplitSeq(s.StopSignal, ",") {
-			if sig, err := config.Signal(name); err == nil { // it has been checked
+			if sig, err := settings.Signal(name); err == nil { // it has been checked
 				set |= proctree.Signals(sig)
 			}
 		}
@@ -30,7 +30,7 @@ func stopSignals(s *config.Settings) proctree.SignalSet {
 }
 
 // asking are those of them that can be caught, for a gate that has nobody to hand a signal to.
-func asking(s *config.Settings) []os.Signal {
+func asking(s *settings.Settings) []os.Signal {
 	usual := []os.Signal{syscall.SIGTERM, syscall.SIGINT}
 	caught, err := guard.Signals()
 	if err != nil {

@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/mongogate/mongogate/internal/bubble"
+	"github.com/mongogate/mongogate/test/bubble"
 )
 
 // deadlines stands for the pipe: its read deadline.

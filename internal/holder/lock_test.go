@@ -17,10 +17,10 @@ import (
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 
-	"github.com/mongogate/mongogate/internal/devdb/devdbtest"
-	"github.com/mongogate/mongogate/internal/faultproxy"
 	"github.com/mongogate/mongogate/pkg/gate"
 	"github.com/mongogate/mongogate/pkg/mongolock"
+	"github.com/mongogate/mongogate/test/devdb/devdbtest"
+	"github.com/mongogate/mongogate/test/faultproxy"
 )
 
 func newKey() string { return "k-" + rand.Text()[:10] }

@@ -12,9 +12,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/mongogate/mongogate/internal/devdb/devdbtest"
 	"github.com/mongogate/mongogate/pkg/gate"
 	"github.com/mongogate/mongogate/pkg/mongolock"
+	"github.com/mongogate/mongogate/test/devdb/devdbtest"
 )
 
 // jumping is a clock that moves on by a minute when the lock looks at it just after the store's answer to an acquisition,

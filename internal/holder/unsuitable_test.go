@@ -9,8 +9,8 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
-	"github.com/mongogate/mongogate/internal/devdb/devdbtest"
 	"github.com/mongogate/mongogate/pkg/mongolock"
+	"github.com/mongogate/mongogate/test/devdb/devdbtest"
 )
 
 // TestUnsuitableCollectionIsNotUsed: a gate looks at the collection before it takes anything in it.

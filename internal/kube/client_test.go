@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/mongogate/mongogate/internal/kube/kubetest"
+	"github.com/mongogate/mongogate/test/kubetest"
 )
 
 // get reads the pod, to try the client.

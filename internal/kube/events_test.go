@@ -10,7 +10,7 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/mongogate/mongogate/internal/kube/kubetest"
+	"github.com/mongogate/mongogate/test/kubetest"
 )
 
 func (a *api) events(t *testing.T) *Events {

@@ -11,7 +11,7 @@ import (
 	"github.com/go-logr/logr/funcr"
 	"go.uber.org/goleak"
 
-	"github.com/mongogate/mongogate/internal/kube/kubetest"
+	"github.com/mongogate/mongogate/test/kubetest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

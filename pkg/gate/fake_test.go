@@ -8,8 +8,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/mongogate/mongogate/internal/bubble"
 	"github.com/mongogate/mongogate/pkg/gate"
+	"github.com/mongogate/mongogate/test/bubble"
 )
 
 // bubbleClock is a clock of a bubble that runs at a rate: 1 is exact.

@@ -6,8 +6,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/mongogate/mongogate/internal/bubble"
 	"github.com/mongogate/mongogate/pkg/gate"
+	"github.com/mongogate/mongogate/test/bubble"
 )
 
 // TestObserverThatNeverReturns: it holds up no renewal, no signal of a loss, and the end of Run for a second at most.

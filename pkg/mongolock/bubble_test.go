@@ -11,8 +11,8 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
-	"github.com/mongogate/mongogate/internal/bubble"
-	"github.com/mongogate/mongogate/internal/fakemongo"
+	"github.com/mongogate/mongogate/test/bubble"
+	"github.com/mongogate/mongogate/test/fakemongo"
 )
 
 // world is a fake cluster with its clients under virtual time, where a fault

@@ -3,9 +3,9 @@ package mongolock_test
 import (
 	"testing"
 
-	"github.com/mongogate/mongogate/internal/devdb"
 	"github.com/mongogate/mongogate/pkg/mongolock"
 	"github.com/mongogate/mongogate/pkg/mongolock/locktest"
+	"github.com/mongogate/mongogate/test/devdb"
 )
 
 // TestConformance runs the suite on every server that there is for it.

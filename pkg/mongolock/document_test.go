@@ -109,7 +109,7 @@ func TestDecodePython(t *testing.T) {
 		state  string
 	}{
 		"held":     {bson.D{{Key: "_id", Value: "k"}, {Key: "locked", Value: true}, {Key: "owner", Value: "w"}, {Key: "created", Value: bson.DateTime(1)}, {Key: "expire", Value: bson.DateTime(2)}}, true, stateHeld},
-		"forever": {bson.D{{Key: "_id", Value: "k"}, {Key: "locked", Value: true}, {Key: "owner", Value: "w"}, {Key: "created", Value: bson.DateTime(1)}, {Key: "expire", Value: nil}}, true, stateHeld},
+		"forever":  {bson.D{{Key: "_id", Value: "k"}, {Key: "locked", Value: true}, {Key: "owner", Value: "w"}, {Key: "created", Value: bson.DateTime(1)}, {Key: "expire", Value: nil}}, true, stateHeld},
 		"released": {bson.D{{Key: "_id", Value: "k"}, {Key: "locked", Value: false}, {Key: "owner", Value: nil}, {Key: "created", Value: nil}, {Key: "expire", Value: nil}}, false, stateFree},
 	} {
 		d := decode(encode(t, c.doc))

@@ -8,8 +8,8 @@ import (
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 
-	"github.com/mongogate/mongogate/internal/fakemongo"
 	"github.com/mongogate/mongogate/pkg/gate"
+	"github.com/mongogate/mongogate/test/fakemongo"
 )
 
 func bsonKey(key string) bson.D { return bson.D{{Key: "_id", Value: key}} }

@@ -6,8 +6,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/mongogate/mongogate/internal/fakemongo"
 	"github.com/mongogate/mongogate/pkg/gate"
+	"github.com/mongogate/mongogate/test/fakemongo"
 )
 
 // outage loses every request from now on, for a time.

@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/mongogate/mongogate/internal/fakemongo"
+	"github.com/mongogate/mongogate/test/fakemongo"
 )
 
 // TestP5_LeaseThatIsOverIsNeverHandedOut: the process is frozen between the answer of the store and the return of the call.

@@ -9,7 +9,7 @@ import (
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 
-	"github.com/mongogate/mongogate/internal/fakemongo"
+	"github.com/mongogate/mongogate/test/fakemongo"
 )
 
 // At exact instants: ttl 30 s, heartbeat 10 s, operation 6 s, deadline 24.7 s after the sending.

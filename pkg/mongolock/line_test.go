@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/mongogate/mongogate/internal/bubble"
+	"github.com/mongogate/mongogate/test/bubble"
 )
 
 // TestLineIsFair: 200 goroutines on one key, in the order in which they came, and only one of them asks the store.

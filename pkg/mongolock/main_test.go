@@ -15,7 +15,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 	"go.uber.org/goleak"
 
-	"github.com/mongogate/mongogate/internal/devdb"
+	"github.com/mongogate/mongogate/test/devdb"
 )
 
 // shared are the servers that the tests of this package have in common. Who

@@ -15,9 +15,9 @@ import (
 
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
-	"github.com/mongogate/mongogate/internal/devdb"
-	"github.com/mongogate/mongogate/internal/devdb/devdbtest"
-	"github.com/mongogate/mongogate/internal/faultproxy"
+	"github.com/mongogate/mongogate/test/devdb"
+	"github.com/mongogate/mongogate/test/devdb/devdbtest"
+	"github.com/mongogate/mongogate/test/faultproxy"
 )
 
 // balancer is a name behind which there are two proxies before one server, and that may take long to look up.

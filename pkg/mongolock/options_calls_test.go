@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/mongogate/mongogate/internal/fakemongo"
+	"github.com/mongogate/mongogate/test/fakemongo"
 )
 
 // calls are those that take options.

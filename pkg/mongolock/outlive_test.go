@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/mongogate/mongogate/internal/fakemongo"
+	"github.com/mongogate/mongogate/test/fakemongo"
 )
 
 // TestCancelledAcquisitionsLeaveNoGhost: at every moment of the call, by cancellation and by a deadline.

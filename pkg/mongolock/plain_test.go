@@ -14,7 +14,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
-	"github.com/mongogate/mongogate/internal/devdb"
+	"github.com/mongogate/mongogate/test/devdb"
 )
 
 // TestPlainTakesLessThanThePipeline gives both acquisitions to real servers, for thousands of documents: of every kind

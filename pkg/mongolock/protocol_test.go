@@ -39,7 +39,7 @@ func TestProtocolDocumentNamesItsTests(t *testing.T) {
 	}
 	ours := names(read("*_test.go"), `(?m)^func (TestP\d+_\w+)\(`)
 	suite := names(read("locktest/*.go"), `name: "(P\d+_\w+)"`)
-	interop := names(read("../../internal/interop/*_test.go"), `(?m)^func (Test\w+)\(`)
+	interop := names(read("../../test/interop/*_test.go"), `(?m)^func (Test\w+)\(`)
 	protocol := read("../../docs/internals/protocol.md")
 
 	for point := 1; point <= 12; point++ {

@@ -10,8 +10,8 @@ import (
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 
-	"github.com/mongogate/mongogate/internal/devdb"
-	"github.com/mongogate/mongogate/internal/devdb/devdbtest"
+	"github.com/mongogate/mongogate/test/devdb"
+	"github.com/mongogate/mongogate/test/devdb/devdbtest"
 )
 
 // What servers do by themselves: fail points, a step-down, races of first inserts, a change stream that breaks.

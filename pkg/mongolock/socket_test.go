@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/mongogate/mongogate/internal/bubble"
+	"github.com/mongogate/mongogate/test/bubble"
 )
 
 type dialFunc func(ctx context.Context, network, address string) (net.Conn, error)

@@ -9,8 +9,8 @@ import (
 
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
-	"github.com/mongogate/mongogate/internal/fakemongo"
 	"github.com/mongogate/mongogate/pkg/gate"
+	"github.com/mongogate/mongogate/test/fakemongo"
 )
 
 // What is read for a decision is read of the primary; what is read for people goes where the URI says.

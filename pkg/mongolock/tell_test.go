@@ -9,9 +9,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/mongogate/mongogate/internal/bubble"
-	"github.com/mongogate/mongogate/internal/fakemongo"
 	"github.com/mongogate/mongogate/pkg/gate"
+	"github.com/mongogate/mongogate/test/bubble"
+	"github.com/mongogate/mongogate/test/fakemongo"
 )
 
 // stuck is an observer that does not return until the test ends.

@@ -39,7 +39,7 @@ func TestP12_ArithmeticIsRefusedWithItsSum(t *testing.T) {
 		"a short ttl":    {Timing{TTL: time.Second}.WithDefaults(), []string{"ttl 1s < 5s"}},
 		"negative":       {change(func(c *Timing) { c.Grace = -time.Second }), []string{"grace -1s: must be positive"}},
 		"too fine":       {change(func(c *Timing) { c.Grace = time.Microsecond }), []string{"grace 1µs: the store counts in milliseconds"}},
-		"forever":       {change(func(c *Timing) { c.TTL = math.MaxInt64 }), []string{"ttl 2562047h47m16.854775807s: longer than 30 years"}},
+		"forever":        {change(func(c *Timing) { c.TTL = math.MaxInt64 }), []string{"ttl 2562047h47m16.854775807s: longer than 30 years"}},
 		"all at once":    {Timing{TTL: time.Second, Heartbeat: -1, Operation: time.Hour, KillBudget: -1, Grace: -1}, []string{"heartbeat", "kill budget", "grace", "ttl 1s < 5s", "operation timeout 1h0m0s ="}},
 		"nothing filled": {Timing{}, []string{"ttl 0s: must be positive", "heartbeat 0s", "operation timeout 0s"}},
 	} {

@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/mongogate/mongogate/internal/fakemongo"
+	"github.com/mongogate/mongogate/test/fakemongo"
 )
 
 // memory is what a snapshot of a virtual machine keeps of a lease.

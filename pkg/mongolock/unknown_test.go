@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/mongogate/mongogate/internal/fakemongo"
+	"github.com/mongogate/mongogate/test/fakemongo"
 )
 
 // Unknown is not success (P4), at exact instants: ttl 30 s, operation 6 s, kill budget 5 s, drift 0.3 s.

@@ -12,10 +12,10 @@ import (
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 
-	"github.com/mongogate/mongogate/internal/devdb"
-	"github.com/mongogate/mongogate/internal/devdb/devdbtest"
-	"github.com/mongogate/mongogate/internal/faultproxy"
 	"github.com/mongogate/mongogate/pkg/gate"
+	"github.com/mongogate/mongogate/test/devdb"
+	"github.com/mongogate/mongogate/test/devdb/devdbtest"
+	"github.com/mongogate/mongogate/test/faultproxy"
 )
 
 // Faults of the network between the real driver and a real server. Real time:

@@ -1,0 +1,151 @@
+package settings
+
+import (
+	"errors"
+	"time"
+
+	"github.com/mongogate/mongogate/internal/bucket"
+)
+
+// Values of settings that are one of a few words.
+const (
+	Wait      = "wait"      // --if-held, --on-loss
+	Skip      = "skip"      // --if-held
+	Release   = "release"   // --on-failure
+	Hold      = "hold"      // --on-failure
+	Holder    = "holder"    // --readiness
+	Candidate = "candidate" // --readiness
+	None      = "none"      // --probe-address, --metrics-address, --isolation
+	Auto      = "auto"      // --isolation
+	Signals   = "signals"   // --isolation
+	PIDs      = "pids"      // --isolation
+)
+
+// Settings are the settings of one subcommand, read and checked one by one.
+// Durations of zero are derived from the ttl by whoever uses them.
+type Settings struct {
+	// Command is the subcommand.
+	Command string
+
+	Config, URIFile      string
+	URI                  Secret
+	Database, Collection string
+	TLSCAFile            string
+	ExpectStore          string
+
+	Key                                    *bucket.Template
+	Bucket                                 bucket.Spec
+	Timezone                               *time.Location
+	Namespace, Job, Name                   string
+	Owner, Cluster                         string
+	Pod, PodUID, Node, JobName, JobUID     string
+	CompletionIndex                        string
+	PodLabels                              string
+	Manual                                 string
+	Retention, StartingDeadline            time.Duration
+	TTL, Heartbeat, OperationTimeout       time.Duration
+	KillBudget, KillAfter, Grace           time.Duration
+	AllowShortTTL                          bool
+	Timeout, PollInterval                  time.Duration
+	ChangeStream                           bool
+	IfHeld, OnFailure                      string
+	NoOverlap, FailIfHeld, Try             bool
+	Protection                             string
+	Also, Spare                            []string
+	Sentinel                               string
+	ScanInterval                           time.Duration
+	StateDir                               string
+	Follow, WaitTree                       bool
+	OnLoss, Isolation, StopSignal          string
+	KubeEvents, KubeEvidence, KubeOwner    bool
+	KubeLabel                              string
+	IdleRelease                            time.Duration
+	ProbeAddress, MetricsAddress           string
+	Readiness, LogLevel, LogFormat, Output string
+
+	// Lock is the key of this run. It is set for sidecar, init and run, unless SkipJob is.
+	Lock bucket.Result
+	// SkipJob is set where --manual skip applies: run ends at once with exit code 0.
+	SkipJob *bucket.ManualJob
+	// Warnings are for the log: things that work but should not stay so.
+	Warnings []string
+
+	// InPod is true in a pod of Kubernetes.
+	InPod bool
+
+	// uriFromFile is true where the connection string is that of URIFile.
+	uriFromFile bool
+
+	sources map[string]value
+	start   time.Time
+	// kubernetes is true in a pod, and for a Job's name from anywhere: schedules are those of CronJobs there.
+	kubernetes bool
+	// notScheduled says why the Job's name is not believed.
+	notScheduled string
+}
+
+// Source says what a setting is and where that came from.
+type Source struct {
+	// Name is the flag without dashes.
+	Name string
+	// Value is the value as it was given, fit to be shown; empty where there is none.
+	Value string
+	// From is the flag, the variable, the place in the file, or "default".
+	From string
+}
+
+// Sources lists every setting of the subcommand in the order of the reference.
+func (s *Settings) Sources() []Source {
+	var all []Source
+	for _, row := range table {
+		v := s.sources[row.name]
+		if !row.has(s.Command) {
+			continue
+		}
+		all = append(all, Source{Name: row.name, Value: conceal(v.text), From: v.from})
+	}
+	return all
+}
+
+// From says where a setting came from; empty for a name that is none.
+func (s *Settings) From(name string) string { return s.sources[name].from }
+
+// ResolveKey makes the key of a run that starts when Load was called. Load has
+// done it for sidecar, init and run. The error is an [*Error].
+func (s *Settings) ResolveKey() (bucket.Result, error) {
+	r, err := bucket.Key(bucket.Input{
+		Template: s.Key, Spec: s.Bucket, Zone: s.Timezone, Now: s.start,
+		Namespace: s.Namespace, Job: s.Job, Name: s.Name, Cluster: s.Cluster,
+		JobName: s.JobName, NotScheduled: s.notScheduled, Index: s.CompletionIndex, Manual: bucket.Manual(s.Manual),
+	})
+	if err != nil {
+		e := new(Error)
+		e.fromBucket(err, s.givenBy)
+		return bucket.Result{}, e
+	}
+	return r, nil
+}
+
+// Disbelieve takes the Job's name for one that carries no scheduled minute, and
+// makes the key anew as --manual says. The error is an [*Error].
+func (s *Settings) Disbelieve(why string) error {
+	s.notScheduled = why
+	r, err := s.ResolveKey()
+	var manual *bucket.ManualJob
+	if errors.As(err, &manual) && s.Manual == string(bucket.SkipManual) && s.Command == "run" {
+		s.SkipJob = manual
+		return nil
+	}
+	if err == nil {
+		s.Lock = r
+	}
+	return err
+}
+
+// givenBy names the source of a value, empty where nobody gave it.
+func (s *Settings) givenBy(name string) string {
+	if v := s.sources[name]; v.rank > rankDefault {
+		return v.from
+	}
+	return ""
+}

@@ -1,0 +1,74 @@
+//go:build linux
+
+package docs
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/mongogate/mongogate/internal/settings"
+)
+
+// schemaOf is what the chart's schema allows as protection and as also.
+func schemaOf(t *testing.T) (protections, also []string) {
+	t.Helper()
+	b, err := os.ReadFile("../../charts/mongogate-lib/values.schema.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var schema struct {
+		Properties struct {
+			Protection struct{ Enum []string }
+			Also       struct{ Items struct{ Enum []string } }
+		}
+	}
+	if err := json.Unmarshal(b, &schema); err != nil {
+		t.Fatal(err)
+	}
+	return schema.Properties.Protection.Enum, schema.Properties.Also.Items.Enum
+}
+
+// TestProtectionsAreEverywhere: each of the registry has its row in both tables of the documents, its place in the chart's
+// schema and its component for kustomize; and there is none that the registry does not have. Under exit nothing of a pod restarts with the gate.
+func TestProtectionsAreEverywhere(t *testing.T) {
+	safety, inPods := pageOf(t, "docs/use/safety.md"), pageOf(t, "docs/kubernetes/loss-actions.md")
+	enum, also := schemaOf(t)
+	notInPods := []string{settings.Exit}
+	for _, p := range settings.Protections {
+		row := "\n| `sidecar --protection " + p.Name + "`"
+		switch p.Name {
+		case settings.Run:
+			row = "\n| `run` |"
+		case settings.Follow:
+			row = "\n| `run --follow` beside a `sidecar --protection follow` |"
+		}
+		if !strings.Contains(safety, row) {
+			t.Errorf("docs/use/safety.md has no row %q", row)
+		}
+		if slices.Contains(notInPods, p.Name) {
+			continue
+		}
+		if !strings.Contains(inPods, "\n| `"+p.Name+"`") {
+			t.Errorf("docs/kubernetes/loss-actions.md has no row for %s", p.Name)
+		}
+		if !slices.Contains(enum, p.Name) {
+			t.Errorf("the chart's schema does not allow protection: %s", p.Name)
+		}
+		if p.Also && !slices.Contains(also, p.Name) {
+			t.Errorf("the chart's schema does not allow also: [%s]", p.Name)
+		}
+		if _, err := os.Stat("../../config/components/" + p.Name + "/pod.yaml"); err != nil {
+			t.Errorf("%s has no component: %v", p.Name, err)
+		}
+	}
+	for _, name := range slices.Concat(enum, also) {
+		if name != "init" && !slices.ContainsFunc(settings.Protections, func(p settings.Protection) bool { return p.Name == name }) {
+			t.Errorf("the chart's schema has %s, which is no protection", name)
+		}
+	}
+	fmt.Printf("cases: docs: %d protections in two tables, a schema and components\n", len(settings.Protections))
+}

@@ -1,0 +1,224 @@
+package fakemongo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+
+	"github.com/mongogate/mongogate/test/bubble"
+)
+
+// TestListen serves two real connections over TCP, as a standalone server.
+func TestListen(t *testing.T) {
+	c := New(Options{})
+	defer c.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	for process := range 2 {
+		address, err := c.Listen(process)
+		if err != nil {
+			t.Fatal(err)
+		}
+		// Nothing is asked of the client here: no direct connection, no polling.
+		client, err := mongo.Connect(options.Client().ApplyURI("mongodb://" + address))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := client.Database("db").Collection("c").InsertOne(ctx, bson.D{{Key: "_id", Value: process}}); err != nil {
+			t.Error(err)
+		}
+		if err := client.Disconnect(ctx); err != nil {
+			t.Error(err)
+		}
+	}
+	log := c.Log()
+	if len(log) != 2 || log[0].Process != 0 || log[1].Process != 1 || log[1].Namespace != "db.c" {
+		t.Errorf("log %v", log)
+	}
+}
+
+// TestCloseEndsEverything: requests on their way, silent connections and withheld replies hold nobody up.
+func TestCloseEndsEverything(t *testing.T) {
+	c := New(Options{ReplicaSet: "rs", Decide: func(call Call) Verdict {
+		switch call.Process {
+		case 0:
+			return Verdict{RequestDelay: time.Hour}
+		case 1:
+			return Verdict{LoseRequest: !call.Monitoring()}
+		}
+		return Verdict{}
+	}})
+	c.Isolate(2)
+	var calls sync.WaitGroup
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	for process := range 3 {
+		client, err := mongo.Connect(c.ClientOptions(process))
+		if err != nil {
+			t.Fatal(err)
+		}
+		calls.Go(func() {
+			if _, err := client.Database("db").Collection("c").InsertOne(ctx, bson.D{}); err == nil {
+				t.Errorf("process %d was answered", process)
+			}
+			if err := Disconnect(client, time.Second); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	for deadline := time.Now().Add(5 * time.Second); ; time.Sleep(time.Millisecond) {
+		c.mu.Lock()
+		written := len(c.old.dirty.log)
+		c.mu.Unlock()
+		if written == 1 {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("the write on the old primary never arrived")
+		}
+	}
+	began := time.Now()
+	c.Close()
+	if took := time.Since(began); took > time.Second {
+		t.Errorf("Close took %v", took)
+	}
+	cancel()
+	calls.Wait()
+}
+
+// TestFirstAcquires: of many first acquires at once one wins, and each is told who.
+func TestFirstAcquires(t *testing.T) {
+	inBubble(t, Options{ReplicaSet: "rs"}, func(t *testing.T, c *Cluster) {
+		const n = 24
+		winners := make([]string, n)
+		var all sync.WaitGroup
+		for i := range n {
+			coll, end := locks(t, c, i)
+			defer end()
+			all.Go(func() {
+				raw, err := acquire(coll, fmt.Sprintf("n%d", i), nil)
+				if err != nil {
+					t.Error(err)
+				}
+				winners[i] = nonceOf(raw)
+			})
+		}
+		all.Wait()
+		for _, w := range winners {
+			if w != winners[0] || w == "" {
+				t.Fatalf("winners %v", winners)
+			}
+		}
+		if len(c.Log()) != 1 {
+			t.Errorf("%d writes for one acquire", len(c.Log()))
+		}
+	})
+}
+
+// TestDial: connections can be refused, and can hang until the client gives up.
+func TestDial(t *testing.T) {
+	for name, v := range map[string]Verdict{"refused": {Reset: true}, "silent": {LoseRequest: true}, "slow": {RequestDelay: 900 * time.Millisecond}} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, Options{Decide: func(call Call) Verdict {
+				if call.Command == "dial" {
+					return v
+				}
+				return Verdict{}
+			}}, func(t *testing.T, c *Cluster) {
+				coll, end := locks(t, c, 0)
+				defer end()
+				_, err := acquire(coll, "A", nil)
+				if (err == nil) != (name == "slow") {
+					t.Errorf("acquire: %v", err)
+				}
+			})
+		})
+	}
+}
+
+// TestDecideMayAct: a hook that isolates the primary at a chosen call does so before that call arrives.
+func TestDecideMayAct(t *testing.T) {
+	var c *Cluster
+	bubble.Test(t, func(t *testing.T) {
+		c = New(Options{ReplicaSet: "rs", Decide: func(call Call) Verdict {
+			if call.Command == "findAndModify" && call.N == 1 {
+				c.Isolate(0)
+			}
+			return Verdict{}
+		}})
+		defer c.Close()
+		coll, end := locks(t, c, 0)
+		defer end()
+		if _, err := acquire(coll, "A", nil); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := renew(coll, "A", 1); err == nil {
+			t.Error("the renewal that isolated the primary was acknowledged")
+		}
+	})
+}
+
+func TestIndexes(t *testing.T) {
+	inBubble(t, Options{ReplicaSet: "rs"}, func(t *testing.T, c *Cluster) {
+		coll, end := locks(t, c, 0)
+		defer end()
+		ctx := t.Context()
+		ttl := mongo.IndexModel{Keys: bson.D{{Key: "purgeAt", Value: 1}}, Options: options.Index().SetExpireAfterSeconds(0)}
+		for range 2 {
+			if _, err := coll.Indexes().CreateOne(ctx, ttl); err != nil {
+				t.Fatal(err)
+			}
+		}
+		specs, err := coll.Indexes().ListSpecifications(ctx)
+		if err != nil || len(specs) != 2 || specs[1].Name != "purgeAt_1" || specs[1].ExpireAfterSeconds == nil {
+			t.Errorf("indexes %v, %v", specs, err)
+		}
+	})
+}
+
+// TestNeverSilence: what is not implemented is an error.
+func TestNeverSilence(t *testing.T) {
+	inBubble(t, Options{ReplicaSet: "rs"}, func(t *testing.T, c *Cluster) {
+		coll, end := locks(t, c, 0)
+		defer end()
+		if _, err := coll.InsertOne(t.Context(), wide(append(d{{"_id", "k"}}, rich()...))); err != nil {
+			t.Fatal(err)
+		}
+		name := coll.Name()
+		fam := func(update any) d {
+			return d{{"findAndModify", name}, {"query", d{{"_id", "k"}}}, {"update", update}}
+		}
+		for _, cmd := range []d{
+			{{"aggregate", name}, {"pipeline", a{}}, {"cursor", d{}}},
+			{{"aggregate", name}, {"pipeline", a{d{{"$changeStream", d{}}}}}, {"cursor", d{}}},
+			{{"find", name}, {"collation", d{{"locale", "de"}}}},
+			{{"find", name}, {"filter", d{{"a", d{{"$elemMatch", d{}}}}}}},
+			{{"find", name}, {"filter", d{{"a.0", 1}}}},
+			{{"find", name}, {"projection", d{{"x", "$i"}}}},
+			{{"find", name}, {"readConcern", d{{"level", "linearizable"}}}},
+			append(fam(d{{"$set", d{{"x", 1}}}}), e{"arrayFilters", a{}}),
+			fam(d{{"$push", d{{"a", 1}}}}),
+			fam(d{{"$set", d{{"a.0", 1}}}}),
+			fam(a{d{{"$project", d{{"x", 1}}}}}),
+			fam(set(e{"x", d{{"$map", d{}}}})),
+			fam(set(e{"x", "$$CLUSTER_TIME"})),
+			{{"startSession", 1}},
+		} {
+			err := coll.Database().RunCommand(t.Context(), wide(cmd)).Err()
+			var ce mongo.CommandError
+			if !errors.As(err, &ce) {
+				t.Errorf("%v: %v", cmd, err)
+			}
+		}
+		if len(c.Log()) != 1 {
+			t.Errorf("%d writes by commands that failed", len(c.Log()))
+		}
+	})
+}

@@ -1,0 +1,20 @@
+package sim
+
+import (
+	"testing"
+
+	"github.com/mongogate/mongogate/pkg/mongolock/locktest"
+	"github.com/mongogate/mongogate/test/fakemongo"
+)
+
+// TestConformance runs the lock's conformance suite on the server of the
+// simulation, so that what holds there is what was meant to hold.
+func TestConformance(t *testing.T) {
+	c := fakemongo.New(fakemongo.Options{ReplicaSet: "rs"})
+	t.Cleanup(c.Close)
+	address, err := c.Listen(0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	locktest.Run(t, "mongodb://"+address+"/?directConnection=true", locktest.Features{})
+}

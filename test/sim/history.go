@@ -1,0 +1,287 @@
+package sim
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+
+	"github.com/mongogate/mongogate/pkg/gate"
+	"github.com/mongogate/mongogate/pkg/mongolock"
+	"github.com/mongogate/mongogate/test/fakemongo"
+)
+
+const (
+	machines = 4
+	// hostile is how long the world is hostile, quiet how long after that somebody must hold the lock. In between the last late
+	// request may come (a minute), make a ghost that is waited out (ttl + grace), and find a challenger between two polls.
+	hostile = 400 * time.Second
+	quiet   = 60*time.Second + 35*time.Second + 25*time.Second
+)
+
+// History is one run of the world.
+type History struct {
+	seed    uint64
+	pairs   bool // of a job's key and a bucket's
+	timing  mongolock.Timing
+	cluster *fakemongo.Cluster
+	network *network
+	witness *witness
+	epoch   time.Time
+
+	mu       sync.Mutex
+	draws    *rand.Rand // for what machines draw while they run
+	machines []*machine
+	lives    []*life // of each machine the present one, nil while it is down
+	calm     bool    // workloads no longer end by themselves
+}
+
+// event is something that the world does.
+type event struct {
+	at   time.Duration
+	what string
+	do   func()
+}
+
+// Run runs the history of a seed in the caller's synctest bubble. It returns
+// what happened, line by line; the error says which promises were broken.
+func Run(seed uint64) (Counts, []string, error) {
+	h := &History{
+		seed: seed, pairs: seed%4 == 3, timing: mongolock.Timing{}.WithDefaults(), network: &network{seed: seed}, epoch: time.Now(),
+		witness: &witness{start: time.Now(), running: map[int]int64{}}, draws: rand.New(rand.NewPCG(seed, 3)),
+	}
+	h.cluster = fakemongo.New(fakemongo.Options{ReplicaSet: "rs", Now: h.wall(0), Decide: h.network.decide})
+	defer h.cluster.Close()
+	r := rand.New(rand.NewPCG(seed, 1))
+	h.network.often = pick(r, 0.04, 0.04, 0.25)
+	for i := range machines {
+		m := &machine{
+			number: i, start: h.epoch, rate: 1 + (r.Float64()*2-1)*0.005, witness: h.witness,
+			budget: gate.Budget{Kill: h.timing.KillBudget, KillAfter: h.timing.KillBudget * 3 / 4},
+		}
+		h.machines = append(h.machines, m)
+	}
+	h.lives = make([]*life, machines)
+	script := h.script(r)
+	slices.SortStableFunc(script, func(a, b event) int { return int(a.at - b.at) })
+	for _, e := range script {
+		time.Sleep(e.at - time.Since(h.epoch))
+		if e.what != "" {
+			h.witness.note("%s", e.what)
+		}
+		e.do()
+	}
+	return h.judge()
+}
+
+// wall is a member's wall clock.
+func (h *History) wall(offset time.Duration) func() time.Time {
+	return func() time.Time { return time.Now().Add(offset) }
+}
+
+// script draws what the world does, and when.
+func (h *History) script(r *rand.Rand) []event {
+	var out []event
+	add := func(at time.Duration, do func(), what string, args ...any) {
+		out = append(out, event{at, fmt.Sprintf(what, args...), do})
+	}
+	exp := func(mean time.Duration) time.Duration { return time.Duration(r.ExpFloat64() * float64(mean)) }
+
+	for t := exp(50 * time.Second); t < hostile; t += exp(50 * time.Second) {
+		var old []int
+		for i := range machines {
+			if r.IntN(2) == 0 {
+				old = append(old, i)
+			}
+		}
+		add(t, func() { h.cluster.Isolate(old...) }, "the primary is cut off and serves %v", old)
+		t += 200*time.Millisecond + upTo(r, 12800*time.Millisecond)
+		step := pick(r, 40*time.Second, 4000*time.Second)
+		offset := time.Duration((r.Float64()*2 - 1) * float64(step) * pick(r, 0, 0.05, 1))
+		add(t, func() { h.cluster.Elect(h.wall(offset)) }, "another is elected, its clock is off by %v", offset)
+		t += time.Duration(r.IntN(2)) * upTo(r, 8*time.Second)
+		add(t, h.cluster.Rejoin, "the old primary is rolled back")
+		h.witness.counts.Isolations++
+	}
+	for i := range machines {
+		mean := 80 * time.Second
+		if i < 2 {
+			mean = 40 * time.Second
+		}
+		for t := exp(mean); t < hostile; t += exp(mean) {
+			d := 500*time.Millisecond + upTo(r, 44500*time.Millisecond)
+			add(t, func() { h.cluster.Cut(i, true) }, "machine %d is cut off for %v", i, d)
+			t += d
+			add(t, func() { h.cluster.Cut(i, false) }, "machine %d is back on the network", i)
+		}
+		add(upTo(r, 5*time.Second), func() { h.revive(h.machines[i], false) }, "machine %d begins", i)
+	}
+	for range pick(r, 0, 1, 3) {
+		after, behind := pick(r, 500*time.Millisecond, 5*time.Second, time.Minute), r.IntN(2) == 0
+		add(20*time.Second+upTo(r, hostile-20*time.Second), func() { h.crash(after, behind) }, "a gate is to crash")
+	}
+	if r.Float64() < 0.3 {
+		add(20*time.Second+upTo(r, hostile-20*time.Second), h.operator, "an operator revokes")
+	}
+	end := hostile
+	for _, e := range out {
+		end = max(end, e.at)
+	}
+	add(end+time.Minute, h.calmDown, "all is quiet") // whoever crashed last is back by now
+	add(end+time.Minute+quiet, func() {}, "the end")
+	return out
+}
+
+// revive starts a gate on a machine.
+func (h *History) revive(m *machine, behind bool) {
+	l, err := h.begin(m, behind)
+	if err != nil {
+		panic(err)
+	}
+	h.mu.Lock()
+	h.lives[m.number] = l
+	h.mu.Unlock()
+}
+
+// crash ends the life of a gate whose workload runs, or else of any, and begins another later.
+func (h *History) crash(after time.Duration, behind bool) {
+	h.mu.Lock()
+	var victim *life
+	for _, l := range h.lives {
+		if l == nil {
+			continue
+		}
+		l.machine.mu.Lock()
+		runs := l.machine.running
+		l.machine.mu.Unlock()
+		if victim == nil || runs {
+			victim = l
+		}
+	}
+	if victim != nil {
+		h.lives[victim.machine.number] = nil
+		h.witness.count(func(c *Counts) { c.Crashes++ })
+	}
+	h.mu.Unlock()
+	if victim == nil {
+		return
+	}
+	h.witness.note("machine %d: the gate crashes, back in %v, behind its guard: %v", victim.machine.number, after, behind)
+	victim.crash()
+	time.AfterFunc(after, func() { h.revive(victim.machine, behind) })
+	go victim.over.Wait()
+}
+
+// operator revokes the lease of whoever holds the key.
+func (h *History) operator() {
+	go func() {
+		_, client, err := connect(h.cluster, machines, h.timing)
+		if err != nil {
+			panic(err)
+		}
+		l, err := mongolock.New(client.Database("mongolock").Collection("lock"), mongolock.Options{Owner: "operator", Clock: h.machines[0]})
+		if err != nil {
+			panic(err)
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		defer cancel()
+		if _, err := l.Revoke(ctx, job); err != nil {
+			h.witness.note("the operator: %v", err)
+		}
+		_ = disconnect(client)
+	}()
+}
+
+// drawEnd draws how long a workload lives by itself: three in ten end within 90 s.
+func (h *History) drawEnd(*machine) func() time.Duration {
+	return func() time.Duration {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		if h.calm || h.draws.Float64() >= 0.3 {
+			return 0
+		}
+		return time.Second + upTo(h.draws, 89*time.Second)
+	}
+}
+
+func (h *History) calmDown() {
+	h.mu.Lock()
+	h.calm = true
+	h.mu.Unlock()
+	h.network.quiet.Store(true)
+}
+
+// judge ends the world and says whether it kept its promises.
+func (h *History) judge() (Counts, []string, error) {
+	w := h.witness
+	if n := w.holders(); n != 1 {
+		w.mu.Lock()
+		w.fault("%v after the world became quiet %d workloads run, want one", quiet, n)
+		w.mu.Unlock()
+	}
+	h.mu.Lock()
+	lives := slices.Clone(h.lives)
+	h.mu.Unlock()
+	for _, l := range lives {
+		if l != nil {
+			l.crash()
+			l.over.Wait()
+		}
+	}
+	for _, m := range h.machines {
+		<-m.empty()
+	}
+	h.readLog()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.counts.Histories = 1
+	if len(w.faults) > 0 {
+		return w.counts, w.trace, fmt.Errorf("seed %d: %s", h.seed, strings.Join(w.faults, "\n"))
+	}
+	return w.counts, w.trace, nil
+}
+
+// readLog checks and counts what the majority took down: tokens, and how the key changed hands.
+func (h *History) readLog() {
+	w := h.witness
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.counts.RolledBack = len(h.cluster.RolledBack())
+	last := map[any]int64{}
+	for _, e := range h.cluster.Log() {
+		nonce := text(e.After, "nonce")
+		if nonce == "" || nonce == text(e.Before, "nonce") {
+			continue
+		}
+		token := e.After.Lookup("token").AsInt64()
+		if token <= last[e.ID] {
+			w.fault("the store gave out token %d of %v after %d", token, e.ID, last[e.ID])
+		}
+		last[e.ID] = token
+		hands, err := e.After.Lookup("history").Array().Values()
+		if err != nil || len(hands) == 0 {
+			w.fault("an acquisition left no history: %v", err)
+			continue
+		}
+		switch how := text(hands[len(hands)-1].Document(), "how"); how {
+		case "free":
+			w.counts.Free++
+		case "taken-over":
+			w.counts.TakenOver++
+		case "adopted":
+			w.counts.Adopted++
+		default:
+			w.fault("the key was acquired in the way %q", how)
+		}
+	}
+}
+
+func text(doc bson.Raw, field string) string {
+	s, _ := doc.Lookup(field).StringValueOK()
+	return s
+}

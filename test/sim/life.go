@@ -1,0 +1,176 @@
+package sim
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+
+	"github.com/mongogate/mongogate/pkg/gate"
+	"github.com/mongogate/mongogate/pkg/mongolock"
+	"github.com/mongogate/mongogate/test/fakemongo"
+)
+
+// job is the key that all machines contend for. In a history of pairs each
+// has a bucket of its own besides, and only the job's key keeps them apart.
+const job = "the/job"
+
+func bucket(m *machine) string { return fmt.Sprintf("%s@%d", job, m.number) }
+
+// life is one process that holds a gate: from its start to its crash or the end of the history.
+type life struct {
+	machine *machine
+	world   *History
+	wire    *wire
+	client  *mongo.Client
+	locker  *mongolock.Locker
+	ctx     context.Context
+	end     context.CancelFunc
+	// behind: a workload that still runs is its guard's, which keeps the state directory locked: nothing
+	// is acquired before that has ended. Otherwise the gate comes back beside the workload and adopts its lease.
+	behind bool
+
+	mu      sync.Mutex
+	work    *workload // of the present gate
+	crashed bool
+	over    sync.WaitGroup
+}
+
+// connect makes a client as mongolock.Connect does, over the simulated network.
+func connect(c *fakemongo.Cluster, process int, t mongolock.Timing) (*wire, *mongo.Client, error) {
+	w := &wire{dialer: c.Dialer(process)}
+	o := options.Client().ApplyURI("mongodb://fakemongo:27017/?directConnection=true").
+		SetDialer(w).SetServerMonitoringMode("poll").SetRetryWrites(false).SetRetryReads(false).
+		SetConnectTimeout(t.Operation).SetServerSelectionTimeout(t.Operation).SetHeartbeatInterval(t.Heartbeat)
+	client, err := mongo.Connect(o)
+	if err != nil {
+		return nil, nil, fmt.Errorf("client of process %d: %w", process, err)
+	}
+	return w, client, nil
+}
+
+func (h *History) begin(m *machine, behind bool) (*life, error) {
+	l := &life{machine: m, world: h, behind: behind}
+	w, client, err := connect(h.cluster, m.number, h.timing)
+	if err != nil {
+		return nil, err
+	}
+	l.wire, l.client = w, client
+	l.locker, err = mongolock.New(client.Database("mongolock").Collection("lock"), mongolock.Options{
+		Owner: fmt.Sprintf("machine-%d", m.number), Timing: h.timing, Clock: m, Observe: l.observe,
+	})
+	if err != nil {
+		return nil, err
+	}
+	l.ctx, l.end = context.WithCancel(context.Background())
+	l.over.Go(l.gates)
+	return l, nil
+}
+
+// gates runs one gate after the other, as a restart policy does, and cleans up when the life is over.
+func (l *life) gates() {
+	for l.ctx.Err() == nil {
+		w := &workload{machine: l.machine, gone: make(chan gate.Ended, 1), dies: l.world.drawEnd(l.machine)}
+		l.mu.Lock()
+		l.work = w
+		crashed := l.crashed
+		l.mu.Unlock()
+		if crashed {
+			break
+		}
+		g, err := gate.New(gate.Config{
+			Clock: l.machine, Budget: l.machine.budget, Lock: l, Workload: w, Reacquire: true, FinishWithin: 2 * l.world.timing.Operation,
+			Observe: func(c gate.Change) {
+				l.world.witness.note("machine %d: %v, %v %s", l.machine.number, c.State, c.Action, c.Reason)
+			},
+		})
+		if err != nil {
+			panic(err) // the budget is a constant
+		}
+		g.Run(l.ctx)
+		select {
+		case <-l.ctx.Done():
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+	errors.Join(l.locker.Close(context.Background()), disconnect(l.client))
+}
+
+// disconnect gives the driver no deadline: with one it asks without a pause whether every
+// connection has come back (pool.close of driver 2.9.3), and time in a bubble stands still meanwhile.
+func disconnect(c *mongo.Client) error { return c.Disconnect(context.Background()) }
+
+// Acquire is the gate's lock.
+func (l *life) Acquire(ctx context.Context) (gate.Lease, error) {
+	if l.behind {
+		select {
+		case <-l.machine.empty():
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		}
+	}
+	opts := []mongolock.AcquireOption{mongolock.Adopt(l.machine.nonces()...), mongolock.OnNonce(l.machine.file)}
+	if l.world.pairs {
+		p, err := l.locker.AcquireAlone(ctx, bucket(l.machine), job, opts...)
+		if err != nil {
+			return nil, err
+		}
+		l.machine.holds(p.Run.Nonce(), p.Job.Nonce())
+		return p, nil
+	}
+	lease, err := l.locker.Acquire(ctx, job, opts...)
+	if err != nil {
+		return nil, err
+	}
+	l.machine.holds(lease.Nonce())
+	return lease, nil
+}
+
+// crash ends the life at once: nothing more is sent, and nobody is told anything.
+func (l *life) crash() {
+	l.wire.dead.Store(true)
+	l.mu.Lock()
+	l.crashed = true
+	w := l.work
+	l.mu.Unlock()
+	l.machine.orphan(w)
+	// What is left of the life is not part of the world any more; it only has to end.
+	l.end()
+	select {
+	case w.gone <- gate.Ended{}:
+	default:
+	}
+}
+
+func (l *life) observe(e mongolock.Event) {
+	w := l.world.witness
+	switch e.Kind {
+	case mongolock.EventAcquired:
+		w.note("machine %d: acquired, token %d", l.machine.number, e.Token)
+	case mongolock.EventUnknown:
+		w.count(func(c *Counts) { c.Unknown++ })
+		w.note("machine %d: %s unknown", l.machine.number, e.Call)
+	case mongolock.EventFinished:
+		w.count(func(c *Counts) { c.Released++ })
+		w.note("machine %d: released", l.machine.number)
+	case mongolock.EventLost:
+		var lost *mongolock.LostError
+		if errors.As(e.Err, &lost) {
+			w.count(func(c *Counts) {
+				switch lost.Reason {
+				case mongolock.LostDeadline:
+					c.LostDeadline++
+				case mongolock.LostTaken:
+					c.LostTaken++
+				case mongolock.LostRevoked:
+					c.LostRevoked++
+				}
+			})
+			w.note("machine %d: lost, %s", l.machine.number, lost.Reason)
+		}
+	}
+}
