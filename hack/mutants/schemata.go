@@ -256,7 +256,7 @@ func (s *schemata) compile(ctx context.Context) (bad map[string]bool, out string
 	if len(packages) == 0 {
 		return nil, "", nil
 	}
-	cmd := exec.CommandContext(ctx, "go", append([]string{"build", "-overlay", s.overlay}, slices.Sorted(maps.Keys(packages))...)...)
+	cmd := exec.CommandContext(ctx, "go", append([]string{"build", "-o", os.DevNull, "-overlay", s.overlay}, slices.Sorted(maps.Keys(packages))...)...)
 	cmd.Dir = s.root
 	b, err := cmd.CombinedOutput()
 	bad = map[string]bool{}
