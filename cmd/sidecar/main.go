@@ -50,7 +50,7 @@ func main() {
 
 // hand is what a sidecar's twin stops the workload with.
 func hand(p twin.Plan) (twin.Hand, error) { //nolint:ireturn // as the twin asks for it
-	return podworkload.NewHand(p.Sentinel, p.Kill, p.Spare)
+	return podworkload.NewHand(p.Sentinels, p.Kill, p.Spare)
 }
 
 // world is what a command knows of its surroundings.
@@ -77,7 +77,11 @@ func run(ctx context.Context, args []string, w world) int {
 	if err == nil {
 		err = out.err
 	}
-	return report(err, w.Lines)
+	code := report(err, w.Lines)
+	if len(args) > 0 && args[0] == "sidecar" {
+		agent.LeaveToTwin(w.World, args[1:], code)
+	}
+	return code
 }
 
 // written remembers the first error of a writer.

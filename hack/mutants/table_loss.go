@@ -76,6 +76,26 @@ func lossMutants() []mutant {
 			tests: []string{twinUnit, twinCase("the_next_gate_cannot_begin$")},
 		},
 		{
+			name: "unbegun-ends-at-once", protects: "sidecar: a fresh container whose gate cannot begin stops what ran under the lease of the one before it",
+			edits: []edit{{"cmd/sidecar/main.go", "agent.LeaveToTwin(w.World, args[1:], code)", "_ = agent.LeaveToTwin"}},
+			tests: []string{"-timeout=170s ./internal/podworkload -run=^TestFreshContainerCannotBegin$/a_setting_is_wrong$"},
+		},
+		{
+			name: "unbegun-code-of-a-loss", protects: "sidecar: and ends with what is wrong",
+			edits: []edit{{twinGo, "cmp.Or(t.plan.Code, ExitLost)", "cmp.Or(0, ExitLost)"}},
+			tests: []string{"-timeout=170s ./internal/podworkload -run=^TestFreshContainerCannotBegin$/the_lease_is_over"},
+		},
+		{
+			name: "unbegun-in-a-living-gates-place", protects: "sidecar: a lease whose gate lives is that gate's",
+			edits: []edit{{"internal/statedir/left.go", "if errors.Is(err, ErrBusy) {", "if false {"}},
+			tests: []string{"./internal/statedir -run=^TestLeftOpen$"},
+		},
+		{
+			name: "unbegun-stops-at-a-flag", protects: "sidecar: the protection is read also where another flag is wrong",
+			edits: []edit{{"internal/settings/readable.go", "UnknownFlags = true", "UnknownFlags = false"}},
+			tests: []string{"./internal/settings -run=^TestReadable$"},
+		},
+		{
 			name: "twin-ends-when-asked", protects: "twin: nor does one that is killed while it waits for the workload's end",
 			edits: []edit{{twinGo, "if t.asked { // nothing opens any more: what runs has until its deadline\n", "if t.asked {\n\t\treturn t.code, true\n"}},
 			tests: []string{twinUnit, twinCase("told_to_end_the_gate_is_killed$")},

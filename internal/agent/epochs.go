@@ -244,7 +244,7 @@ func (ses *session) ask(e *epochs) error {
 		return &Exit{ExitFailed, fmt.Errorf("noting that a restart is asked for: %w", err)} // any end but 0 asks as well
 	}
 	s := ses.s
-	hand, err := podworkload.NewHand(ses.sentinelFile(), s.Protects(settings.Kill), s.Spare)
+	hand, err := podworkload.NewHand([]string{sentinelIn(s, ses.dir.Path())}, s.Protects(settings.Kill), s.Spare)
 	if err == nil {
 		err = hand.Warn("the gate restarted beside a workload that had its lock")
 		l, read := ses.dir.ReadLease()

@@ -108,7 +108,7 @@ func (ses *session) fence(e *epochs, link *twin.Link, leave func()) (*podworkloa
 		}
 		ses.sole = sole
 	}
-	cfg.Sentinel = ses.sentinelFile()
+	cfg.Sentinel = sentinelIn(s, ses.dir.Path())
 	if s.Followed() {
 		cfg.Dir, cfg.Idle = ses.dir, ses.idle()
 	}
@@ -117,7 +117,7 @@ func (ses *session) fence(e *epochs, link *twin.Link, leave func()) (*podworkloa
 	}
 	if link != nil {
 		cfg.Twin = link
-		p := twin.Plan{Sentinel: cfg.Sentinel, Kill: cfg.Kill, Spare: cfg.Spare, Leave: cfg.LeaveAtOnce, Stops: stopSignals(s), Scan: cfg.Scan, KillAfter: cfg.Budget.KillAfter, Budget: cfg.Budget.Kill}
+		p := twin.Plan{Sentinels: []string{cfg.Sentinel}, Kill: cfg.Kill, Spare: cfg.Spare, Leave: cfg.LeaveAtOnce, Stops: stopSignals(s), Scan: cfg.Scan, KillAfter: cfg.Budget.KillAfter, Budget: cfg.Budget.Kill}
 		if err := link.Arm(p, s.Timing().Heartbeat); err != nil {
 			return nil, err
 		}
@@ -125,12 +125,12 @@ func (ses *session) fence(e *epochs, link *twin.Link, leave func()) (*podworkloa
 	return podworkload.New(cfg, ses.before(e))
 }
 
-// sentinelFile is what is written on loss.
-func (ses *session) sentinelFile() string {
-	if named := ses.s.Sentinel; named != "" {
-		return named
+// sentinelIn is what is written on loss: the file that was named, or one in a key's state directory.
+func sentinelIn(s *settings.Settings, dir string) string {
+	if s.Sentinel != "" {
+		return s.Sentinel
 	}
-	return filepath.Join(ses.dir.Path(), "lost")
+	return filepath.Join(dir, "lost")
 }
 
 func (ses *session) idle() time.Duration {

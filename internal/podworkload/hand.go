@@ -36,13 +36,16 @@ func (alone) Beat() error               { return nil }
 
 // Hand does to the workload what a [Workload] does, for who has no gate.
 type Hand struct {
-	sentinel sentinel
-	targets  *targets
+	sentinels []*sentinel
+	targets   *targets
 }
 
-// NewHand looks at the process namespace if the workload is to be killed.
-func NewHand(path string, kill bool, spare []string) (*Hand, error) {
-	h := &Hand{sentinel: sentinel{path: path}}
+// NewHand looks at the process namespace if the workload is to be killed. The sentinels are files, which may be none.
+func NewHand(sentinels []string, kill bool, spare []string) (*Hand, error) {
+	h := &Hand{}
+	for _, path := range sentinels {
+		h.sentinels = append(h.sentinels, &sentinel{path: path})
+	}
 	if !kill {
 		return h, nil
 	}
@@ -54,8 +57,14 @@ func NewHand(path string, kill bool, spare []string) (*Hand, error) {
 	return h, nil
 }
 
-// Warn writes the sentinel.
-func (h *Hand) Warn(reason string) error { return h.sentinel.writer(reason)() }
+// Warn writes the sentinels.
+func (h *Hand) Warn(reason string) error {
+	var errs []error
+	for _, s := range h.sentinels {
+		errs = append(errs, s.writer(reason)())
+	}
+	return errors.Join(errs...)
+}
 
 // Signal signals all of the workload that is seen.
 func (h *Hand) Signal(sig syscall.Signal) error {

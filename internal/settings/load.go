@@ -72,6 +72,15 @@ type loader struct {
 // made and pflag has parsed, and from outside. The error is an [*Error] with
 // every problem; its settings are not to be used.
 func Load(cmd string, flags *pflag.FlagSet, out Outside) (*Settings, error) {
+	s, _, err := load(cmd, flags, out)
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// load gives the settings as far as they can be read; bad are those that cannot.
+func load(cmd string, flags *pflag.FlagSet, out Outside) (s *Settings, bad map[string]bool, err error) {
 	l := &loader{Outside: out, command: cmd, values: map[string]value{}, err: new(Error)}
 	rule := l.CheckURI
 	if rule == nil {
@@ -92,9 +101,9 @@ func Load(cmd string, flags *pflag.FlagSet, out Outside) (*Settings, error) {
 	l.readPlatform()
 	l.derive()
 
-	s := &Settings{Command: cmd, InPod: inPod(out.Environ), sources: l.values, start: out.Now}
+	s = &Settings{Command: cmd, InPod: inPod(out.Environ), sources: l.values, start: out.Now}
 	s.kubernetes = s.InPod || l.values["job-name"].text != ""
-	bad := map[string]bool{}
+	bad = map[string]bool{}
 	for _, row := range table {
 		v := l.values[row.name]
 		if v.text == "" {
@@ -111,10 +120,7 @@ func Load(cmd string, flags *pflag.FlagSet, out Outside) (*Settings, error) {
 	}
 	l.readURI(s)
 	l.check(s, bad)
-	if err := l.err.orNil(); err != nil {
-		return nil, err
-	}
-	return s, nil
+	return s, bad, l.err.orNil()
 }
 
 // put gives a setting a value, unless it has one from a stronger source.

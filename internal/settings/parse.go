@@ -77,19 +77,23 @@ func alternatives(words []string) string {
 	return strings.Join(words[:last], ", ") + " or " + words[last]
 }
 
-func parseList(field *[]string, text string, oneOf []string) *fault {
+// parseList reads the words that are right also where others are not.
+func parseList(field *[]string, text string, oneOf []string) (wrong *fault) {
 	var list []string
 	for word := range strings.SplitSeq(text, ",") {
 		word = strings.TrimSpace(word)
 		if len(oneOf) != 0 && !slices.Contains(oneOf, word) {
-			return &fault{show(word) + " is not one of the words that are possible", "give one or more of " + strings.Join(oneOf, ", ") + ", with commas between"}
+			if wrong == nil {
+				wrong = &fault{show(word) + " is not one of the words that are possible", "give one or more of " + strings.Join(oneOf, ", ") + ", with commas between"}
+			}
+			continue
 		}
 		if !slices.Contains(list, word) {
 			list = append(list, word)
 		}
 	}
 	*field = list
-	return nil
+	return wrong
 }
 
 // maxDuration is more than anybody means, and far from where sums overflow.

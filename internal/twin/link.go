@@ -68,6 +68,24 @@ func (l *Link) Arm(p Plan, within time.Duration) error {
 	return l.tell()
 }
 
+// Keep has the twin see, in the place of a gate that ends, to a workload that may run until a deadline: it starts the gate again until then, and
+// then carries the plan out. Where it knows of such a deadline it does so already.
+func (l *Link) Keep(p Plan, deadline, within time.Duration) error {
+	l.mu.Lock()
+	if l.now.Stage == held || l.now.Stage == stopping {
+		l.mu.Unlock()
+		return nil
+	}
+	l.plan, l.heard = &p, 0
+	l.now.Stage, l.now.At = held, deadline
+	err := l.tell()
+	l.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	return l.Await(within)
+}
+
 // Held says until when the workload may run.
 func (l *Link) Held(deadline time.Duration) {
 	if l == nil {

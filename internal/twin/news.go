@@ -17,8 +17,8 @@ import (
 
 // Plan is what the twin is to do to the workload, as the gate would.
 type Plan struct {
-	// Sentinel is the file that is written; "" for none.
-	Sentinel string `json:"sentinel,omitempty"`
+	// Sentinels are the files that are written.
+	Sentinels []string `json:"sentinels,omitempty"`
 	// Kill kills the workload in a shared process namespace, as Spare says what is not.
 	Kill  bool     `json:"kill,omitempty"`
 	Spare []string `json:"spare,omitempty"`
@@ -30,6 +30,8 @@ type Plan struct {
 	Scan      time.Duration `json:"scan"`
 	KillAfter time.Duration `json:"killAfter"`
 	Budget    time.Duration `json:"budget"`
+	// Code is what the container ends with when the twin has stopped the workload; zero for [ExitLost].
+	Code int `json:"code,omitempty"`
 }
 
 // stage is where the gate is with its workload.

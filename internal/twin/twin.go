@@ -3,6 +3,7 @@
 package twin
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -310,7 +311,7 @@ func (t *twin) takeOver(why string, from time.Duration) int {
 	for end := t.clock.Now() + time.Second; t.gate != 0 && t.clock.Now() < end; {
 		t.pause(5 * time.Millisecond)
 	}
-	return ExitLost
+	return cmp.Or(t.plan.Code, ExitLost)
 }
 
 // gateEnded decides what the end of the gate is to mean. One that has ended by itself has seen to the workload; but not one that could not even

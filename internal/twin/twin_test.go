@@ -82,7 +82,7 @@ func newGate(t *testing.T, tw *twin) (tell func(news)) {
 // Should it be killed, frozen or hang at that, the deadline of the one before it counts, and what it had begun to stop.
 func TestDeadlineOutlivesAGateThatHasJustBegun(t *testing.T) {
 	const deadline = 10 * time.Second
-	plan := Plan{Sentinel: "/lost", Scan: 100 * time.Millisecond, KillAfter: time.Second, Budget: 2 * time.Second}
+	plan := Plan{Sentinels: []string{"/lost"}, Scan: 100 * time.Millisecond, KillAfter: time.Second, Budget: 2 * time.Second}
 	for _, was := range []stage{held, stopping} {
 		tw := &twin{newHand: func(Plan) (Hand, error) { return idle{}, nil }}
 		tell := newGate(t, tw)
