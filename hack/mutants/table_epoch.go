@@ -13,6 +13,16 @@ func ignoredCase(name string) string { return ignoredIn + "/^" + name + "$" }
 func epochMutants() []mutant {
 	return []mutant{
 		{
+			name: "epoch-waits-for-its-note", protects: "restart: a lease whose hold cannot be noted in time is left",
+			edits: []edit{{"internal/agent/lock.go", "case <-time.After(l.ses.s.Timing().Operation):", "case <-make(chan time.Time):"}},
+			tests: []string{"./internal/agent -run=^TestHoldWhoseNoteHangsIsLeft$"},
+		},
+		{
+			name: "epoch-ignored-unsaid", protects: "restart: that the rule was ignored is said whenever it is found out",
+			edits: []edit{{"internal/agent/lock.go", "l.ses.tellIgnored(l.epochs)", "_ = l.ses.tellIgnored"}},
+			tests: []string{"./internal/agent -run=^TestRuleThatIsFoundIgnoredLateIsSaid$"},
+		},
+		{
 			name: "epoch-is-not-judged", protects: "restart: a gate that comes back alone does not acquire",
 			edits: []edit{{epochGo, "if e.refused = h.Tried && !h.Asked; e.refused {", "if false {"}},
 			tests: []string{ignoredCase("killed")},

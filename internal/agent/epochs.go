@@ -275,11 +275,8 @@ func (ses *session) before(e *epochs) *statedir.Lease {
 	return &statedir.Lease{Open: true, Deadline: ses.clock.Now(), KillBudget: ses.s.Budget().Kill}
 }
 
-// tellIgnored says it at the start, and now and then: whoever looks finds it at the end of the log.
+// tellIgnored says it at once, and now and then: whoever looks finds it at the end of the log.
 func (ses *session) tellIgnored(e *epochs) {
-	if e.Refused() == "" {
-		return
-	}
 	ses.metrics.RestartIgnored()
 	ses.tasks.Go(func() {
 		t := time.NewTicker(time.Hour)

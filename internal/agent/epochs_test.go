@@ -5,13 +5,18 @@ package agent
 import (
 	"context"
 	"errors"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/go-logr/logr"
+	"github.com/go-logr/logr/funcr"
+	dto "github.com/prometheus/client_model/go"
 
 	"github.com/mongogate/mongogate/internal/settings"
 	"github.com/mongogate/mongogate/internal/statedir"
+	"github.com/mongogate/mongogate/internal/telemetry"
 	"github.com/mongogate/mongogate/pkg/gate"
 	"github.com/mongogate/mongogate/pkg/mongolock"
 )
@@ -163,5 +168,85 @@ func TestHoldThatCannotBeNotedIsLeft(t *testing.T) {
 	var wait *mongolock.WaitError
 	if _, err := notedLock(e, one).Acquire(ctx); !errors.As(err, &wait) || one.left != 1 || one.finished != 0 {
 		t.Errorf("%v; left %d times, want once; finished %d times", err, one.left, one.finished)
+	}
+}
+
+// A state directory that hangs as the hold is to be noted does not have the lease renewed for ever for nobody: it is left, and used once the
+// note is written.
+func TestHoldWhoseNoteHangsIsLeft(t *testing.T) {
+	e, dir := notedRig(t)
+	one := &oneLease{}
+	lock := notedLock(e, one)
+	lock.ses.s.OperationTimeout, lock.ses.s.Heartbeat = 50*time.Millisecond, time.Millisecond
+	e.noting.Lock() // a write that does not return
+	ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+	defer cancel()
+	ended := make(chan error, 1)
+	go func() {
+		_, err := lock.Acquire(ctx)
+		ended <- err
+	}()
+	select {
+	case err := <-ended:
+		var wait *mongolock.WaitError
+		if !errors.As(err, &wait) || one.left < 2 || one.finished != 0 {
+			t.Errorf("%v; left %d times, want each time; finished %d times", err, one.left, one.finished)
+		}
+	case <-time.After(10 * time.Second):
+		e.noting.Unlock()
+		<-ended
+		t.Fatal("the lease is renewed beside a note that is never written")
+	}
+	e.noting.Unlock()
+	if _, err := lock.Acquire(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if h, err := dir.Held(); err != nil || h.Epoch != e.now {
+		t.Errorf("noted: %+v, %v", h, err)
+	}
+}
+
+// A gate that finds only with its lease that the restart rule was ignored says so as one that has found it at the start.
+func TestRuleThatIsFoundIgnoredLateIsSaid(t *testing.T) {
+	e, dir := notedRig(t)
+	if err := dir.NoteHold(statedir.Hold{Epoch: e.now, Tried: true}); err != nil {
+		t.Fatal(err)
+	}
+	said := make(chan string, 100)
+	lock := notedLock(e, &oneLease{})
+	ses := lock.ses
+	ses.s.Heartbeat, ses.metrics = time.Millisecond, telemetry.NewMetrics("test")
+	ses.log = funcr.New(func(_, args string) { said <- args }, funcr.Options{})
+	ses.ctx, ses.end = context.WithCancel(t.Context())
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() {
+		_, err := lock.Acquire(ctx)
+		ended <- err
+	}()
+	for late := time.After(10 * time.Second); ; {
+		select {
+		case line := <-said:
+			if !strings.Contains(line, "the lock is not acquired") {
+				continue
+			}
+		case <-late:
+			t.Error("not said")
+		}
+		break
+	}
+	cancel()
+	if err := <-ended; err == nil {
+		t.Error("the lock was acquired")
+	}
+	ses.end()
+	ses.tasks.Wait()
+	all, err := ses.metrics.Registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	i := slices.IndexFunc(all, func(f *dto.MetricFamily) bool { return f.GetName() == "mongogate_restart_ignored" })
+	if i < 0 || all[i].Metric[0].Gauge.GetValue() != 1 {
+		t.Error("no metric says so")
 	}
 }

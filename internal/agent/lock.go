@@ -36,6 +36,8 @@ type lock struct {
 	idled func() bool
 
 	keys acquirer // once the store is found
+	// noting is the answer to a note of a hold that is being written; nil where none is.
+	noting chan error
 }
 
 // acquirer is a [holder.Lock]. Tests have another one.
@@ -58,7 +60,7 @@ func (l *lock) acquire(ctx context.Context) (*lease, error) {
 		if err != nil {
 			return nil, err
 		}
-		err = l.epochs.opens()
+		err = l.opens()
 		if err == nil {
 			return &lease{held: got, lock: l}, nil
 		}
@@ -72,9 +74,32 @@ func (l *lock) acquire(ctx context.Context) (*lease, error) {
 			return nil, err
 		}
 	}
+	l.ses.tellIgnored(l.epochs)
 	// For ever, whatever --timeout says: an exit would start the gate once more, to refuse once more.
 	<-ctx.Done()
 	return nil, errors.New(ignored)
+}
+
+var errNoteHangs = errors.New("the hold could not be noted in time: the state directory does not answer")
+
+// opens notes the hold, within the time of a call to the store: the lease of a gate that cannot open is not renewed for ever. A note that
+// hangs is not written beside another one: it counts when it is written at last.
+func (l *lock) opens() error {
+	if l.epochs == nil {
+		return nil
+	}
+	if l.noting == nil {
+		noting := make(chan error, 1)
+		go func() { noting <- l.epochs.opens() }() // ends with its write, or with the process
+		l.noting = noting
+	}
+	select {
+	case err := <-l.noting:
+		l.noting = nil
+		return err
+	case <-time.After(l.ses.s.Timing().Operation):
+		return errNoteHangs
+	}
 }
 
 // wait acquires the lock within the time for waiting, through errors that may be mended.

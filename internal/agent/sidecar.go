@@ -63,7 +63,6 @@ func Sidecar(ctx context.Context, w World, s *settings.Settings) error {
 		return err
 	}
 	ses.tellProtection(fenced, w.Twin.Guarded())
-	ses.tellIgnored(epochs)
 
 	// Told to end: what waits ends at once; what holds renews until there is
 	// evidence that the workload is gone, or until it is killed.
