@@ -126,7 +126,7 @@ func gateMutants() []mutant {
 		},
 		{
 			name: "gate-end-before-its-cause", protects: "gate: a workload that ended because its guard died was lost",
-			edits: []edit{{gateGo, "events = append(events, Event{Kind: Broken, Reason: err.Error()})", "_ = err"}},
+			edits: []edit{{gateGo, "events = append(events, Event{Kind: Broken, Reason: err})", "_ = err"}},
 			tests: []string{gateUnit},
 		},
 		{

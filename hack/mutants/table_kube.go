@@ -138,7 +138,7 @@ func kubeMutants() []mutant {
 		},
 		{
 			name: "notices-tell-errors", protects: "Events: no error of the store",
-			edits: []edit{{noticesGo, `reason, _, _ = strings.Cut(`, `_, _, _ = strings.Cut(`}},
+			edits: []edit{{noticesGo, "\t\ttext = why(reason)\n", "\t\t_ = why(reason)\n"}},
 			tests: []string{noticeUnit},
 		},
 	}

@@ -9,8 +9,6 @@ import (
 	"io/fs"
 	"net"
 	"os"
-	"strconv"
-	"strings"
 	"syscall"
 
 	"github.com/mongogate/mongogate/internal/bucket"
@@ -78,12 +76,12 @@ func CodeOf(err error) int {
 	return ExitUnavailable
 }
 
-// lostLine names the lock, unless the reason does.
-func lostLine(key, reason string) string {
-	if strings.Contains(reason, strconv.Quote(key)) {
+// lostLock names the lock, unless the reason does.
+func lostLock(key string, reason error) error {
+	if lost := new(mongolock.LostError); errors.As(reason, &lost) && lost.Key == key {
 		return reason
 	}
-	return fmt.Sprintf("lock %q lost: %s", key, reason)
+	return fmt.Errorf("lock %q lost: %w", key, reason)
 }
 
 // ofMachine is true for what this machine lacks, and for files of it that cannot be read or written.

@@ -246,8 +246,8 @@ func (ses *session) runEnd(r gate.Result, stopped syscall.Signal) error {
 		wait *mongolock.WaitError
 	)
 	switch {
-	case r.Started && r.Lost != "" && r.Acquire == nil: // else it has waited again, and that has ended
-		return &Exit{ExitLost, errors.New(lostLine(ses.s.Lock.Key, r.Lost) + "; the command was stopped")}
+	case r.Started && r.Lost != nil && r.Acquire == nil: // else it has waited again, and that has ended
+		return &Exit{ExitLost, fmt.Errorf("%w; the command was stopped", lostLock(ses.s.Lock.Key, r.Lost))}
 	case r.Started && r.Ended.Err != nil && lacks(r.Ended.Err):
 		return &Exit{ExitMachine, r.Ended.Err}
 	case r.Started && r.Acquire == nil && r.Ended.Err != nil:

@@ -262,7 +262,7 @@ func (ses *session) observe() func(gate.Change) {
 			if c.State == gate.Lost {
 				lost = c.At
 			}
-			ses.log.Info("gate shut", append(kv, "reason", c.Reason)...)
+			ses.log.Info("gate shut", append(kv, "reason", c.Reason.Error())...)
 		case gate.Terminate, gate.Kill:
 			ses.log.Info("stopping the workload", append(kv, "signal", strings.ToUpper("sig"+c.Action.String()[:4]))...)
 		case gate.Finish:

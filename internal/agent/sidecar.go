@@ -188,8 +188,8 @@ func (ses *session) sidecarEnd(r gate.Result, asked bool) error {
 		ses.log.Error(r.Finish, "the store did not acknowledge the end of the lease: others wait until it expires")
 	case asked:
 		return nil
-	case r.Lost != "":
-		return &Exit{ExitLost, errors.New(lostLine(ses.s.Lock.Key, r.Lost))}
+	case r.Lost != nil:
+		return &Exit{ExitLost, lostLock(ses.s.Lock.Key, r.Lost)}
 	case r.Acquire != nil:
 		return r.Acquire
 	}

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -78,13 +77,14 @@ func (n *Notices) Event(e mongolock.Event) {
 
 // Shut tells that a gate has lost its lease, if the lease has not said so
 // itself: a guard may have failed. The reason is that of the gate.
-func (n *Notices) Shut(g gate.Grant, reason string) {
+func (n *Notices) Shut(g gate.Grant, reason error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if strings.HasPrefix(reason, "lock ") { // of a LostError, behind which the store's error stands
-		reason, _, _ = strings.Cut(strings.TrimPrefix(reason, fmt.Sprintf("lock %q lost: ", g.Key)), " (")
+	text := reason.Error()
+	if lost := new(mongolock.LostError); errors.As(reason, &lost) { // behind which the store's error stands
+		text = why(reason)
 	}
-	n.loss(g.Key, g.Token, reason)
+	n.loss(g.Key, g.Token, text)
 }
 
 func (n *Notices) loss(key string, token int64, reason string) {

@@ -102,8 +102,8 @@ func TestLossIsToldOnce(t *testing.T) {
 	event := mongolock.Event{Kind: mongolock.EventLost, Key: "k", Token: 7, Err: lost}
 	grant := gate.Grant{Key: "k", Token: 7}
 	for what, tell := range map[string]func(*Notices){
-		"the lease first": func(n *Notices) { n.Event(event); n.Shut(grant, lost.Error()) },
-		"the gate first":  func(n *Notices) { n.Shut(grant, lost.Error()); n.Event(event) },
+		"the lease first": func(n *Notices) { n.Event(event); n.Shut(grant, lost) },
+		"the gate first":  func(n *Notices) { n.Shut(grant, lost); n.Event(event) },
 	} {
 		n, _, told := notices()
 		tell(n)
@@ -114,7 +114,7 @@ func TestLossIsToldOnce(t *testing.T) {
 		}
 		tell(n)
 		wants(t, what+", again", told())
-		n.Shut(gate.Grant{Key: "k", Token: 8}, "the guard has died")
+		n.Shut(gate.Grant{Key: "k", Token: 8}, errors.New("the guard has died"))
 		got = told()
 		wants(t, "the next lease", got, LockLost)
 		if !strings.Contains(got[0].Text, "the guard has died") {
@@ -197,7 +197,7 @@ func TestNoErrorOfTheStoreInNotices(t *testing.T) {
 		for _, kind := range []mongolock.EventKind{mongolock.EventUnknown, mongolock.EventLost, mongolock.EventSuccessor, mongolock.EventFinished, mongolock.EventAcquired, mongolock.EventWaiting} {
 			for _, err := range []error{errors.New("c4nary"), &mongolock.LostError{Key: "k", Reason: mongolock.LostTaken, Last: errors.New("c4nary")}} {
 				n.Event(mongolock.Event{Kind: kind, Key: "k", Call: "renew", Info: &mongolock.Info{}, Err: err})
-				n.Shut(gate.Grant{Key: "k", Token: int64(seen)}, (&mongolock.LostError{Key: "k", Reason: mongolock.LostDeadline, Last: err}).Error())
+				n.Shut(gate.Grant{Key: "k", Token: int64(seen)}, &mongolock.LostError{Key: "k", Reason: mongolock.LostDeadline, Last: err})
 				for _, one := range told() {
 					seen++
 					if strings.Contains(one.Text, "c4nary") {

@@ -30,8 +30,9 @@ type Change struct {
 	State  State
 	Action ActionKind
 	// Grant is the lease's, where there is one.
-	Grant  Grant
-	Reason string
+	Grant Grant
+	// Reason is why the gate shut, of Shut and Warn.
+	Reason error
 	Err    error
 	// Rest, of Wait, is how long the gate rests after a loss before it tries to get the lock.
 	Rest time.Duration
@@ -47,8 +48,8 @@ type Result struct {
 	Started bool
 	// Ended is how the last workload ended.
 	Ended Ended
-	// Lost says why the last lease was lost, "" where it was not.
-	Lost string
+	// Lost says why the last lease was lost, nil where it was not.
+	Lost error
 	// Acquire is why waiting ended without the lock, where it did: after a loss too, if the gate waited again.
 	Acquire error
 	// Finish is why the store did not acknowledge the end of the last lease.
@@ -153,12 +154,12 @@ func (g *Gate) Run(ctx context.Context) Result {
 			}
 			g.note(work, m)
 		case err := <-g.cfg.Workload.Broken():
-			e = Event{Kind: Broken, Reason: err.Error()}
+			e = Event{Kind: Broken, Reason: err}
 		case ended := <-g.cfg.Workload.Gone():
 			// A workload that ended because its guard died was lost, whichever is heard first.
 			select {
 			case err := <-g.cfg.Workload.Broken():
-				events = append(events, Event{Kind: Broken, Reason: err.Error()})
+				events = append(events, Event{Kind: Broken, Reason: err})
 			default:
 			}
 			e = Event{Kind: Gone, Ended: ended}
@@ -188,7 +189,7 @@ func (g *Gate) do(ctx context.Context, acquire func(rest time.Duration), actions
 		state, grant := g.State()
 		rest := time.Duration(0)
 		if a.Kind == Open {
-			g.result.Started, g.result.Lost, g.result.Acquire = true, "", nil
+			g.result.Started, g.result.Lost, g.result.Acquire = true, nil, nil
 			g.rest.open(g.cfg.Clock.Now())
 		}
 		if a.Kind == Shut && state == Lost {
@@ -201,7 +202,7 @@ func (g *Gate) do(ctx context.Context, acquire func(rest time.Duration), actions
 			w.Extend(grant.Deadline)
 		case Shut:
 		case Warn:
-			g.warned(ctx, w.Warn(a.Reason))
+			g.warned(ctx, w.Warn(a.Reason.Error()))
 		case Terminate:
 			w.Terminate()
 		case Kill:
@@ -270,7 +271,7 @@ func (g *Gate) listen(ctx context.Context, lease Lease) {
 		case <-lease.Renewed():
 			g.post(ctx, message{Event: Event{Kind: Renewed, Deadline: lease.Deadline()}, lease: lease})
 		case <-lease.Done():
-			g.post(ctx, message{Event: Event{Kind: LeaseLost, Reason: lease.Err().Error()}, lease: lease})
+			g.post(ctx, message{Event: Event{Kind: LeaseLost, Reason: lease.Err()}, lease: lease})
 			return
 		case <-ctx.Done():
 			return

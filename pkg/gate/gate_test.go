@@ -3,6 +3,7 @@ package gate_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -28,7 +29,7 @@ func TestRunsWhileHeldAndRenewed(t *testing.T) {
 		}
 		b.work.end(gate.Ended{Unasked: true})
 		r := b.ends()
-		if !r.Started || r.Lost != "" || r.Finish != nil || r.Ended.Code != 0 {
+		if !r.Started || r.Lost != nil || r.Finish != nil || r.Ended.Code != 0 {
 			t.Errorf("the result is %+v", r)
 		}
 		if got := l.outcomes(); len(got) != 1 || got[0] != gate.Succeeded {
@@ -84,14 +85,14 @@ func TestDeadlineShutsInOrder(t *testing.T) {
 			if late := time.Since(b.clock.start) - exact(13*time.Second); late < 0 || late > 10*time.Millisecond {
 				t.Errorf("rate %v: gone %v after its time", rate, late)
 			}
-			if !strings.Contains(r.Lost, "deadline") || r.Ended.Code != 137 {
+			if !errors.Is(r.Lost, gate.ErrDeadline) || r.Ended.Code != 137 {
 				t.Errorf("the result is %+v", r)
 			}
 			if got := l.outcomes(); len(got) != 1 || got[0] != gate.Failed {
 				t.Errorf("finished with %v, want failed once", got)
 			}
 			if rate == 1 {
-				b.did("0s start 1 until 10s", "10s warn: "+r.Lost, "10s terminate", "13s kill", "13s gone")
+				b.did("0s start 1 until 10s", "10s warn: "+r.Lost.Error(), "10s terminate", "13s kill", "13s gone")
 			}
 		})
 	}
@@ -114,7 +115,7 @@ func TestOrderIsObserved(t *testing.T) {
 		if got, want := strings.Join(kinds, " "), "wait open shut warn terminate kill finish exit"; got != want {
 			t.Errorf("observed %q, want %q", got, want)
 		}
-		if s := b.changes[2]; s.State != gate.Lost || s.Reason != "taken" {
+		if s := b.changes[2]; s.State != gate.Lost || s.Reason.Error() != "taken" {
 			t.Errorf("the loss was told as %+v", s)
 		}
 		if openWhenFinished {
@@ -145,7 +146,7 @@ func TestSleeperKills(t *testing.T) {
 		b.after(1500 * time.Millisecond)
 		clock.jump(time.Minute) // suspended: timers stood still
 		r := b.ends()
-		b.did("0s start 1 until 10s", "2s warn: "+r.Lost, "2s kill", "2s gone")
+		b.did("0s start 1 until 10s", "2s warn: "+r.Lost.Error(), "2s kill", "2s gone")
 	})
 }
 
@@ -163,7 +164,7 @@ func TestReacquiresOnlyWhenGone(t *testing.T) {
 		second := b.grant(2, 10*time.Second) // taken only once the gate waits again
 		b.is(gate.Held, true)
 		b.work.end(gate.Ended{Unasked: true})
-		if r := b.ends(); r.Lost != "" || !r.Started {
+		if r := b.ends(); r.Lost != nil || !r.Started {
 			t.Errorf("the result is %+v", r)
 		}
 		if got := second.outcomes(); len(got) != 1 || got[0] != gate.Succeeded {
@@ -247,7 +248,7 @@ func TestStopWhileHeld(t *testing.T) {
 		b.is(gate.Held, true)
 		b.work.end(gate.Ended{Code: 143})
 		r := b.ends()
-		if got := l.outcomes(); len(got) != 1 || got[0] != gate.Failed || r.Lost != "" {
+		if got := l.outcomes(); len(got) != 1 || got[0] != gate.Failed || r.Lost != nil {
 			t.Errorf("finished with %v, result %+v", got, r)
 		}
 	})
@@ -257,7 +258,7 @@ func TestStopWhileLost(t *testing.T) {
 	onBench(t, 1, reacquire, func(b *bench) {
 		b.grant(1, 10*time.Second).lose("taken")
 		b.stop()
-		if r := b.ends(); r.Lost != "taken" || r.Acquire != nil {
+		if r := b.ends(); fmt.Sprint(r.Lost) != "taken" || r.Acquire != nil {
 			t.Errorf("the result is %+v", r)
 		}
 	})
@@ -315,7 +316,7 @@ func TestBroken(t *testing.T) {
 		b.grant(1, time.Hour)
 		b.work.broke <- errors.New("the guard has died")
 		r := b.ends()
-		if r.Lost != "the guard has died" {
+		if fmt.Sprint(r.Lost) != "the guard has died" {
 			t.Errorf("the result is %+v", r)
 		}
 		b.did("0s start 1 until 1h0m0s", "0s warn: the guard has died", "0s terminate", "1s gone")
@@ -390,7 +391,7 @@ func TestEndAfterItsCause(t *testing.T) {
 			time.Sleep(500 * time.Microsecond)
 			b.work.broke <- errors.New("the guard has died")
 			b.work.end(gate.Ended{Unasked: true})
-			if r := b.ends(); r.Lost != "the guard has died" {
+			if r := b.ends(); fmt.Sprint(r.Lost) != "the guard has died" {
 				t.Errorf("the result is %+v", r)
 			}
 			if got := l.outcomes(); len(got) != 1 || got[0] != gate.Failed {

@@ -1,9 +1,18 @@
 package gate
 
-import "time"
+import (
+	"errors"
+	"time"
+)
 
 // State is where the machine is.
 type State int
+
+// Why a gate shuts by itself. Of a loss that the lease or the workload reports the reason is their error.
+var (
+	ErrDeadline = errors.New("the deadline has passed without an acknowledged renewal")
+	ErrEnded    = errors.New("the workload has ended")
+)
 
 // The states. From Lost it goes back to Waiting, or to Released.
 const (
@@ -56,7 +65,7 @@ func (k EventKind) String() string {
 type Event struct {
 	Kind     EventKind
 	Deadline time.Duration
-	Reason   string
+	Reason   error
 	Ended    Ended
 }
 
@@ -93,7 +102,7 @@ func (k ActionKind) String() string {
 type Action struct {
 	Kind    ActionKind
 	Outcome Outcome
-	Reason  string
+	Reason  error
 }
 
 // Machine is the gate's state machine. It is not safe for concurrent use.
@@ -143,7 +152,7 @@ func (m *Machine) Wake() (at time.Duration, ok bool) {
 func (m *Machine) Step(now time.Duration, e Event) []Action {
 	var do []Action
 	if m.state == Held && now >= m.deadline {
-		do = m.lose(now, "the deadline has passed without an acknowledged renewal")
+		do = m.lose(now, ErrDeadline)
 	}
 	if m.state == Lost && m.running {
 		do = append(do, m.stop(now)...)
@@ -204,7 +213,7 @@ func (m *Machine) acquired(now time.Duration, e Event) []Action {
 
 // lose shuts the gate. The instants that follow are counted from the loss, or
 // from the deadline where that is past.
-func (m *Machine) lose(now time.Duration, reason string) []Action {
+func (m *Machine) lose(now time.Duration, reason error) []Action {
 	from := min(now, m.deadline)
 	m.state = Lost
 	// The sentinel has a quarter of the time to SIGKILL to be written; SIGTERM does not wait for it longer.
@@ -240,7 +249,7 @@ func (m *Machine) gone(e Event) []Action {
 	if e.Ended.Err == nil && e.Ended.Code == 0 && e.Ended.Unasked {
 		outcome = Succeeded
 	}
-	return []Action{{Kind: Shut, Reason: "the workload has ended"}, {Kind: Finish, Outcome: outcome}}
+	return []Action{{Kind: Shut, Reason: ErrEnded}, {Kind: Finish, Outcome: outcome}}
 }
 
 func (m *Machine) finished() []Action {

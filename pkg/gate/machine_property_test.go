@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"testing"
@@ -161,7 +162,7 @@ func (j *judge) next(draw func(n int) int) (time.Duration, Event) {
 	default:
 		now += time.Duration(draw(1500)) * time.Millisecond
 	}
-	e := Event{Kind: EventKind(draw(int(Finished) + 1)), Reason: "drawn"}
+	e := Event{Kind: EventKind(draw(int(Finished) + 1)), Reason: errors.New("drawn")}
 	switch e.Kind {
 	case Acquired:
 		if !j.asked {

@@ -47,8 +47,8 @@ func tableEvents() map[string]Event {
 		"refused":         {Kind: Refused},
 		"renewed":         {Kind: Renewed, Deadline: 200 * time.Second},
 		"renewed earlier": {Kind: Renewed, Deadline: 50 * time.Second},
-		"lease lost":      {Kind: LeaseLost, Reason: "taken"},
-		"broken":          {Kind: Broken, Reason: "guard died"},
+		"lease lost":      {Kind: LeaseLost, Reason: errors.New("taken")},
+		"broken":          {Kind: Broken, Reason: errors.New("guard died")},
 		"warned":          {Kind: Warned},
 		"stop":            {Kind: Stop},
 		"gone well":       {Kind: Gone, Ended: Ended{Unasked: true}},
@@ -269,9 +269,10 @@ func TestEveryEventInEveryState(t *testing.T) {
 
 func TestReasonsReachTheActions(t *testing.T) {
 	for _, kind := range []EventKind{LeaseLost, Broken} {
-		for _, a := range machineIn(true, held).Step(calm, Event{Kind: kind, Reason: "because"}) {
-			if a.Reason != "because" {
-				t.Errorf("%v: %v has the reason %q", kind, a.Kind, a.Reason)
+		because := errors.New("because")
+		for _, a := range machineIn(true, held).Step(calm, Event{Kind: kind, Reason: because}) {
+			if a.Reason != because {
+				t.Errorf("%v: %v has the reason %v", kind, a.Kind, a.Reason)
 			}
 		}
 	}

@@ -90,7 +90,7 @@ func TestStopWhileWaitingAgain(t *testing.T) {
 				b.after(after)
 				stopped := time.Now()
 				b.stop()
-				if r := b.ends(); !errors.Is(r.Acquire, context.Canceled) || !r.Started || r.Lost == "" {
+				if r := b.ends(); !errors.Is(r.Acquire, context.Canceled) || !r.Started || r.Lost == nil {
 					b.Errorf("the result is %+v", r)
 				}
 				if took := time.Since(stopped); took > 0 {
@@ -106,7 +106,7 @@ func TestStopDuringTheLoss(t *testing.T) {
 		b.grant(1, time.Hour).lose("taken")
 		b.after(500 * time.Millisecond)
 		b.stop()
-		if r := b.ends(); r.Acquire != nil || r.Lost == "" {
+		if r := b.ends(); r.Acquire != nil || r.Lost == nil {
 			b.Errorf("the result is %+v, want a loss", r)
 		}
 	})

@@ -1,6 +1,7 @@
 package gate_test
 
 import (
+	"fmt"
 	"runtime"
 	"sync/atomic"
 	"testing"
@@ -27,7 +28,7 @@ func TestObserverThatNeverReturns(t *testing.T) {
 		l.lose("revoked")
 		lost := b.clock.Now()
 		r := b.ends()
-		if r.Lost != "revoked" || len(l.outcomes()) != 1 {
+		if fmt.Sprint(r.Lost) != "revoked" || len(l.outcomes()) != 1 {
 			b.Errorf("%+v, finished %v", r, l.outcomes())
 		}
 		if took := b.clock.Now() - lost; took > benchBudget.KillAfter+gate.FlushWithin {

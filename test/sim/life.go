@@ -85,7 +85,7 @@ func (l *life) gates() {
 		g, err := gate.New(gate.Config{
 			Clock: l.machine, Budget: l.machine.budget, Lock: l, Workload: w, Reacquire: true, FinishWithin: 2 * l.world.timing.Operation,
 			Observe: func(c gate.Change) {
-				l.world.witness.note("machine %d: %v, %v %s", l.machine.number, c.State, c.Action, c.Reason)
+				l.world.witness.note("machine %d: %v, %v %v", l.machine.number, c.State, c.Action, c.Reason)
 			},
 		})
 		if err != nil {
