@@ -56,7 +56,7 @@ func gateMutants() []mutant {
 		},
 		{
 			name: "gate-warns-last", protects: "gate: readiness is false before anything else",
-			edits: []edit{{machGo, "return []Action{{Kind: Shut, Reason: reason}, {Kind: Warn, Reason: reason}}", "return []Action{{Kind: Warn, Reason: reason}, {Kind: Shut, Reason: reason}}"}},
+			edits: []edit{{machGo, "return []action{{Kind: Shut, Reason: reason}, {Kind: Warn, Reason: reason}}", "return []action{{Kind: Warn, Reason: reason}, {Kind: Shut, Reason: reason}}"}},
 			tests: []string{gateUnit},
 		},
 		{
@@ -76,7 +76,7 @@ func gateMutants() []mutant {
 		},
 		{
 			name: "gate-releases-early", protects: "gate: no release before the workload is gone",
-			edits: []edit{{machGo, "return []Action{{Kind: Shut, Reason: reason}, {Kind: Warn, Reason: reason}}", "return []Action{{Kind: Shut, Reason: reason}, {Kind: Warn, Reason: reason}, {Kind: Finish, Outcome: Failed}}"}},
+			edits: []edit{{machGo, "return []action{{Kind: Shut, Reason: reason}, {Kind: Warn, Reason: reason}}", "return []action{{Kind: Shut, Reason: reason}, {Kind: Warn, Reason: reason}, {Kind: Finish, Outcome: Failed}}"}},
 			tests: []string{gateUnit, sim},
 		},
 		{
@@ -96,7 +96,7 @@ func gateMutants() []mutant {
 		},
 		{
 			name: "gate-stop-comes-second", protects: "gate: a request to stop comes before a lease that is ready in the same moment",
-			edits: []edit{{gateGo, "stop, events = nil, append(events, Event{Kind: Stop})", "stop, events, e = nil, append(events, e), Event{Kind: Stop}"}},
+			edits: []edit{{gateGo, "stop, events = nil, append(events, event{Kind: onStop})", "stop, events, e = nil, append(events, e), Event{Kind: onStop}"}},
 			tests: []string{gateUnit},
 		},
 		{
@@ -121,12 +121,12 @@ func gateMutants() []mutant {
 		},
 		{
 			name: "gate-broken-is-fine", protects: "gate: a guard that has died is a loss",
-			edits: []edit{{machGo, "case LeaseLost, Broken:", "case LeaseLost:"}},
+			edits: []edit{{machGo, "case onLeaseLost, onBroken:", "case onLeaseLost:"}},
 			tests: []string{gateUnit},
 		},
 		{
 			name: "gate-end-before-its-cause", protects: "gate: a workload that ended because its guard died was lost",
-			edits: []edit{{gateGo, "events = append(events, Event{Kind: Broken, Reason: err})", "_ = err"}},
+			edits: []edit{{gateGo, "events = append(events, event{Kind: onBroken, Reason: err})", "_ = err"}},
 			tests: []string{gateUnit},
 		},
 		{

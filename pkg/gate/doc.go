@@ -15,7 +15,7 @@
 // watches over the workload are frozen or dead at once, and what a workload
 // handed to others while it ran.
 //
-// [Machine] is the state machine, without goroutines, clocks or I/O: the same
+// Its core is a state machine (machine.go), without goroutines, clocks or I/O: the same
 // code runs in production and in simulations. [Gate] drives it with a lock, a workload and a clock that
 // are handed in. The package imports the standard library only.
 package gate

@@ -56,12 +56,12 @@ type Result struct {
 	Finish error
 }
 
-// Gate drives a [Machine].
+// Gate drives a state machine.
 type Gate struct {
 	cfg Config
 
 	mu      sync.Mutex
-	machine *Machine
+	machine *machine
 	lease   Lease
 
 	result Result
@@ -91,7 +91,7 @@ func New(cfg Config) (*Gate, error) {
 			cfg.Observe(c)
 		})
 	}
-	return &Gate{cfg: cfg, told: told, machine: NewMachine(cfg.Budget, cfg.Reacquire), rest: rest{first: cfg.Rest}, events: make(chan message)}, nil
+	return &Gate{cfg: cfg, told: told, machine: newMachine(cfg.Budget, cfg.Reacquire), rest: rest{first: cfg.Rest}, events: make(chan message)}, nil
 }
 
 // Open is true while the workload may run, computed at the moment of asking.
@@ -135,7 +135,7 @@ func (g *Gate) Run(ctx context.Context) Result {
 	defer cancel()
 
 	acquire := func(pause time.Duration) { g.acquire(ctx, work, pause) }
-	g.do(work, acquire, []Action{{Kind: Wait}})
+	g.do(work, acquire, []action{{Kind: Wait}})
 	for {
 		g.mu.Lock()
 		wake, due := g.machine.Wake()
@@ -145,31 +145,31 @@ func (g *Gate) Run(ctx context.Context) Result {
 			// Go's timers stand still while the machine is suspended: look at the clock at least once a second.
 			timer = time.After(min(max(wake-g.cfg.Clock.Now(), 0), time.Second))
 		}
-		var events []Event
-		var e Event
+		var events []event
+		var e event
 		select {
 		case m := <-g.events:
-			if e = m.Event; g.stale(m) {
+			if e = m.event; g.stale(m) {
 				continue
 			}
 			g.note(work, m)
 		case err := <-g.cfg.Workload.Broken():
-			e = Event{Kind: Broken, Reason: err}
+			e = event{Kind: onBroken, Reason: err}
 		case ended := <-g.cfg.Workload.Gone():
 			// A workload that ended because its guard died was lost, whichever is heard first.
 			select {
 			case err := <-g.cfg.Workload.Broken():
-				events = append(events, Event{Kind: Broken, Reason: err})
+				events = append(events, event{Kind: onBroken, Reason: err})
 			default:
 			}
-			e = Event{Kind: Gone, Ended: ended}
+			e = event{Kind: onGone, Ended: ended}
 			g.result.Ended = ended
 		case <-stop:
 		case <-timer:
 		}
 		if stop != nil && ctx.Err() != nil {
 			// Whoever asked comes first: a lease that arrives in the same moment starts nothing.
-			stop, events = nil, append(events, Event{Kind: Stop})
+			stop, events = nil, append(events, event{Kind: onStop})
 		}
 		for _, e := range append(events, e) {
 			g.mu.Lock()
@@ -183,7 +183,7 @@ func (g *Gate) Run(ctx context.Context) Result {
 }
 
 // do carries out actions in their order, and says whether the gate has ended.
-func (g *Gate) do(ctx context.Context, acquire func(rest time.Duration), actions []Action) (end bool) {
+func (g *Gate) do(ctx context.Context, acquire func(rest time.Duration), actions []action) (end bool) {
 	w := g.cfg.Workload
 	for _, a := range actions {
 		state, grant := g.State()
@@ -227,27 +227,27 @@ func (g *Gate) do(ctx context.Context, acquire func(rest time.Duration), actions
 
 // message is an event with what came with it.
 type message struct {
-	Event
+	event
 	lease Lease
 	err   error
 }
 
 // stale tells events of a lease that has been replaced.
 func (g *Gate) stale(m message) bool {
-	return (m.Kind == Renewed || m.Kind == LeaseLost || m.Kind == Warned) && m.lease != g.lease
+	return (m.Kind == onRenewed || m.Kind == onLeaseLost || m.Kind == onWarned) && m.lease != g.lease
 }
 
 // note keeps what came with an event.
 func (g *Gate) note(ctx context.Context, m message) {
 	switch m.Kind {
-	case Acquired:
+	case onAcquired:
 		g.mu.Lock()
 		g.lease = m.lease
 		g.mu.Unlock()
 		g.tasks.Go(func() { g.listen(ctx, m.lease) })
-	case Refused:
+	case onRefused:
 		g.result.Acquire = m.err
-	case Finished:
+	case onFinished:
 		g.result.Finish = m.err
 	default: // the others bring nothing
 	}
@@ -258,10 +258,10 @@ func (g *Gate) acquire(asked, ctx context.Context, pause time.Duration) {
 	take(asked, pause)
 	lease, err := g.cfg.Lock.Acquire(asked)
 	if err != nil {
-		g.post(ctx, message{Event: Event{Kind: Refused}, err: err})
+		g.post(ctx, message{event: event{Kind: onRefused}, err: err})
 		return
 	}
-	g.post(ctx, message{Event: Event{Kind: Acquired, Deadline: lease.Deadline()}, lease: lease})
+	g.post(ctx, message{event: event{Kind: onAcquired, Deadline: lease.Deadline()}, lease: lease})
 }
 
 // listen turns what happens to a lease into events.
@@ -269,9 +269,9 @@ func (g *Gate) listen(ctx context.Context, lease Lease) {
 	for {
 		select {
 		case <-lease.Renewed():
-			g.post(ctx, message{Event: Event{Kind: Renewed, Deadline: lease.Deadline()}, lease: lease})
+			g.post(ctx, message{event: event{Kind: onRenewed, Deadline: lease.Deadline()}, lease: lease})
 		case <-lease.Done():
-			g.post(ctx, message{Event: Event{Kind: LeaseLost, Reason: lease.Err()}, lease: lease})
+			g.post(ctx, message{event: event{Kind: onLeaseLost, Reason: lease.Err()}, lease: lease})
 			return
 		case <-ctx.Done():
 			return
@@ -286,11 +286,11 @@ func (g *Gate) finish(ctx context.Context, outcome Outcome) {
 		within, cancel := context.WithTimeout(ctx, g.cfg.FinishWithin)
 		defer cancel()
 		err := lease.Finish(within, outcome)
-		g.post(ctx, message{Event: Event{Kind: Finished}, err: err})
+		g.post(ctx, message{event: event{Kind: onFinished}, err: err})
 	})
 }
 
-// warned posts Warned once the sentinel is written; at once where there is nothing to wait for.
+// warned posts onWarned once the sentinel is written; at once where there is nothing to wait for.
 func (g *Gate) warned(ctx context.Context, written <-chan struct{}) {
 	lease := g.lease
 	g.tasks.Go(func() {
@@ -301,7 +301,7 @@ func (g *Gate) warned(ctx context.Context, written <-chan struct{}) {
 				return
 			}
 		}
-		g.post(ctx, message{Event: Event{Kind: Warned}, lease: lease})
+		g.post(ctx, message{event: event{Kind: onWarned}, lease: lease})
 	})
 }
 

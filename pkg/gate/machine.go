@@ -30,40 +30,40 @@ func (s State) String() string {
 	return [...]string{"waiting", "held", "lost", "released"}[s]
 }
 
-// EventKind tells events apart.
-type EventKind int
+// eventKind tells events apart.
+type eventKind int
 
 // The events.
 const (
-	// Tick: time has passed.
-	Tick EventKind = iota
-	// Acquired: a lease was obtained; Deadline is its.
-	Acquired
-	// Refused: waiting has ended without a lease, and not to be repeated.
-	Refused
-	// Renewed: the lease has a later Deadline.
-	Renewed
-	// LeaseLost: the lease is definitely lost; Reason says why.
-	LeaseLost
-	// Broken: what protects the workload has failed; Reason says how.
-	Broken
-	// Warned: the sentinel has been written.
-	Warned
-	// Stop: somebody has asked the gate to end. What runs is stopped by whoever asked, not by the gate.
-	Stop
-	// Gone: there is evidence that no process of the workload is left; Ended says how it ended.
-	Gone
-	// Finished: the store has answered the end of the lease, or will not.
-	Finished
+	// onTick: time has passed.
+	onTick eventKind = iota
+	// onAcquired: a lease was obtained; Deadline is its.
+	onAcquired
+	// onRefused: waiting has ended without a lease, and not to be repeated.
+	onRefused
+	// onRenewed: the lease has a later Deadline.
+	onRenewed
+	// onLeaseLost: the lease is definitely lost; Reason says why.
+	onLeaseLost
+	// onBroken: what protects the workload has failed; Reason says how.
+	onBroken
+	// onWarned: the sentinel has been written.
+	onWarned
+	// onStop: somebody has asked the gate to end. What runs is stopped by whoever asked, not by the gate.
+	onStop
+	// onGone: there is evidence that no process of the workload is left; Ended says how it ended.
+	onGone
+	// onFinished: the store has answered the end of the lease, or will not.
+	onFinished
 )
 
-func (k EventKind) String() string {
+func (k eventKind) String() string {
 	return [...]string{"tick", "acquired", "refused", "renewed", "lease lost", "broken", "warned", "stop", "gone", "finished"}[k]
 }
 
-// Event is something that happened.
-type Event struct {
-	Kind     EventKind
+// event is something that happened.
+type event struct {
+	Kind     eventKind
 	Deadline time.Duration
 	Reason   error
 	Ended    Ended
@@ -86,7 +86,7 @@ const (
 	Terminate
 	// Kill: SIGKILL to all of the workload, until nothing is left.
 	Kill
-	// Finish: end the lease in the store with Outcome, then send Finished.
+	// Finish: end the lease in the store with Outcome, then send onFinished.
 	Finish
 	// Wait: acquire the lock, again.
 	Wait
@@ -99,14 +99,14 @@ func (k ActionKind) String() string {
 }
 
 // Action is something to be done.
-type Action struct {
+type action struct {
 	Kind    ActionKind
 	Outcome Outcome
 	Reason  error
 }
 
 // Machine is the gate's state machine. It is not safe for concurrent use.
-type Machine struct {
+type machine struct {
 	budget    Budget
 	reacquire bool
 
@@ -122,22 +122,22 @@ type Machine struct {
 	killAt time.Duration
 }
 
-// NewMachine makes a machine that waits. With reacquire it waits again after a loss; otherwise it ends.
-func NewMachine(budget Budget, reacquire bool) *Machine {
-	return &Machine{budget: budget, reacquire: reacquire, step: Exit}
+// newMachine makes a machine that waits. With reacquire it waits again after a loss; otherwise it ends.
+func newMachine(budget Budget, reacquire bool) *machine {
+	return &machine{budget: budget, reacquire: reacquire, step: Exit}
 }
 
 // State is where the machine is.
-func (m *Machine) State() State { return m.state }
+func (m *machine) State() State { return m.state }
 
 // Deadline is the lease's, while Held.
-func (m *Machine) Deadline() time.Duration { return m.deadline }
+func (m *machine) Deadline() time.Duration { return m.deadline }
 
 // IsOpen is true while the workload may run.
-func (m *Machine) IsOpen(now time.Duration) bool { return m.state == Held && now < m.deadline }
+func (m *machine) IsOpen(now time.Duration) bool { return m.state == Held && now < m.deadline }
 
-// Wake is when the next Tick is due, if one is.
-func (m *Machine) Wake() (at time.Duration, ok bool) {
+// Wake is when the next onTick is due, if one is.
+func (m *machine) Wake() (at time.Duration, ok bool) {
 	switch {
 	case m.state == Held:
 		return m.deadline, true
@@ -149,8 +149,8 @@ func (m *Machine) Wake() (at time.Duration, ok bool) {
 
 // Step takes an event at an instant and says what is to be done. The clock is
 // looked at first, whatever the event is.
-func (m *Machine) Step(now time.Duration, e Event) []Action {
-	var do []Action
+func (m *machine) Step(now time.Duration, e event) []action {
+	var do []action
 	if m.state == Held && now >= m.deadline {
 		do = m.lose(now, ErrDeadline)
 	}
@@ -160,106 +160,106 @@ func (m *Machine) Step(now time.Duration, e Event) []Action {
 	return append(do, m.take(now, e)...)
 }
 
-func (m *Machine) take(now time.Duration, e Event) []Action {
+func (m *machine) take(now time.Duration, e event) []action {
 	switch e.Kind {
-	case Tick:
-	case Acquired:
+	case onTick:
+	case onAcquired:
 		return m.acquired(now, e)
-	case Refused:
+	case onRefused:
 		if m.state == Waiting && !m.again {
 			m.state = Released
-			return []Action{{Kind: Exit}}
+			return []action{{Kind: Exit}}
 		}
-	case Renewed:
+	case onRenewed:
 		if m.state == Held && e.Deadline > m.deadline {
 			m.deadline = e.Deadline
-			return []Action{{Kind: Extend}}
+			return []action{{Kind: Extend}}
 		}
-	case LeaseLost, Broken:
+	case onLeaseLost, onBroken:
 		if m.state == Held {
 			return append(m.lose(now, e.Reason), m.stop(now)...)
 		}
-	case Warned:
+	case onWarned:
 		if m.state == Lost && m.running && m.step == Terminate {
 			m.stepAt = now
 			return m.stop(now)
 		}
-	case Stop:
-		// What waits is told by whoever asked, and answers Refused, or Acquired after all.
+	case onStop:
+		// What waits is told by whoever asked, and answers onRefused, or onAcquired after all.
 		m.stopping = true
-	case Gone:
+	case onGone:
 		return m.gone(e)
-	case Finished:
+	case onFinished:
 		return m.finished()
 	}
 	return nil
 }
 
-func (m *Machine) acquired(now time.Duration, e Event) []Action {
+func (m *machine) acquired(now time.Duration, e event) []action {
 	switch {
 	case m.state != Waiting || m.again:
 		return nil
 	case m.stopping:
 		m.state = Released
-		return []Action{{Kind: Finish, Outcome: Release}}
+		return []action{{Kind: Finish, Outcome: Release}}
 	case now >= e.Deadline:
 		// It came too late to be used. Nothing was started under it.
 		m.again = true
-		return []Action{{Kind: Finish, Outcome: Release}}
+		return []action{{Kind: Finish, Outcome: Release}}
 	}
 	m.state, m.deadline, m.running = Held, e.Deadline, true
-	return []Action{{Kind: Open}}
+	return []action{{Kind: Open}}
 }
 
 // lose shuts the gate. The instants that follow are counted from the loss, or
 // from the deadline where that is past.
-func (m *Machine) lose(now time.Duration, reason error) []Action {
+func (m *machine) lose(now time.Duration, reason error) []action {
 	from := min(now, m.deadline)
 	m.state = Lost
 	// The sentinel has a quarter of the time to SIGKILL to be written; SIGTERM does not wait for it longer.
 	m.step, m.stepAt, m.killAt = Terminate, from+m.budget.KillAfter/4, from+m.budget.KillAfter
-	return []Action{{Kind: Shut, Reason: reason}, {Kind: Warn, Reason: reason}}
+	return []action{{Kind: Shut, Reason: reason}, {Kind: Warn, Reason: reason}}
 }
 
 // stop does what is due of SIGTERM and SIGKILL.
-func (m *Machine) stop(now time.Duration) []Action {
+func (m *machine) stop(now time.Duration) []action {
 	switch {
 	case m.step == Exit:
 		return nil
 	case now >= m.killAt:
 		m.step = Exit // nothing after SIGKILL: whoever kills goes on until nothing is left
-		return []Action{{Kind: Kill}}
+		return []action{{Kind: Kill}}
 	case m.step == Terminate && now >= m.stepAt:
 		m.step, m.stepAt = Kill, m.killAt
-		return []Action{{Kind: Terminate}}
+		return []action{{Kind: Terminate}}
 	}
 	return nil
 }
 
-func (m *Machine) gone(e Event) []Action {
+func (m *machine) gone(e event) []action {
 	if !m.running {
 		return nil
 	}
 	m.running, m.step = false, Exit
 	if m.state == Lost {
-		return []Action{{Kind: Finish, Outcome: Failed}}
+		return []action{{Kind: Finish, Outcome: Failed}}
 	}
 	m.state = Released
 	outcome := Failed
 	if e.Ended.Err == nil && e.Ended.Code == 0 && e.Ended.Unasked {
 		outcome = Succeeded
 	}
-	return []Action{{Kind: Shut, Reason: ErrEnded}, {Kind: Finish, Outcome: outcome}}
+	return []action{{Kind: Shut, Reason: ErrEnded}, {Kind: Finish, Outcome: outcome}}
 }
 
-func (m *Machine) finished() []Action {
+func (m *machine) finished() []action {
 	switch {
 	case m.running || m.state == Waiting && !m.again:
 		return nil
 	case !m.stopping && (m.again || m.state == Lost && m.reacquire):
 		m.state, m.again = Waiting, false
-		return []Action{{Kind: Wait}}
+		return []action{{Kind: Wait}}
 	}
 	m.state = Released
-	return []Action{{Kind: Exit}}
+	return []action{{Kind: Exit}}
 }

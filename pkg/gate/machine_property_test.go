@@ -11,7 +11,7 @@ import (
 // judge follows a machine from outside and knows nothing of it but what was promised.
 type judge struct {
 	budget Budget
-	m      *Machine
+	m      *machine
 	now    time.Duration
 
 	deadline time.Duration // of the present lease
@@ -28,32 +28,32 @@ type judge struct {
 }
 
 // step gives the machine an event and complains of anything that breaks a promise.
-func (j *judge) step(now time.Duration, e Event) error {
+func (j *judge) step(now time.Duration, e event) error {
 	if now < j.now {
 		panic("time runs forwards")
 	}
 	j.now = now
 	wasOpen := j.open
-	if e.Kind == Acquired {
+	if e.Kind == onAcquired {
 		j.leased = true
 	}
-	if e.Kind == Acquired || e.Kind == Refused {
+	if e.Kind == onAcquired || e.Kind == onRefused {
 		j.asked = false
 	}
 	if j.open && now >= j.deadline {
 		j.lose(j.deadline)
-	} else if j.open && (e.Kind == LeaseLost || e.Kind == Broken) {
+	} else if j.open && (e.Kind == onLeaseLost || e.Kind == onBroken) {
 		j.lose(now)
 	}
 	killDue := j.lost && j.runs && now >= j.lostAt+j.budget.KillAfter
-	if e.Kind == Warned && j.lost {
+	if e.Kind == onWarned && j.lost {
 		j.warned = true
 	}
-	if e.Kind == Gone && j.runs {
+	if e.Kind == onGone && j.runs {
 		j.runs = false
 		j.well = !j.lost && e.Ended == Ended{Unasked: true}
 	}
-	if e.Kind == Renewed && wasOpen && !j.lost {
+	if e.Kind == onRenewed && wasOpen && !j.lost {
 		j.deadline = max(j.deadline, e.Deadline)
 	}
 	for _, a := range j.m.Step(now, e) {
@@ -81,7 +81,7 @@ func (j *judge) lose(at time.Duration) { j.lost, j.lostAt = true, at }
 // order is that of the actions under one lease.
 var order = map[ActionKind]int{Open: 0, Extend: 1, Shut: 2, Warn: 3, Terminate: 4, Kill: 5, Finish: 6, Wait: 7, Exit: 7}
 
-func (j *judge) act(a Action, e Event) error {
+func (j *judge) act(a action, e event) error {
 	bad := func(format string, args ...any) error {
 		return fmt.Errorf("%v: "+format, append([]any{a.Kind}, args...)...)
 	}
@@ -98,7 +98,7 @@ func (j *judge) act(a Action, e Event) error {
 	}
 	switch a.Kind {
 	case Open:
-		if e.Kind != Acquired || j.runs || j.lost || j.now >= e.Deadline {
+		if e.Kind != onAcquired || j.runs || j.lost || j.now >= e.Deadline {
 			return bad("runs %v, lost %v", j.runs, j.lost)
 		}
 		j.did = map[ActionKind]bool{}
@@ -148,11 +148,11 @@ func (j *judge) act(a Action, e Event) error {
 }
 
 func newJudge(budget Budget, reacquire bool) *judge {
-	return &judge{budget: budget, m: NewMachine(budget, reacquire), asked: true, did: map[ActionKind]bool{}}
+	return &judge{budget: budget, m: newMachine(budget, reacquire), asked: true, did: map[ActionKind]bool{}}
 }
 
 // next draws an event at the same time or later. A lease arrives only where one is waited for; everything else may come at any time.
-func (j *judge) next(draw func(n int) int) (time.Duration, Event) {
+func (j *judge) next(draw func(n int) int) (time.Duration, event) {
 	now := j.now
 	switch at, due := j.m.Wake(); {
 	case due && draw(3) == 0:
@@ -162,24 +162,24 @@ func (j *judge) next(draw func(n int) int) (time.Duration, Event) {
 	default:
 		now += time.Duration(draw(1500)) * time.Millisecond
 	}
-	e := Event{Kind: EventKind(draw(int(Finished) + 1)), Reason: errors.New("drawn")}
+	e := event{Kind: eventKind(draw(int(onFinished) + 1)), Reason: errors.New("drawn")}
 	switch e.Kind {
-	case Acquired:
+	case onAcquired:
 		if !j.asked {
-			e.Kind = Tick
+			e.Kind = onTick
 		}
 		e.Deadline = now + time.Duration(draw(30_000)-3000)*time.Millisecond
-	case Refused:
+	case onRefused:
 		if j.asked && draw(10) > 0 { // it would be the end too soon
-			e.Kind = Tick
+			e.Kind = onTick
 		}
-	case Renewed:
+	case onRenewed:
 		e.Deadline = now + time.Duration(draw(30_000)-3000)*time.Millisecond
-	case Gone:
+	case onGone:
 		if draw(2) == 0 {
 			e.Ended = Ended{Unasked: draw(2) == 0, Code: draw(2)}
 		} else {
-			e.Kind = Tick
+			e.Kind = onTick
 		}
 	}
 	return now, e
@@ -197,11 +197,11 @@ func TestPromisesHoldForRandomEvents(t *testing.T) {
 				t.Fatalf("seed %d: %v", seed, err)
 			}
 			if len(j.did) != before {
-				opens += count(j.open && e.Kind == Acquired)
+				opens += count(j.open && e.Kind == onAcquired)
 				losses += count(j.did[Warn] && !j.did[Terminate] && !j.did[Kill])
 				kills += count(j.did[Kill])
 			}
-			waits += count(j.m.State() == Waiting && e.Kind == Finished)
+			waits += count(j.m.State() == Waiting && e.Kind == onFinished)
 			if j.ended {
 				break
 			}

@@ -16,50 +16,50 @@ const tableLoss, tableDeadline = 90 * time.Second, 100 * time.Second
 
 var tableBudget = Budget{Kill: 6 * time.Second, KillAfter: 4 * time.Second}
 
-func machineIn(reacquire bool, changes ...func(m *Machine)) *Machine {
-	m := NewMachine(tableBudget, reacquire)
+func machineIn(reacquire bool, changes ...func(m *machine)) *machine {
+	m := newMachine(tableBudget, reacquire)
 	for _, change := range changes {
 		change(m)
 	}
 	return m
 }
 
-func held(m *Machine)     { m.state, m.deadline, m.running = Held, tableDeadline, true }
-func gone(m *Machine)     { m.state, m.deadline = Lost, tableDeadline }
-func released(m *Machine) { m.state, m.deadline = Released, tableDeadline }
-func stopping(m *Machine) { m.stopping = true }
-func late(m *Machine)     { m.again = true }
+func held(m *machine)     { m.state, m.deadline, m.running = Held, tableDeadline, true }
+func gone(m *machine)     { m.state, m.deadline = Lost, tableDeadline }
+func released(m *machine) { m.state, m.deadline = Released, tableDeadline }
+func stopping(m *machine) { m.stopping = true }
+func late(m *machine)     { m.again = true }
 
 // lostBefore is a workload that is being stopped; step is what comes next.
-func lostBefore(step ActionKind, after time.Duration) func(m *Machine) {
-	return func(m *Machine) {
+func lostBefore(step ActionKind, after time.Duration) func(m *machine) {
+	return func(m *machine) {
 		m.state, m.deadline, m.running = Lost, tableDeadline, true
 		m.step, m.stepAt, m.killAt = step, tableLoss+after, tableLoss+4*time.Second
 	}
 }
 
 // tableEvents are all the events that differ in what follows from them.
-func tableEvents() map[string]Event {
-	return map[string]Event{
-		"tick":            {Kind: Tick},
-		"acquired":        {Kind: Acquired, Deadline: 200 * time.Second},
-		"acquired late":   {Kind: Acquired, Deadline: 50 * time.Second},
-		"refused":         {Kind: Refused},
-		"renewed":         {Kind: Renewed, Deadline: 200 * time.Second},
-		"renewed earlier": {Kind: Renewed, Deadline: 50 * time.Second},
-		"lease lost":      {Kind: LeaseLost, Reason: errors.New("taken")},
-		"broken":          {Kind: Broken, Reason: errors.New("guard died")},
-		"warned":          {Kind: Warned},
-		"stop":            {Kind: Stop},
-		"gone well":       {Kind: Gone, Ended: Ended{Unasked: true}},
-		"gone badly":      {Kind: Gone, Ended: Ended{Code: 1, Unasked: true}},
-		"gone when asked": {Kind: Gone},
-		"never started":   {Kind: Gone, Ended: Ended{Unasked: true, Err: errors.New("no such file")}},
-		"finished":        {Kind: Finished},
+func tableEvents() map[string]event {
+	return map[string]event{
+		"tick":            {Kind: onTick},
+		"acquired":        {Kind: onAcquired, Deadline: 200 * time.Second},
+		"acquired late":   {Kind: onAcquired, Deadline: 50 * time.Second},
+		"refused":         {Kind: onRefused},
+		"renewed":         {Kind: onRenewed, Deadline: 200 * time.Second},
+		"renewed earlier": {Kind: onRenewed, Deadline: 50 * time.Second},
+		"lease lost":      {Kind: onLeaseLost, Reason: errors.New("taken")},
+		"broken":          {Kind: onBroken, Reason: errors.New("guard died")},
+		"warned":          {Kind: onWarned},
+		"stop":            {Kind: onStop},
+		"gone well":       {Kind: onGone, Ended: Ended{Unasked: true}},
+		"gone badly":      {Kind: onGone, Ended: Ended{Code: 1, Unasked: true}},
+		"gone when asked": {Kind: onGone},
+		"never started":   {Kind: onGone, Ended: Ended{Unasked: true, Err: errors.New("no such file")}},
+		"finished":        {Kind: onFinished},
 	}
 }
 
-func describe(m *Machine) string {
+func describe(m *machine) string {
 	var b strings.Builder
 	b.WriteString(m.state.String())
 	add := func(yes bool, format string, args ...any) {
@@ -77,7 +77,7 @@ func describe(m *Machine) string {
 	return b.String()
 }
 
-func names(do []Action) string {
+func names(do []action) string {
 	var out []string
 	for _, a := range do {
 		n := a.Kind.String()
@@ -115,20 +115,20 @@ const (
 // the row's others; a row without others leaves the state as it is and does nothing.
 func table() []struct {
 	state  string
-	from   func() *Machine
+	from   func() *machine
 	now    time.Duration
 	events map[string]follows
 	others *follows
 } {
 	type row = struct {
 		state  string
-		from   func() *Machine
+		from   func() *machine
 		now    time.Duration
 		events map[string]follows
 		others *follows
 	}
-	in := func(reacquire bool, changes ...func(*Machine)) func() *Machine {
-		return func() *Machine { return machineIn(reacquire, changes...) }
+	in := func(reacquire bool, changes ...func(*machine)) func() *machine {
+		return func() *machine { return machineIn(reacquire, changes...) }
 	}
 	one := func(event, state, actions string) map[string]follows {
 		return map[string]follows{event: {state, actions}}
@@ -236,7 +236,7 @@ func table() []struct {
 
 func TestEveryEventInEveryState(t *testing.T) {
 	events := tableEvents()
-	kinds, states, pairs := map[EventKind]bool{}, map[State]bool{}, 0
+	kinds, states, pairs := map[eventKind]bool{}, map[State]bool{}, 0
 	for _, row := range table() {
 		for name := range row.events {
 			if _, ok := events[name]; !ok {
@@ -261,16 +261,16 @@ func TestEveryEventInEveryState(t *testing.T) {
 			pairs++
 		}
 	}
-	if len(kinds) != int(Finished)+1 || len(states) != int(Released)+1 {
-		t.Errorf("the table has %d kinds of events and %d states, want %d and %d", len(kinds), len(states), Finished+1, Released+1)
+	if len(kinds) != int(onFinished)+1 || len(states) != int(Released)+1 {
+		t.Errorf("the table has %d kinds of events and %d states, want %d and %d", len(kinds), len(states), onFinished+1, Released+1)
 	}
 	t.Logf("%d pairs", pairs)
 }
 
 func TestReasonsReachTheActions(t *testing.T) {
-	for _, kind := range []EventKind{LeaseLost, Broken} {
+	for _, kind := range []eventKind{onLeaseLost, onBroken} {
 		because := errors.New("because")
-		for _, a := range machineIn(true, held).Step(calm, Event{Kind: kind, Reason: because}) {
+		for _, a := range machineIn(true, held).Step(calm, event{Kind: kind, Reason: because}) {
 			if a.Reason != because {
 				t.Errorf("%v: %v has the reason %v", kind, a.Kind, a.Reason)
 			}
@@ -279,7 +279,7 @@ func TestReasonsReachTheActions(t *testing.T) {
 }
 
 func TestNewMachineWaits(t *testing.T) {
-	m := NewMachine(tableBudget, true)
+	m := newMachine(tableBudget, true)
 	if _, due := m.Wake(); due || m.State() != Waiting || m.IsOpen(0) {
 		t.Errorf("a new machine: %v, due %v, open %v", m.State(), due, m.IsOpen(0))
 	}
