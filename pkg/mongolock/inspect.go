@@ -105,8 +105,7 @@ func (l *Locker) Revoke(ctx context.Context, key string) (Info, error) {
 	if err := CheckKey(key); err != nil {
 		return Info{}, err
 	}
-	filter := bson.D{{Key: "_id", Value: key}, {Key: "state", Value: stateHeld}, {Key: "nonce", Value: bson.D{{Key: "$type", Value: "string"}}}, known()}
-	d, err := l.modify(ctx, key, l.opts.Timing.Operation, filter, revoke(), forcing)
+	d, err := l.modify(ctx, key, l.opts.Timing.Operation, revocable(key), revoke(), forcing)
 	if err != nil {
 		return Info{}, fmt.Errorf("revoking lock %q: %w", key, err)
 	}
@@ -114,6 +113,11 @@ func (l *Locker) Revoke(ctx context.Context, key string) (Info, error) {
 		return l.notRevoked(ctx, key)
 	}
 	return d.Info, nil
+}
+
+// revocable selects a document that a gate holds.
+func revocable(key string) bson.D {
+	return bson.D{{Key: "_id", Value: key}, {Key: "state", Value: stateHeld}, {Key: "nonce", Value: bson.D{{Key: "$type", Value: "string"}}}, known()}
 }
 
 // known selects documents of this format, or of none: a later one is not ours to change.

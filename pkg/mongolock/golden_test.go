@@ -1,0 +1,60 @@
+package mongolock
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+)
+
+var update = flag.Bool("update", false, "write testdata/sent anew")
+
+// TestWhatIsSent keeps every request of the protocol as extended JSON below testdata/sent, to be read as the server gets it.
+func TestWhatIsSent(t *testing.T) {
+	timing := Timing{}.WithDefaults()
+	a := attempt{
+		key: "team/report", nonce: "NONCE", mark: 1, owner: "pod-a", timing: timing, seen: 2,
+		holder: Holder{Cluster: "east", Namespace: "team", Pod: "pod-a", PodUID: "uid", Node: "n1", Job: "report", JobUID: "job-uid"},
+	}
+	whole := a
+	whole.adopt, whole.watched = []string{"EARLIER"}, &beatOf{nonce: "SILENT", beat: 3}
+	release := ending{nonce: "NONCE", try: 1, known: []int64{1}}
+	done := release
+	done.done, done.purge = &Done{By: "pod-a", JobUID: "job-uid", Outcome: "succeeded"}, 30*24*time.Hour
+	for name, sent := range map[string]struct{ filter, pipeline any }{
+		"acquire-free": {byID(a.key), a.plain()},
+		"acquire":      {byID(a.key), whole.pipeline()},
+		"renew":        {held(a.key, a.nonce), renewal(timing, 4, 5, []int64{1})},
+		"release":      {release.filter(a.key), release.pipeline()},
+		"done":         {done.filter(a.key), done.pipeline()},
+		"revoke":       {revocable(a.key), revoke()},
+	} {
+		b, err := bson.MarshalExtJSON(bson.D{{Key: "filter", Value: sent.filter}, {Key: "pipeline", Value: sent.pipeline}}, false, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var text bytes.Buffer
+		if err := json.Indent(&text, b, "", "  "); err != nil {
+			t.Fatal(err)
+		}
+		text.WriteByte('\n')
+		path := filepath.Join("testdata", "sent", name+".json")
+		if *update {
+			if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(path, text.Bytes(), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		want, err := os.ReadFile(path)
+		if err != nil || !bytes.Equal(want, text.Bytes()) {
+			t.Errorf("%s is not what is sent (%v): go test ./pkg/mongolock -run TestWhatIsSent -update", path, err)
+		}
+	}
+}
