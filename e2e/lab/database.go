@@ -30,7 +30,9 @@ func (l *Lab) OpenDatabase(ctx context.Context, options devdb.Options) (*Databas
 	if err != nil {
 		return nil, fmt.Errorf("lab: %w", err)
 	}
-	locker, err := mongolock.Connect(server.URI, mongolock.Options{Owner: "e2e"})
+	// It looks more often than gates do: who sees a renewal late begins to watch late, and a gate that has just been
+	// restarted, which sees the last one at once, would have the lock first.
+	locker, err := mongolock.Connect(server.URI, mongolock.Options{Owner: "e2e", Poll: 500 * time.Millisecond})
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("lab: %w", err), server.Close())
 	}
