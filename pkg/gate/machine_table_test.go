@@ -271,7 +271,7 @@ func TestReasonsReachTheActions(t *testing.T) {
 	for _, kind := range []eventKind{onLeaseLost, onBroken} {
 		because := errors.New("because")
 		for _, a := range machineIn(true, held).Step(calm, event{Kind: kind, Reason: because}) {
-			if a.Reason != because {
+			if !errors.Is(a.Reason, because) {
 				t.Errorf("%v: %v has the reason %v", kind, a.Kind, a.Reason)
 			}
 		}

@@ -33,7 +33,7 @@ func Faults() []Fault {
 			pause(ctx, e)
 		})},
 		{"restart of all", func(ctx context.Context, s *Set, e time.Duration) {
-			next := rand.IntN(Members) //nolint:gosec // spreads, guards nothing
+			next := rand.IntN(Members)
 			for i := range Members {
 				s.Kill(i)
 			}
@@ -71,16 +71,16 @@ func replaced(befalls, back func(*Set, int), elect func(ctx context.Context, s *
 
 // roughly is an election's time as it is drawn: up to a fifth more.
 func roughly(e time.Duration) time.Duration {
-	return e + rand.N(e/5) //nolint:gosec // spreads, guards nothing
+	return e + rand.N(e/5)
 }
 
 // other is a member that is not the primary.
 func other(s *Set) int {
 	primary := s.Primary()
 	if primary == Nobody {
-		return rand.IntN(Members) //nolint:gosec // spreads, guards nothing
+		return rand.IntN(Members)
 	}
-	return (primary + 1 + rand.IntN(Members-1)) % Members //nolint:gosec // spreads, guards nothing
+	return (primary + 1 + rand.IntN(Members-1)) % Members
 }
 
 func pause(ctx context.Context, d time.Duration) {

@@ -92,7 +92,7 @@ func (m *member) forward(r *request, server net.Conn) []byte {
 	s.mu.Lock()
 	term, process, stalled := s.term, m.process, s.stalled
 	s.mu.Unlock()
-	if stalled && r.writes() && rand.IntN(2) == 0 { //nolint:gosec // chooses what a trial does; one is done and waits, another waits before it is done
+	if stalled && r.writes() && rand.IntN(2) == 0 {
 		if !s.await(longest, func() bool { return !s.stalled || m.down }) {
 			return nil
 		}
@@ -174,7 +174,7 @@ func (m *member) hello(r *request) []byte {
 	}
 	if isPrimary {
 		election := bson.ObjectID{0x7f, 0xff, 0xff, 0xff}
-		binary.BigEndian.PutUint32(election[8:], uint32(s.term)) //nolint:gosec // some dozens
+		binary.BigEndian.PutUint32(election[8:], uint32(s.term))
 		doc = append(doc, bson.E{Key: "electionId", Value: election})
 	}
 	doc = append(doc, bson.E{Key: "topologyVersion", Value: m.version()}, bson.E{Key: "ok", Value: 1})

@@ -31,7 +31,7 @@ const Nobody = -1
 type Set struct {
 	target  string
 	name    string
-	ctx     context.Context //nolint:containedctx // the set's own life
+	ctx     context.Context
 	end     context.CancelFunc
 	tasks   sync.WaitGroup
 	members [Members]*member

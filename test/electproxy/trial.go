@@ -304,7 +304,7 @@ func (t Trial) election(ctx context.Context, w *watcher, lockers []*mongolock.Lo
 		pause(ctx, 20*time.Millisecond)
 	}
 	t.bucket(ctx, w, lockers, fmt.Sprint("bucket-", n, "-before"), buckets)
-	pause(ctx, rand.N(t.Timing.Heartbeat)) //nolint:gosec // spreads what a trial does
+	pause(ctx, rand.N(t.Timing.Heartbeat))
 	give := t.give(ctx, w, lockers, fmt.Sprint("given-", n))
 	r, held, lost := w.begins(f)
 	began := time.Now()
@@ -402,7 +402,7 @@ func (t Trial) contend(ctx context.Context, w *watcher, l *mongolock.Locker, key
 		w.starts(key, lease.Token())
 		var shift <-chan time.Time
 		if shifts {
-			shift = time.After(t.Timing.TTL/2 + rand.N(2*t.Timing.TTL)) //nolint:gosec // spreads what a trial does
+			shift = time.After(t.Timing.TTL/2 + rand.N(2*t.Timing.TTL))
 		}
 		select {
 		case <-lease.Done():
@@ -421,7 +421,7 @@ func (t Trial) contend(ctx context.Context, w *watcher, l *mongolock.Locker, key
 func (t Trial) bucket(ctx context.Context, w *watcher, lockers []*mongolock.Locker, key string, all *sync.WaitGroup) {
 	for _, l := range lockers {
 		all.Go(func() {
-			pause(ctx, rand.N(t.Timing.Operation)) //nolint:gosec // spreads what a trial does
+			pause(ctx, rand.N(t.Timing.Operation))
 			for ctx.Err() == nil {
 				lease, err := l.Acquire(ctx, key)
 				if done := (*mongolock.DoneError)(nil); errors.As(err, &done) {
@@ -435,7 +435,7 @@ func (t Trial) bucket(ctx context.Context, w *watcher, lockers []*mongolock.Lock
 				w.starts(key, lease.Token())
 				select {
 				case <-lease.Done():
-				case <-time.After(rand.N(t.Timing.TTL / 4)): //nolint:gosec // spreads what a trial does
+				case <-time.After(rand.N(t.Timing.TTL / 4)):
 				}
 				lost := lease.Err() != nil
 				if !lost {

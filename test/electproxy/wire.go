@@ -113,7 +113,7 @@ func (r *request) answers(doc bson.D) []byte {
 	}
 	body = append(body, b...)
 	var out []byte
-	for _, n := range []uint32{uint32(headerSize + len(body)), 1, r.id, op} { //nolint:gosec // small
+	for _, n := range []uint32{uint32(headerSize + len(body)), 1, r.id, op} {
 		out = binary.LittleEndian.AppendUint32(out, n)
 	}
 	return append(out, body...)
