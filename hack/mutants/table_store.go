@@ -164,7 +164,7 @@ func storeMutants() []mutant {
 		},
 		{
 			name: "plain-takes-any-list", protects: "P2: what is plainly free has the shape that a release leaves",
-			edits: []edit{{pipelineGo, "\t\t\treleased,\n", ""}},
+			edits: []edit{{pipelineGo, "\t\t\treleased,\n", "\t\t\top(\"$or\", released, true),\n"}},
 			tests: []string{suite, acquisitions},
 		},
 		{
