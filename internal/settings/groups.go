@@ -12,6 +12,21 @@ type Group struct {
 	Flags *pflag.FlagSet
 }
 
+// chapters are the groups of the help and of the reference.
+var chapters = []struct {
+	title string
+	rows  []setting
+}{
+	{"The database", storeSettings},
+	{"What is locked", keySettings},
+	{"Who holds it", podSettings},
+	{"Timing", timingSettings},
+	{"Waiting and finishing", waitSettings},
+	{"When the lock is lost", lossSettings},
+	{"The Kubernetes API", kubeSettings},
+	{"Watching", viewSettings},
+}
+
 // common are the settings that most people need, in the order in which they meet them.
 var common = []string{"key", "uri-file", "protection", "bucket", "ttl", "timeout", "try", "if-held", "on-loss", "output"}
 

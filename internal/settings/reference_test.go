@@ -12,7 +12,7 @@ var update = flag.Bool("update", false, "write docs/use/settings.md anew")
 const reference = "../../docs/use/settings.md"
 
 func TestReferenceIsUpToDate(t *testing.T) {
-	want := Markdown()
+	want := markdown()
 	if *update {
 		if err := os.WriteFile(reference, []byte(want), 0o644); err != nil {
 			t.Fatal(err)

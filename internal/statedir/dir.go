@@ -34,18 +34,6 @@ type Dir struct {
 	shut    int64 // the highest token that was shut: its lease file never shows an open gate again
 }
 
-// Default is the base directory where none is named: /run/mongogate for root,
-// else mongogate below XDG_RUNTIME_DIR, else below the directory for temporary files.
-func Default(getenv func(string) string) string {
-	if os.Geteuid() == 0 {
-		return "/run/mongogate"
-	}
-	if dir := getenv("XDG_RUNTIME_DIR"); dir != "" {
-		return filepath.Join(dir, "mongogate")
-	}
-	return filepath.Join(os.TempDir(), fmt.Sprintf("mongogate-%d", os.Geteuid()))
-}
-
 // Open makes the directory of a key below base, if it is not there.
 func Open(base, key string) (*Dir, error) {
 	boot, err := bootID()

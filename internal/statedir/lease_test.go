@@ -236,14 +236,3 @@ func TestNonces(t *testing.T) {
 		t.Error("no error")
 	}
 }
-
-func TestDefault(t *testing.T) {
-	for env, want := range map[string]string{"": filepath.Join(os.TempDir(), fmt.Sprintf("mongogate-%d", os.Geteuid())), "/run/user/7": "/run/user/7/mongogate"} {
-		if os.Geteuid() == 0 {
-			want = "/run/mongogate"
-		}
-		if got := Default(func(string) string { return env }); got != want {
-			t.Errorf("%q: %s, want %s", env, got, want)
-		}
-	}
-}

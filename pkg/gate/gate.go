@@ -33,7 +33,6 @@ type Change struct {
 	Grant Grant
 	// Reason is why the gate shut, of Shut and Warn.
 	Reason error
-	Err    error
 	// Rest, of Wait, is how long the gate rests after a loss before it tries to get the lock.
 	Rest time.Duration
 	// At is when it was done, by the gate's clock.

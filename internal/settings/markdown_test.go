@@ -5,20 +5,6 @@ import (
 	"strings"
 )
 
-var chapters = []struct {
-	title string
-	rows  []setting
-}{
-	{"The database", storeSettings},
-	{"What is locked", keySettings},
-	{"Who holds it", podSettings},
-	{"Timing", timingSettings},
-	{"Waiting and finishing", waitSettings},
-	{"When the lock is lost", lossSettings},
-	{"The Kubernetes API", kubeSettings},
-	{"Watching", viewSettings},
-}
-
 const preface = `# Settings
 
 <!-- Generated from the table in internal/settings: go test ./internal/settings -run Reference -update -->
@@ -38,8 +24,8 @@ of the lock it runs under, and in ` + "`MONGOGATE_HELD`" + ` every key that the 
 another one does not inherit its parent's key, and is refused if it asks for a key that a run around it holds.
 `
 
-// Markdown is the reference of settings, docs/use/settings.md.
-func Markdown() string {
+// markdown is the reference of settings, docs/use/settings.md.
+func markdown() string {
 	var b strings.Builder
 	b.WriteString(preface)
 	for _, c := range chapters {
