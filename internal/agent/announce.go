@@ -80,7 +80,7 @@ func (ses *session) startKube(w World) error {
 	}
 	client, err := reachKube(w, s)
 	if err != nil {
-		return &Exit{settings.ExitUsage, perLine(strings.Join(asked, ", ")+": ", err)}
+		return &Exit{settings.ExitUsage, each(strings.Join(asked, ", ")+": ", err)}
 	}
 	told := func(call string) kube.Told {
 		return kube.Told{Log: ses.log, Failed: func() { ses.metrics.KubeFailed(call) }}
@@ -105,11 +105,11 @@ func (ses *session) startKube(w World) error {
 	return nil
 }
 
-// perLine puts a prefix before each line of an error.
-func perLine(prefix string, err error) error {
+// each puts a prefix before each of joined errors.
+func each(prefix string, err error) error {
 	var all []error
-	for line := range strings.Lines(err.Error()) {
-		all = append(all, errors.New(prefix+strings.TrimRight(line, "\n")))
+	for _, one := range settings.Flatten(err) {
+		all = append(all, fmt.Errorf("%s%w", prefix, one))
 	}
 	return errors.Join(all...)
 }
@@ -207,7 +207,6 @@ func (k *kubeFeatures) finished(key string, outcome gate.Outcome, s *settings.Se
 }
 
 // KubeFindings says whether what the settings ask of the Kubernetes API can work.
-// KubeFindings says whether what the settings ask of the Kubernetes API can work.
 func KubeFindings(ctx context.Context, w World, s *settings.Settings) []mongolock.Finding {
 	asked := usesKube(s)
 	if len(asked) == 0 {
@@ -216,9 +215,12 @@ func KubeFindings(ctx context.Context, w World, s *settings.Settings) []mongoloc
 	client, err := reachKube(w, s)
 	if err != nil {
 		var all []mongolock.Finding
-		for line := range strings.Lines(err.Error()) {
-			what, remedy, _ := strings.Cut(strings.TrimRight(line, "\n"), "; ")
-			all = append(all, mongolock.Finding{Fatal: true, Text: strings.Join(asked, ", ") + ": " + what, Remedy: remedy})
+		for _, one := range settings.Flatten(err) {
+			finding := mongolock.Finding{Fatal: true, Text: strings.Join(asked, ", ") + ": " + one.Error()}
+			if missing := new(kube.Missing); errors.As(one, &missing) {
+				finding.Text, finding.Remedy = strings.Join(asked, ", ")+": "+missing.What, missing.Remedy
+			}
+			all = append(all, finding)
 		}
 		return all
 	}

@@ -32,7 +32,7 @@ func proveJob(w World, s *settings.Settings, log logr.Logger) error {
 	}
 	client, err := reachKube(w, s)
 	if err != nil {
-		return &Exit{settings.ExitUsage, perLine("kube-owner: ", err)}
+		return &Exit{settings.ExitUsage, each("kube-owner: ", err)}
 	}
 	defer client.Close()
 	for try := 1; ; try++ {

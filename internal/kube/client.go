@@ -2,6 +2,7 @@ package kube
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -13,7 +14,6 @@ import (
 	"net/http"
 	"net/url"
 	"path/filepath"
-	"strings"
 	"sync"
 	"time"
 
@@ -60,10 +60,15 @@ type Place struct {
 	Pod Pod
 }
 
-// New makes a client, without a call. The error names everything that is missing, one a line, and how to provide it.
+// Missing is something without which the API cannot be asked, and how to provide it.
+type Missing struct{ What, Remedy string }
+
+func (m *Missing) Error() string { return m.What + "; " + m.Remedy }
+
+// New makes a client, without a call. The error joins a [*Missing] for everything that is.
 func New(p Place) (*Client, error) {
 	var missing []error
-	miss := func(what, remedy string) { missing = append(missing, fmt.Errorf("%s; %s", what, remedy)) }
+	miss := func(what, remedy string) { missing = append(missing, &Missing{what, remedy}) }
 	if p.Host == "" || p.Port == "" {
 		miss("KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT are not set", "this works in a pod only")
 	}
@@ -78,9 +83,8 @@ func New(p Place) (*Client, error) {
 	c.pod.Namespace = string(namespace)
 	_, tokenErr := c.file("token")
 	_, caErr := c.file("ca.crt")
-	if err := errors.Join(err, tokenErr, caErr); err != nil {
-		first, _, _ := strings.Cut(err.Error(), "\n")
-		miss("there is no service account to ask as: "+first, "set automountServiceAccountToken: true in the pod, and give its service account the rights")
+	if first := cmp.Or(err, tokenErr, caErr); first != nil {
+		miss("there is no service account to ask as: "+first.Error(), "set automountServiceAccountToken: true in the pod, and give its service account the rights")
 	}
 	if len(missing) > 0 {
 		return nil, errors.Join(missing...)

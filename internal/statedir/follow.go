@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"strings"
 	"sync"
 	"time"
 
@@ -100,7 +99,10 @@ func (f *Follower) tell() {
 	if f.Tell == nil || f.why == nil {
 		return
 	}
-	what, _, _ := strings.Cut(f.why.Error(), " passed ")
+	what := f.why.Error()
+	if over := new(overError); errors.As(f.why, &over) {
+		what = ErrShut.Error()
+	}
 	if what != f.told {
 		f.told = what
 		f.Tell(f.why)

@@ -47,7 +47,7 @@ func (l Lease) Live(bootID string, now time.Duration) error {
 	case l.BootID != bootID:
 		return fmt.Errorf("%w: the lease is of another boot", ErrShut)
 	case now >= l.Deadline:
-		return fmt.Errorf("%w: the deadline passed %v ago", ErrShut, (now - l.Deadline).Round(time.Millisecond))
+		return &overError{now - l.Deadline}
 	}
 	return nil
 }
@@ -178,3 +178,12 @@ func replace(dir, name string, mode os.FileMode, v any) error {
 	}
 	return nil
 }
+
+// overError is an [ErrShut]: the lease file is as its gate has left it, and the deadline is over.
+type overError struct{ since time.Duration }
+
+func (e *overError) Error() string {
+	return fmt.Sprintf("%v: the deadline passed %v ago", ErrShut, e.since.Round(time.Millisecond))
+}
+
+func (e *overError) Is(target error) bool { return target == ErrShut }
