@@ -101,7 +101,7 @@ func (f *Follower) tell() {
 	}
 	what := f.why.Error()
 	if over := new(overError); errors.As(f.why, &over) {
-		what = ErrShut.Error()
+		what = ErrShut.Error() + ": over" // however long ago
 	}
 	if what != f.told {
 		f.told = what
