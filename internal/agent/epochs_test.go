@@ -30,11 +30,11 @@ type oneLease struct {
 
 // oneHeld is the lease alone: a gate's workload and its lease have methods of the same names.
 type oneHeld struct {
-	held
+	mongolock.AnyLease
 	one *oneLease
 }
 
-func (l *oneLease) Acquire(context.Context) (mongolock.Held, error) { return &oneHeld{one: l}, nil }
+func (l *oneLease) Acquire(context.Context) (mongolock.AnyLease, error) { return &oneHeld{one: l}, nil }
 func (l *oneLease) Warn(string) <-chan struct{}                     { return l.warned }
 func (h *oneHeld) Key() string                                      { return "key" }
 func (h *oneHeld) Leave()                                           { h.one.left++ }

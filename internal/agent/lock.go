@@ -42,7 +42,7 @@ type lock struct {
 
 // acquirer is a [holder.Lock]. Tests have another one.
 type acquirer interface {
-	Acquire(ctx context.Context) (mongolock.Held, error)
+	Acquire(ctx context.Context) (mongolock.AnyLease, error)
 }
 
 // Acquire waits for the lock.
@@ -62,7 +62,7 @@ func (l *lock) acquire(ctx context.Context) (*lease, error) {
 		}
 		err = l.opens()
 		if err == nil {
-			return &lease{held: got, lock: l}, nil
+			return &lease{AnyLease: got, lock: l}, nil
 		}
 		// Not given back, for something may run beside us: it is adopted again, or runs out.
 		got.Leave()
@@ -103,7 +103,7 @@ func (l *lock) opens() error {
 }
 
 // wait acquires the lock within the time for waiting, through errors that may be mended.
-func (l *lock) wait(ctx context.Context) (mongolock.Held, error) {
+func (l *lock) wait(ctx context.Context) (mongolock.AnyLease, error) {
 	if within := l.ses.s.Timeout; within > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeoutCause(ctx, within, holder.ErrTimeout)
@@ -112,7 +112,7 @@ func (l *lock) wait(ctx context.Context) (mongolock.Held, error) {
 	for {
 		err := l.find(ctx)
 		if err == nil {
-			var got mongolock.Held
+			var got mongolock.AnyLease
 			if got, err = l.keys.Acquire(ctx); err == nil {
 				return got, nil
 			}
@@ -162,23 +162,20 @@ func (l *lock) pause(ctx context.Context, store error) error {
 	}
 }
 
-// held is embedded under another name than its method Held has, which the field would hide.
-type held = mongolock.Held
-
 // lease is what a gate holds.
 type lease struct {
-	held
+	mongolock.AnyLease
 	lock *lock
 }
 
-var _ mongolock.Held = (*lease)(nil)
+var _ mongolock.AnyLease = (*lease)(nil)
 
 // Finish ends the lease. It is called with evidence that nothing of the workload is left.
 func (s *lease) Finish(ctx context.Context, outcome gate.Outcome) error {
 	ses := s.lock.ses
 	ses.kube.unlabel(ctx) // whoever comes next finds no other holder behind a Service
 	ses.warn(holder.Within(noteWithin, s.lock.epochs.ended))
-	err := s.held.Finish(ctx, outcome)
+	err := s.AnyLease.Finish(ctx, outcome)
 	if err == nil {
 		ses.kube.finished(s.Key(), outcome, ses.s)
 	}

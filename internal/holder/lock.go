@@ -73,7 +73,7 @@ func (e *BusyError) Error() string {
 var ErrTimeout = errors.New("timed out")
 
 // Acquire waits for the lock.
-func (l *Lock) Acquire(ctx context.Context) (mongolock.Held, error) {
+func (l *Lock) Acquire(ctx context.Context) (mongolock.AnyLease, error) {
 	if l.StandBack != nil {
 		select {
 		case <-ctx.Done():
@@ -92,7 +92,7 @@ func (l *Lock) Acquire(ctx context.Context) (mongolock.Held, error) {
 }
 
 // obtain never gives out a lease that is over: the process may have been frozen, or its file system slow.
-func (l *Lock) obtain(ctx context.Context) (mongolock.Held, error) {
+func (l *Lock) obtain(ctx context.Context) (mongolock.AnyLease, error) {
 	if !l.suitable {
 		err := l.Locker.Suitable(ctx)
 		if errors.Is(err, mongolock.ErrCollection) {
@@ -107,7 +107,7 @@ func (l *Lock) obtain(ctx context.Context) (mongolock.Held, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &lease{held: got, lock: l}
+	s := &lease{AnyLease: got, lock: l}
 	if l.Dir != nil {
 		if err := l.Dir.KeepNonces(nonces(got)...); err != nil {
 			l.Warn(fmt.Errorf("keeping the nonce: %w", err))
@@ -125,7 +125,7 @@ func (l *Lock) obtain(ctx context.Context) (mongolock.Held, error) {
 	return nil, errors.Join(fmt.Errorf("the lease ended before it could be used: %w", &mongolock.LostError{Key: got.Key(), Reason: mongolock.LostDeadline}), undone)
 }
 
-func (l *Lock) acquire(ctx context.Context) (mongolock.Held, error) {
+func (l *Lock) acquire(ctx context.Context) (mongolock.AnyLease, error) {
 	opts := l.options()
 	if l.Once {
 		return l.try(ctx, opts)
@@ -137,7 +137,7 @@ func (l *Lock) acquire(ctx context.Context) (mongolock.Held, error) {
 }
 
 // try looks once, for as long as a lease lives where the store does not answer.
-func (l *Lock) try(ctx context.Context, opts []mongolock.AcquireOption) (mongolock.Held, error) {
+func (l *Lock) try(ctx context.Context, opts []mongolock.AcquireOption) (mongolock.AnyLease, error) {
 	ctx, cancel := context.WithTimeout(ctx, l.Locker.Timing().TTL)
 	defer cancel()
 	if l.Dir != nil && !l.mayTry() {
@@ -159,7 +159,7 @@ func (l *Lock) try(ctx context.Context, opts []mongolock.AcquireOption) (mongolo
 }
 
 // found keeps a nil pointer from becoming an interface that is not nil.
-func found[T mongolock.Held](got T, err error) (mongolock.Held, error) {
+func found[T mongolock.AnyLease](got T, err error) (mongolock.AnyLease, error) {
 	if err != nil {
 		return nil, err
 	}
@@ -235,7 +235,7 @@ func (l *Lock) keep(nonce string) error {
 	return nil
 }
 
-func nonces(of mongolock.Held) []string {
+func nonces(of mongolock.AnyLease) []string {
 	switch h := of.(type) {
 	case *mongolock.Lease:
 		return []string{h.Nonce()}
@@ -245,23 +245,20 @@ func nonces(of mongolock.Held) []string {
 	return nil
 }
 
-// held is embedded under another name than its method Held has, which the field would hide.
-type held = mongolock.Held
-
 // lease forgets its nonces once the store has acknowledged its end.
 type lease struct {
-	held
+	mongolock.AnyLease
 	lock *Lock
 }
 
-var _ mongolock.Held = (*lease)(nil)
+var _ mongolock.AnyLease = (*lease)(nil)
 
 // Finish ends the lease in the store.
 func (s *lease) Finish(ctx context.Context, outcome gate.Outcome) error {
 	if !s.lock.Runs {
 		outcome = gate.Release
 	}
-	err := s.held.Finish(ctx, outcome)
+	err := s.AnyLease.Finish(ctx, outcome)
 	if l := s.lock; err == nil || errors.Is(err, mongolock.ErrLost) {
 		if l.Dir != nil {
 			if err := Within(l.Locker.Timing().Operation, func() error { return l.Dir.KeepNonces() }); err != nil {

@@ -121,7 +121,7 @@ func TestNoncesAreForgotten(t *testing.T) {
 	l := newLock(t, t.TempDir(), newKey())
 	s := acquire(t, l)
 	n, err := l.Dir.Nonces()
-	if err != nil || !slices.Equal(n, nonces(s.(*lease).held)) || len(n) != 1 {
+	if err != nil || !slices.Equal(n, nonces(s.(*lease).AnyLease)) || len(n) != 1 {
 		t.Errorf("%v, %v", n, err)
 	}
 	finish(t, s, gate.Release)

@@ -10,8 +10,8 @@ import (
 	"github.com/mongogate/mongogate/pkg/gate"
 )
 
-// Held is what a caller holds: one [Lease], or a [Pair].
-type Held interface {
+// AnyLease is what a caller holds: one [Lease], or a [Pair]. Its name is not that of a method: a struct that embeds it keeps them all.
+type AnyLease interface {
 	gate.Lease
 	// Held is true while the lease may be relied on, computed at the moment of asking.
 	Held() bool
@@ -32,7 +32,7 @@ type Pair struct {
 	loop    sync.WaitGroup
 }
 
-var _ Held = (*Pair)(nil)
+var _ AnyLease = (*Pair)(nil)
 
 // AcquireAlone acquires key and, before it, job, so that runs of the same job
 // never overlap: run N+1 waits for run N, wherever it is. A key that is done

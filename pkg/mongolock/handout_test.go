@@ -17,7 +17,7 @@ func TestP5_LeaseThatIsOverIsNeverHandedOut(t *testing.T) {
 		left time.Duration
 		err  error
 	}
-	had := func(s Held, err error) result {
+	had := func(s AnyLease, err error) result {
 		if err != nil {
 			return result{0, err}
 		}
