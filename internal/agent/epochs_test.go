@@ -35,9 +35,9 @@ type oneHeld struct {
 }
 
 func (l *oneLease) Acquire(context.Context) (mongolock.AnyLease, error) { return &oneHeld{one: l}, nil }
-func (l *oneLease) Warn(string) <-chan struct{}                     { return l.warned }
-func (h *oneHeld) Key() string                                      { return "key" }
-func (h *oneHeld) Leave()                                           { h.one.left++ }
+func (l *oneLease) Warn(string) <-chan struct{}                         { return l.warned }
+func (h *oneHeld) Key() string                                          { return "key" }
+func (h *oneHeld) Leave()                                               { h.one.left++ }
 func (h *oneHeld) Finish(context.Context, gate.Outcome) error {
 	h.one.finished++
 	return nil
