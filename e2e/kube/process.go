@@ -13,10 +13,9 @@ import (
 	"syscall"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
-
 	"github.com/mongogate/mongogate/internal/proctree"
 	"github.com/mongogate/mongogate/pkg/gate"
+	corev1 "k8s.io/api/core/v1"
 
 	"github.com/mongogate/mongogate/e2e/witness"
 )

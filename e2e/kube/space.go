@@ -10,10 +10,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/mongogate/mongogate/test/faultproxy"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-
-	"github.com/mongogate/mongogate/test/faultproxy"
 
 	"github.com/mongogate/mongogate/e2e/lab"
 )

@@ -9,9 +9,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/spf13/pflag"
-
 	"github.com/mongogate/mongogate/internal/settings"
+	"github.com/spf13/pflag"
 )
 
 var camel = regexp.MustCompile(`([a-z])([A-Z])`)

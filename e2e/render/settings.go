@@ -12,13 +12,12 @@ import (
 	"strings"
 	"time"
 
+	"github.com/mongogate/mongogate/internal/settings"
+	"github.com/mongogate/mongogate/pkg/mongolock"
 	"github.com/spf13/pflag"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/runtime"
-
-	"github.com/mongogate/mongogate/internal/settings"
-	"github.com/mongogate/mongogate/pkg/mongolock"
 )
 
 // Gate is a container that runs mongogate, with the settings that the binary would find there.

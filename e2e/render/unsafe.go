@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/mongogate/mongogate/internal/settings"
 	appsv1 "k8s.io/api/apps/v1"
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	batchv1 "k8s.io/api/batch/v1"
@@ -15,8 +16,6 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/intstr"
-
-	"github.com/mongogate/mongogate/internal/settings"
 )
 
 // Names that charts and kustomizations share.

@@ -8,10 +8,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/mongogate/mongogate/pkg/mongolock"
 	batchv1 "k8s.io/api/batch/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-
-	"github.com/mongogate/mongogate/pkg/mongolock"
 
 	"github.com/mongogate/mongogate/e2e/kube"
 	"github.com/mongogate/mongogate/e2e/scenario"

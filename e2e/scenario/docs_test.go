@@ -14,11 +14,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/mongogate/mongogate/pkg/mongolock"
 	batchv1 "k8s.io/api/batch/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/yaml"
-
-	"github.com/mongogate/mongogate/pkg/mongolock"
 
 	"github.com/mongogate/mongogate/e2e/kube"
 	"github.com/mongogate/mongogate/e2e/render"

@@ -11,9 +11,8 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/mongogate/mongogate/pkg/gate"
+	"golang.org/x/sys/unix"
 )
 
 // Run is an unbroken time during which processes of one container's workload lived.
