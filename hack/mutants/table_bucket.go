@@ -12,7 +12,7 @@ const (
 
 	bucketUnit = "./internal/bucket -run=Test(BucketsAroundTheClock|JobsMadeByHand|TicksAreThose)"
 	bucketYear = "./internal/bucket -run=TestYearOfRunsInEveryZone/^cron"
-	bucketKube = "./internal/bucket -run=TestYearOfRunsInEveryZone/pod"
+	bucketKube = "./internal/bucket -run=^TestTicksBehindAChange$|^TestYearOfRunsInEveryZone$/pod"
 	zoneUnit   = "./internal/settings -run=Test(Zone|CronTZ)"
 	runsUnit   = "./internal/settings -run=Test(IfHeld|RunSettings|LateStarts)"
 )

@@ -252,7 +252,12 @@ func twinKilled(t *testing.T) {
 	s := newSidecar(t, "--protection", "kill")
 	s.held()
 	gate := s.gate()
+	_ = gate.Signal(syscall.SIGSTOP) // it cannot see for itself that its twin is gone
+	killed := time.Now()
 	_ = s.cmd.Process.Kill()
 	<-s.end
 	until(t, "the gate has died with its twin", func() bool { return !alive(gate.PID) })
+	if took := time.Since(killed); took > 3*time.Second { // at the deadline its own timer would wake it
+		t.Errorf("the gate lived on for %v", took)
+	}
 }

@@ -86,3 +86,36 @@ func TestOnce(t *testing.T) {
 		t.Errorf("a pipe: %q, %v", b, err)
 	}
 }
+
+// TestNoMoreIsTaken: whoever writes without end keeps what is more than was asked for and a pipe holds.
+func TestNoMoreIsTaken(t *testing.T) {
+	pipe := filepath.Join(t.TempDir(), "pipe")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	written := make(chan int, 1)
+	go func() {
+		w, err := os.OpenFile(pipe, os.O_WRONLY, 0)
+		if err != nil {
+			written <- -1
+			return
+		}
+		defer w.Close()
+		total := 0
+		for block := make([]byte, 4096); ; {
+			n, err := w.Write(block)
+			total += n
+			if err != nil { // nobody reads any more
+				written <- total
+				return
+			}
+		}
+	}()
+	if _, err := Once(pipe, 100, time.Minute); !errors.Is(err, ErrLarge) {
+		t.Errorf("%v, want %v", err, ErrLarge)
+	}
+	const held = 1 << 20 // pipe(7): 64 KiB, and no more than this without a privilege
+	if total := <-written; total < 1 || total > held+4096 {
+		t.Errorf("%d bytes were taken", total)
+	}
+}
