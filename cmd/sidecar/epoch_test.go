@@ -14,7 +14,7 @@ import (
 	"github.com/mongogate/mongogate/internal/statedir"
 )
 
-// restarted is the sidecar of a pod whose loss action is restart, and whose kubelet the test plays.
+// restarted is the sidecar of a pod whose protection is restart, and whose kubelet the test plays.
 type restarted struct {
 	*testing.T
 	env  []string
@@ -238,7 +238,7 @@ func TestRestartThatIsIgnored(t *testing.T) {
 		r.crash()
 		r.leaseOver()
 		r.begin()
-		// What may run beside it has no lease: that is a loss, and its loss action is to end.
+		// What may run beside it has no lease: that is a loss, and its protection is to end.
 		r.last.endsWith(t, 88)
 		r.begin()
 		r.refuses()

@@ -15,14 +15,14 @@ import (
 	"github.com/mongogate/mongogate/e2e/witness"
 )
 
-// scan is the time between two looks of the fence kill. What it misses once
+// scan is the time between two looks of the protection kill. What it misses once
 // would run for seconds, so that a bound of some scans tells a late one on a busy machine from none.
 const (
 	scan     = 100 * time.Millisecond
 	gapBound = 5 * scan
 )
 
-// The fence kill alone, accepted with its gap: a main that the kubelet restarts
+// The protection kill alone, accepted with its gap: a main that the kubelet restarts
 // runs until the next scan, while another cluster has the lock, and no longer.
 func TestLossKillShowsItsGap(t *testing.T) {
 	values := gated("kill", kube.Values{"acceptGap": true}).With(stubborn)

@@ -16,7 +16,7 @@ import (
 
 // A gate that is stopped from the machine, again and again so that nothing wakes it for long, or killed whenever
 // there is one: its twin or guard stops main, or tells it, before the lease ends, and the other cluster runs after that. What
-// kubectl exec has started in main's container, without an environment, is gone as well under the fence kill. When the gate is
+// kubectl exec has started in main's container, without an environment, is gone as well under the protection kill. When the gate is
 // left alone it is no gate that sits beside a running main. E2E_GATE_LOSSES is how often each is tried; CI leaves
 // out what TestHandOverOnKilledGate and TestHandOverOnFrozenGate show.
 func TestLossOfGate(t *testing.T) {

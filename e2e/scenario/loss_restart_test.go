@@ -17,7 +17,7 @@ import (
 // With both restart gates off, as in cluster b, the API server drops the rule
 // and the kubelet restarts the gate alone. It finds itself in the epoch in which it
 // held already, says so, and never takes the lock again. Until it says so its main
-// has outlived one loss; with the fence kill beside restart not even that.
+// has outlived one loss; with the protection kill beside restart not even that.
 func TestLossRestartIgnored(t *testing.T) {
 	t.Parallel() // or the next scenario waits for the last of these
 	t.Run("restart", func(t *testing.T) {

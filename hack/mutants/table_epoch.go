@@ -9,7 +9,7 @@ const (
 // ignoredCase is one of its cases.
 func ignoredCase(name string) string { return ignoredIn + "/^" + name + "$" }
 
-// epochMutants are of the loss action restart, and how a gate learns that it does nothing.
+// epochMutants are of the protection restart, and how a gate learns that it does nothing.
 func epochMutants() []mutant {
 	return []mutant{
 		{
@@ -83,7 +83,7 @@ func epochMutants() []mutant {
 			tests: []string{"./internal/proctree -run=TestWhatIsSeenIsSignalled"},
 		},
 		{
-			name: "fence-beside-without-leaving", protects: "fence: what runs beside a new gate without a lease is a loss, and the loss action is done",
+			name: "fence-beside-without-leaving", protects: "fence: what runs beside a new gate without a lease is a loss, and the protection is done",
 			edits: []edit{{"internal/podworkload/scan.go", "\tif w.cfg.LeaveAtOnce && !w.cfg.Kill {\n\t\tw.cfg.Leave()\n\t\treturn\n\t}\n", ""}},
 			tests: []string{ignoredCase("asked_to_end_and_back_too_late")},
 		},

@@ -18,12 +18,12 @@ import (
 	"github.com/mongogate/mongogate/internal/telemetry"
 )
 
-// ignored is what a gate says that knows that its loss action has failed.
+// ignored is what a gate says that knows that its protection has failed.
 const ignored = "the restart rule was ignored: a gate that had held the lock asked for it by its exit code, and was started again alone, so the other containers run on and would run on after every loss; " +
 	"it does not acquire the lock. Switch on the feature gates ContainerRestartRules and RestartAllContainersOnContainerExits in the API server and the kubelet (Kubernetes 1.36 or newer), " +
 	"or choose another protection, and delete the pod"
 
-// epochs keeps the loss action restart honest. The kubelet is asked to restart
+// epochs keeps the protection restart honest. The kubelet is asked to restart
 // all containers by the exit of this one; a first init container begins a
 // new epoch each time it does. So the gate notes in which epoch it holds, before it
 // opens: should it come back in the same one, nobody was restarted with it.
@@ -51,7 +51,7 @@ type epochs struct {
 // dying is how long a gate whose twin was killed may still be there.
 const dying = 2 * time.Second
 
-// epochs is nil where the loss action is another one.
+// epochs is nil where the protection is another one.
 func (ses *session) epochs() (*epochs, error) {
 	if !ses.s.Protects(settings.Restart) {
 		return nil, nil //nolint:nilnil // without the fence there is nothing to note
@@ -210,7 +210,7 @@ func (e *epochs) note(h statedir.Hold) error {
 }
 
 // ended forgets the hold: there is evidence that nothing of the workload is left.
-// After a loss it does not: what the fence kill has ended the kubelet starts again,
+// After a loss it does not: what the protection kill has ended the kubelet starts again,
 // and that runs without the lock if the restart of all is ignored.
 func (e *epochs) ended() error {
 	if e == nil {

@@ -24,7 +24,7 @@ func lose(w *Workload) {
 	w.Kill()
 }
 
-// held is a gate that holds, with the fence kill.
+// held is a gate that holds, with the protection kill.
 func held(t *testing.T, spare ...string) *Workload {
 	t.Helper()
 	cfg := config(t)

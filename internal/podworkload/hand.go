@@ -51,7 +51,7 @@ func NewHand(sentinels []string, kill bool, spare []string) (*Hand, error) {
 	}
 	t, err := newTargets(spare...)
 	if err != nil {
-		return nil, fmt.Errorf("fence kill: %w", err)
+		return nil, fmt.Errorf("protection kill: %w", err)
 	}
 	h.targets = t
 	return h, nil

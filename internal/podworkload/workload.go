@@ -115,7 +115,7 @@ func New(cfg Config, lease *statedir.Lease) (*Workload, error) {
 	case err == nil:
 		w.targets = t
 	case cfg.Kill || !errors.Is(err, ErrNotShared):
-		return nil, fmt.Errorf("fence kill: %w", err)
+		return nil, fmt.Errorf("protection kill: %w", err)
 	}
 	w.sentinel.path = cfg.Sentinel
 	if err := w.sentinel.prepare(); err != nil { // before there is a lock that it is to protect

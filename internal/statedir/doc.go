@@ -8,7 +8,7 @@
 //	nonce      the nonces by which a restarted gate may adopt its own lease (mode 0600)
 //	gate.lock  the flock of the gate; inherited by its guard, never by the command
 //	follower.lock  the flock of a follower; inherited by its guard
-//	hold       the epoch of the pod in which the gate held last, for the loss action restart
+//	hold       the epoch of the pod in which the gate held last, for the protection restart
 //	stopped    the follower's word: the token under which it runs, or none of its processes is left
 //
 // Beside these directories there is the file %.epoch, which names the epoch.

@@ -25,7 +25,7 @@ type epoch struct {
 // Hold is what a gate notes before it opens: in which epoch it does.
 type Hold struct {
 	Epoch string `json:"epoch"`
-	// Asked is true once the gate was told to end: what ends it then is no sign of a loss action that failed.
+	// Asked is true once the gate was told to end: what ends it then is no sign of a protection that failed.
 	Asked bool `json:"asked,omitempty"`
 	// Tried is true once a gate has ended by itself, with the exit code that asks for a restart of all containers.
 	Tried bool `json:"tried,omitempty"`

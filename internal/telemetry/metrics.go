@@ -127,7 +127,7 @@ func (m *Metrics) Event(e mongolock.Event) {
 // KubeFailed counts a call to the Kubernetes API that failed: event, label or status.
 func (m *Metrics) KubeFailed(call string) { m.kube.WithLabelValues(call).Inc() }
 
-// RestartIgnored says that the gate refuses to acquire, for its loss action does nothing.
+// RestartIgnored says that the gate refuses to acquire, for its protection does nothing.
 func (m *Metrics) RestartIgnored() { m.ignored.Set(1) }
 
 // Skipped counts a run that is left to others.

@@ -35,7 +35,7 @@ func schemaOf(t *testing.T) (protections, also []string) {
 // TestProtectionsAreEverywhere: each of the registry has its row in both tables of the documents, its place in the chart's
 // schema and its component for kustomize; and there is none that the registry does not have. Under exit nothing of a pod restarts with the gate.
 func TestProtectionsAreEverywhere(t *testing.T) {
-	safety, inPods := pageOf(t, "docs/use/safety.md"), pageOf(t, "docs/kubernetes/loss-actions.md")
+	safety, inPods := pageOf(t, "docs/use/safety.md"), pageOf(t, "docs/kubernetes/protections.md")
 	enum, also := schemaOf(t)
 	notInPods := []string{settings.Exit}
 	for _, p := range settings.Protections {
@@ -53,7 +53,7 @@ func TestProtectionsAreEverywhere(t *testing.T) {
 			continue
 		}
 		if !strings.Contains(inPods, "\n| `"+p.Name+"`") {
-			t.Errorf("docs/kubernetes/loss-actions.md has no row for %s", p.Name)
+			t.Errorf("docs/kubernetes/protections.md has no row for %s", p.Name)
 		}
 		if !slices.Contains(enum, p.Name) {
 			t.Errorf("the chart's schema does not allow protection: %s", p.Name)

@@ -236,7 +236,7 @@
 {{- end -}}{{- end -}}
 {{- end -}}
 {{- end -}}
-{{- /* A wrapper and its sidecar share files, the fence kill sends signals: both want one user. */ -}}
+{{- /* A wrapper and its sidecar share files, the protection kill sends signals: both want one user. */ -}}
 {{- if or $f.kill (eq $v.protection "follow") -}}
 {{- $ours := include "mongogate.user" (list .pod.securityContext $v.securityContext) -}}
 {{- range $stay -}}
