@@ -5,10 +5,12 @@ package agent
 import (
 	"fmt"
 	"maps"
+	"os/signal"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/mongogate/mongogate/internal/guard"
 	"github.com/mongogate/mongogate/internal/holder"
 	"github.com/mongogate/mongogate/internal/podworkload"
 	"github.com/mongogate/mongogate/internal/settings"
@@ -30,6 +32,9 @@ const readableWithin = time.Second
 func LeaveToTwin(w World, args []string, code int) {
 	if w.Twin == nil || code == 0 || code == ExitLost {
 		return
+	}
+	if all, err := guard.Signals(); err == nil { // one that asks to end would end this process before the twin knows
+		signal.Ignore(all...)
 	}
 	out := w.Outside
 	out.ReadFile = func(name string) ([]byte, error) {
