@@ -52,6 +52,7 @@ func TestRolloutDeployment(t *testing.T) {
 
 			s.A.Upgrade(scenario.Release, values.With(c.change))
 			old.Wait("is on its way out", slow, func(p *corev1.Pod) bool { return p.DeletionTimestamp != nil })
+			old.WaitLog("main", "signal: terminated", slow) // a kubelet that has not heard of it yet would start main again
 			if c.beside {
 				next := s.A.Pod(app, old)
 				next.WaitLog(gateOf(next), "waiting for the lock", slow)
