@@ -19,7 +19,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 cluster=hack/kube/cluster.sh
-floor=155
+floor=150
 pattern=.
 while [ $# -gt 0 ]; do
   case $1 in
