@@ -104,11 +104,8 @@ func (l *lock) opens() error {
 
 // wait acquires the lock within the time for waiting, through errors that may be mended.
 func (l *lock) wait(ctx context.Context) (mongolock.AnyLease, error) {
-	if within := l.ses.s.Timeout; within > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeoutCause(ctx, within, holder.ErrTimeout)
-		defer cancel()
-	}
+	ctx, cancel := waiting(ctx, l.ses.s.Timeout)
+	defer cancel()
 	for {
 		err := l.find(ctx)
 		if err == nil {
@@ -125,6 +122,14 @@ func (l *lock) wait(ctx context.Context) (mongolock.AnyLease, error) {
 			return nil, err
 		}
 	}
+}
+
+// waiting bounds the time for waiting; most is zero where it has no end.
+func waiting(ctx context.Context, most time.Duration) (context.Context, context.CancelFunc) {
+	if most <= 0 {
+		return ctx, func() {}
+	}
+	return context.WithTimeoutCause(ctx, most, holder.ErrTimeout)
 }
 
 // find reaches the store, once: by then what runs beside this gate is fenced, and probes are answered.

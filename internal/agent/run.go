@@ -43,7 +43,7 @@ func Run(ctx context.Context, w World, s *settings.Settings, args []string) erro
 	}
 
 	stops := stopSignals(s)
-	isolation, Layers, err := isolate(s)
+	isolation, layers, err := isolate(s)
 	if err != nil {
 		return err
 	}
@@ -90,7 +90,7 @@ func Run(ctx context.Context, w World, s *settings.Settings, args []string) erro
 	if _, inPod := os.LookupEnv("KUBERNETES_SERVICE_HOST"); inPod && os.Getpid() != 1 { // the first process of a container ends that too
 		beside = ", what others start beside it (kubectl exec)"
 	}
-	ses.log.Info("protection: run: the command runs only while the lock is held; not covered: what it hands to other daemons"+beside+", and a machine that is frozen as a whole. Against the command itself: "+Layers,
+	ses.log.Info("protection: run: the command runs only while the lock is held; not covered: what it hands to other daemons"+beside+", and a machine that is frozen as a whole. Against the command itself: "+layers,
 		"key", s.Lock.Key, "ttl", s.Timing().TTL.String(), "killBudget", s.Budget().Kill.String())
 	ended := make(chan gate.Result, 1)
 	ses.tasks.Go(func() { ended <- g.Run(asked) })
@@ -158,11 +158,8 @@ type timed struct {
 }
 
 func (l *timed) Acquire(ctx context.Context) (gate.Lease, error) {
-	if l.most > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeoutCause(ctx, l.most, holder.ErrTimeout)
-		defer cancel()
-	}
+	ctx, cancel := waiting(ctx, l.most)
+	defer cancel()
 	return l.Lock.Acquire(ctx)
 }
 
