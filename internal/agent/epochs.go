@@ -11,7 +11,6 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/mongogate/mongogate/internal/holder"
 	"github.com/mongogate/mongogate/internal/podworkload"
 	"github.com/mongogate/mongogate/internal/settings"
 	"github.com/mongogate/mongogate/internal/statedir"
@@ -304,7 +303,7 @@ func (ses *session) told(ctx context.Context, e *epochs) (context.Context, func(
 	signalled, stop := signal.NotifyContext(ctx, asking(ses.s)...)
 	asked, end := context.WithCancel(context.WithoutCancel(ctx))
 	unhook := context.AfterFunc(signalled, func() {
-		ses.warn(holder.Within(noteWithin, e.asked))
+		ses.warn(within(noteWithin, e.asked))
 		end()
 	})
 	return asked, func() {

@@ -34,14 +34,15 @@ type oneHeld struct {
 	one *oneLease
 }
 
-func (l *oneLease) Acquire(context.Context) (mongolock.AnyLease, error) { return &oneHeld{one: l}, nil }
-func (l *oneLease) Warn(string) <-chan struct{}                         { return l.warned }
-func (h *oneHeld) Key() string                                          { return "key" }
-func (h *oneHeld) Leave()                                               { h.one.left++ }
-func (h *oneHeld) Finish(context.Context, gate.Outcome) error {
-	h.one.finished++
+func (l *oneLease) acquire(context.Context) (mongolock.AnyLease, error) { return &oneHeld{one: l}, nil }
+
+func (l *oneLease) finish(context.Context, mongolock.AnyLease, mongolock.Outcome) error {
+	l.finished++
 	return nil
 }
+func (l *oneLease) Warn(string) <-chan struct{} { return l.warned }
+func (h *oneHeld) Key() string                  { return "key" }
+func (h *oneHeld) Leave()                       { h.one.left++ }
 
 // notedLock is a lock whose holds are noted.
 func notedLock(e *epochs, one *oneLease) *lock {

@@ -12,7 +12,6 @@ import (
 	"syscall"
 
 	"github.com/mongogate/mongogate/internal/bucket"
-	"github.com/mongogate/mongogate/internal/holder"
 	"github.com/mongogate/mongogate/internal/settings"
 	"github.com/mongogate/mongogate/internal/statedir"
 	"github.com/mongogate/mongogate/pkg/mongolock"
@@ -64,7 +63,7 @@ func CodeOf(err error) int {
 		return ExitUnavailable
 	case ofMachine(err):
 		return ExitMachine
-	case errors.Is(err, holder.ErrTimeout), errors.Is(err, context.DeadlineExceeded) && errors.As(err, &waited):
+	case errors.Is(err, errTimeout), errors.Is(err, context.DeadlineExceeded) && errors.As(err, &waited):
 		return ExitTimeout
 	case errors.As(err, &held), errors.As(err, &done), errors.Is(err, mongolock.ErrNoLock), errors.Is(err, mongolock.ErrNotHeld):
 		return ExitHeld

@@ -8,22 +8,21 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/mongogate/mongogate/internal/holder"
 	"github.com/mongogate/mongogate/internal/settings"
 	"github.com/mongogate/mongogate/pkg/gate"
 	"github.com/mongogate/mongogate/pkg/mongolock"
 )
 
-// lock is the lock of a gate. All that happens between the gate and the store stands in this file, in its order:
+// lock is the lock of a gate. All that happens between the gate and the library stands in this file and in keys.go, in its order:
 //
 //	Acquire   1. a gate whose restart rule was ignored acquires nothing, ever
 //	          2. the time for waiting runs
 //	          3. the store is found, once
-//	          4. the lock is acquired; what may be mended meanwhile is waited out, and begins again at 3
+//	          4. the lock is acquired (keys.acquire); what may be mended meanwhile is waited out, and begins again at 3
 //	          5. the hold is noted before the gate can open; one that cannot be noted is not used, and it begins again at 1
 //	Finish    1. the holder's label is taken off, while the lease is still renewed
 //	          2. the note of the hold is removed: there is evidence that nothing of the workload is left
-//	          3. the store ends the lease
+//	          3. the store ends the lease (keys.finish)
 //	          4. people are told
 type lock struct {
 	ses *session
@@ -35,28 +34,24 @@ type lock struct {
 	// idled, if there is one, says that a lease was given back because nothing ran under it: others come first then.
 	idled func() bool
 
-	keys acquirer // once the store is found
+	keys keyring // once the store is found
 	// noting is the answer to a note of a hold that is being written; nil where none is.
 	noting chan error
 }
 
-// acquirer is a [holder.Lock]. Tests have another one.
-type acquirer interface {
-	Acquire(ctx context.Context) (mongolock.AnyLease, error)
+// keyring is what a lock asks of its [keys]. Tests have another one.
+type keyring interface {
+	acquire(ctx context.Context) (mongolock.AnyLease, error)
+	finish(ctx context.Context, lease mongolock.AnyLease, outcome mongolock.Outcome) error
 }
+
+// errTimeout is the cause of waiting that took as long as it was allowed to.
+var errTimeout = errors.New("timed out")
 
 // Acquire waits for the lock.
 func (l *lock) Acquire(ctx context.Context) (gate.Lease, error) {
-	s, err := l.acquire(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return s, nil
-}
-
-func (l *lock) acquire(ctx context.Context) (*lease, error) {
 	for l.epochs.Refused() == "" {
-		got, err := l.wait(ctx)
+		got, err := l.obtain(ctx)
 		if err != nil {
 			return nil, err
 		}
@@ -102,15 +97,15 @@ func (l *lock) opens() error {
 	}
 }
 
-// wait acquires the lock within the time for waiting, through errors that may be mended.
-func (l *lock) wait(ctx context.Context) (mongolock.AnyLease, error) {
+// obtain acquires the lock within the time for waiting, through errors that may be mended.
+func (l *lock) obtain(ctx context.Context) (mongolock.AnyLease, error) {
 	ctx, cancel := waiting(ctx, l.ses.s.Timeout)
 	defer cancel()
 	for {
 		err := l.find(ctx)
 		if err == nil {
 			var got mongolock.AnyLease
-			if got, err = l.keys.Acquire(ctx); err == nil {
+			if got, err = l.keys.acquire(ctx); err == nil {
 				return got, nil
 			}
 		}
@@ -129,7 +124,7 @@ func waiting(ctx context.Context, most time.Duration) (context.Context, context.
 	if most <= 0 {
 		return ctx, func() {}
 	}
-	return context.WithTimeoutCause(ctx, most, holder.ErrTimeout)
+	return context.WithTimeoutCause(ctx, most, errTimeout)
 }
 
 // find reaches the store, once: by then what runs beside this gate is fenced, and probes are answered.
@@ -146,7 +141,7 @@ func (l *lock) find(ctx context.Context) error {
 	}
 	keys := l.ses.key()
 	if l.idled != nil {
-		keys.StandBack = func() time.Duration {
+		keys.standBack = func() time.Duration {
 			if l.idled() {
 				return l.ses.idle()
 			}
@@ -167,20 +162,25 @@ func (l *lock) pause(ctx context.Context, store error) error {
 	}
 }
 
-// lease is what a gate holds.
+// lease is what a gate holds. Its Finish is the gate's, which has an outcome of its own; all else is the library's.
 type lease struct {
 	mongolock.AnyLease
 	lock *lock
 }
 
-var _ mongolock.AnyLease = (*lease)(nil)
+var _ gate.Lease = (*lease)(nil)
+
+// outcomes are the library's words for the gate's.
+var outcomes = map[gate.Outcome]mongolock.Outcome{ //nolint:gochecknoglobals // a constant table
+	gate.Release: mongolock.Released, gate.Succeeded: mongolock.Succeeded, gate.Failed: mongolock.Failed,
+}
 
 // Finish ends the lease. It is called with evidence that nothing of the workload is left.
 func (s *lease) Finish(ctx context.Context, outcome gate.Outcome) error {
 	ses := s.lock.ses
 	ses.kube.unlabel(ctx) // whoever comes next finds no other holder behind a Service
-	ses.warn(holder.Within(noteWithin, s.lock.epochs.ended))
-	err := s.AnyLease.Finish(ctx, outcome)
+	ses.warn(within(noteWithin, s.lock.epochs.ended))
+	err := s.lock.keys.finish(ctx, s.AnyLease, outcomes[outcome])
 	if err == nil {
 		ses.kube.finished(s.Key(), outcome, ses.s)
 	}
@@ -239,23 +239,23 @@ func (ses *session) commandLock() *lock {
 }
 
 // key is the key of this run, or its two, with what makes an adoption possible.
-func (ses *session) key() *holder.Lock {
+func (ses *session) key() *keys {
 	s := ses.s
-	l := &holder.Lock{
-		Locker: ses.locker, Key: s.Lock.Key, Dir: ses.dir,
-		Runs: s.Lock.Bucket != "", Once: s.Try,
-		Warn: ses.warn,
-		Tell: func(err error) {
+	k := &keys{
+		locker: ses.locker, key: s.Lock.Key, dir: ses.dir,
+		runs: s.Lock.Bucket != "", once: s.Try,
+		warn: ses.warn,
+		waits: func(err error) {
 			ses.log.Info("waiting for another process of this machine", "key", s.Lock.Key, "now", err.Error())
 		},
 	}
 	if s.NoOverlap && s.Lock.BaseKey != s.Lock.Key {
-		l.Job = s.Lock.BaseKey
+		k.job = s.Lock.BaseKey
 	}
 	// Without a bucket there is nothing to skip: the lock is waited for, unless somebody asked.
-	l.SkipIfHeld = s.IfHeld == settings.Skip && (l.Runs || s.FailIfHeld || s.From("if-held") != "default")
-	if l.Runs && s.Lock.Prefix != "" {
-		l.Abandoned, l.Keep = s.Lock.Prefix, s.Retention
+	k.skipIfHeld = s.IfHeld == settings.Skip && (k.runs || s.FailIfHeld || s.From("if-held") != "default")
+	if k.runs && s.Lock.Prefix != "" {
+		k.abandoned, k.keep = s.Lock.Prefix, s.Retention
 	}
-	return l
+	return k
 }

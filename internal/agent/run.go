@@ -16,7 +16,6 @@ import (
 	"time"
 
 	"github.com/mongogate/mongogate/internal/guard"
-	"github.com/mongogate/mongogate/internal/holder"
 	"github.com/mongogate/mongogate/internal/proctree"
 	"github.com/mongogate/mongogate/internal/serve"
 	"github.com/mongogate/mongogate/internal/settings"
@@ -68,7 +67,7 @@ func Run(ctx context.Context, w World, s *settings.Settings, args []string) erro
 	ses.atEnd(protected.Close)
 	workload := gate.Workload(protected)
 	if ses.dir != nil && !s.Follow {
-		r := holder.NewRecorder(protected, ses.dir, s.Owner, s.Budget().Kill, ses.warn)
+		r := newRecorder(protected, ses.dir, s.Owner, s.Budget().Kill, ses.warn)
 		ses.atEnd(r.Close)
 		workload = r
 	}

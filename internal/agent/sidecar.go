@@ -11,7 +11,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/mongogate/mongogate/internal/holder"
 	"github.com/mongogate/mongogate/internal/podworkload"
 	"github.com/mongogate/mongogate/internal/serve"
 	"github.com/mongogate/mongogate/internal/settings"
@@ -49,7 +48,7 @@ func Sidecar(ctx context.Context, w World, s *settings.Settings) error {
 			fenced.Break(fmt.Errorf("the lease file cannot be written: %w", err))
 		}
 	}
-	recorder := holder.NewRecorder(fenced, ses.dir, s.Owner, s.Budget().Kill, unwritten)
+	recorder := newRecorder(fenced, ses.dir, s.Owner, s.Budget().Kill, unwritten)
 	ses.atEnd(recorder.Close)
 
 	g, err := gate.New(gate.Config{
@@ -75,7 +74,7 @@ func Sidecar(ctx context.Context, w World, s *settings.Settings) error {
 	ses.tasks.Go(func() { ended <- g.Run(asked) })
 	select {
 	case <-leave:
-		ses.warn(holder.Within(noteWithin, func() error { return errors.Join(epochs.lost(), epochs.tries()) })) // for this exit, too, asks for a restart
+		ses.warn(within(noteWithin, func() error { return errors.Join(epochs.lost(), epochs.tries()) })) // for this exit, too, asks for a restart
 		// Nothing is released: there is no evidence, for which the gate would wait forever. The process ends
 		// with the lease file shut and the lease running out.
 		return ses.abandon(&Exit{ExitLost, errors.New("lock lost: exiting so that the container restarts")})

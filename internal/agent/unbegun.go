@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/mongogate/mongogate/internal/guard"
-	"github.com/mongogate/mongogate/internal/holder"
 	"github.com/mongogate/mongogate/internal/podworkload"
 	"github.com/mongogate/mongogate/internal/settings"
 	"github.com/mongogate/mongogate/internal/smallfile"
@@ -42,7 +41,7 @@ func LeaveToTwin(w World, args []string, code int) {
 	}
 	s := settings.Readable("sidecar", args, out)
 	var left map[string]statedir.Lease
-	err := holder.Within(dying+readableWithin, func() error {
+	err := within(dying+readableWithin, func() error {
 		left = statedir.LeftOpen(s.StateDir, s.Lock.Key, dying)
 		return nil
 	})

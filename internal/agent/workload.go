@@ -3,7 +3,6 @@
 package agent
 
 import (
-	"github.com/mongogate/mongogate/internal/holder"
 	"github.com/mongogate/mongogate/internal/kube"
 	"github.com/mongogate/mongogate/pkg/gate"
 )
@@ -21,7 +20,7 @@ type workload struct {
 func (ses *session) accompanied(w gate.Workload, e *epochs) gate.Workload {
 	all := &workload{Workload: w, label: ses.kube.label}
 	if e != nil {
-		all.note = func() { ses.warn(holder.Within(noteWithin, e.lost)) }
+		all.note = func() { ses.warn(within(noteWithin, e.lost)) }
 	}
 	return all
 }

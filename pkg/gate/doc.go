@@ -17,5 +17,5 @@
 //
 // Its core is a state machine (machine.go), without goroutines, clocks or I/O: the same
 // code runs in production and in simulations. [Gate] drives it with a lock, a workload and a clock that
-// are handed in. The package imports the standard library only.
+// are handed in. Nothing but the standard library is linked with it.
 package gate

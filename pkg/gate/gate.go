@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"sync"
 	"time"
+
+	"github.com/mongogate/mongogate/pkg/observer"
 )
 
 // Config is what a [Gate] works with.
@@ -21,7 +23,7 @@ type Config struct {
 	// FinishWithin is how long the store is asked to end a lease.
 	FinishWithin time.Duration
 	// Observe is told of every change, in order, from a goroutine of its own. Nothing waits for it but the end of
-	// [Gate.Run], for [FlushWithin] at most. What the gate's promises rest on belongs to the Workload, the Lock or its leases.
+	// [Gate.Run], for [observer.FlushWithin] at most. What the gate's promises rest on belongs to the Workload, the Lock or its leases.
 	Observe func(Change)
 }
 
@@ -67,7 +69,7 @@ type Gate struct {
 	rest   rest
 	waited bool // for the lock, once at least
 	events chan message
-	told   *Queue[Change]
+	told   *observer.Queue[Change]
 	// tasks are the goroutines of the gate: waiting, listening to a lease, finishing.
 	tasks sync.WaitGroup
 }
@@ -83,9 +85,9 @@ func New(cfg Config) (*Gate, error) {
 	if cfg.FinishWithin <= 0 {
 		return nil, fmt.Errorf("finish within %v: must be positive", cfg.FinishWithin)
 	}
-	told := NewQueue[Change](nil)
+	told := observer.New[Change](nil)
 	if cfg.Observe != nil {
-		told = NewQueue(func(c Change, missing int) {
+		told = observer.New(func(c Change, missing int) {
 			c.Missing = missing
 			cfg.Observe(c)
 		})
@@ -129,7 +131,7 @@ func (g *Gate) grant() Grant {
 func (g *Gate) Run(ctx context.Context) Result {
 	stop := ctx.Done()
 	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	defer g.told.Flush(FlushWithin)
+	defer g.told.Flush(observer.FlushWithin)
 	defer g.tasks.Wait()
 	defer cancel()
 

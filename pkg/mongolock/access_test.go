@@ -12,7 +12,6 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
-	"github.com/mongogate/mongogate/pkg/gate"
 	"github.com/mongogate/mongogate/test/devdb"
 	"github.com/mongogate/mongogate/test/devdb/devdbtest"
 )
@@ -100,7 +99,7 @@ func TestLeastPrivilegeIsEnough(t *testing.T) {
 	pair, err := l.AcquireAlone(ctx, "run@1", "run")
 	step("alone", err)
 	if pair != nil {
-		step("done", pair.Finish(ctx, gate.Succeeded))
+		step("done", pair.Finish(ctx, Succeeded))
 	}
 	_, err = l.Check(ctx)
 	step("check", err)

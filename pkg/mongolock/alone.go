@@ -6,13 +6,22 @@ import (
 	"fmt"
 	"sync"
 	"time"
-
-	"github.com/mongogate/mongogate/pkg/gate"
 )
 
 // AnyLease is what a caller holds: one [Lease], or a [Pair]. Its name is not that of a method: a struct that embeds it keeps them all.
 type AnyLease interface {
-	gate.Lease
+	// Key is the name of what is locked, Token the fencing token of this acquisition.
+	Key() string
+	Token() int64
+	// Deadline is the instant on the Locker's clock at which the work must begin to stop. It never moves backwards.
+	Deadline() time.Duration
+	// Renewed receives (capacity one) after Deadline has moved.
+	Renewed() <-chan struct{}
+	// Done is closed when the lease is lost or finished; then Err says why.
+	Done() <-chan struct{}
+	Err() error
+	// Finish ends the lease in the store. The caller has evidence that the work has ended.
+	Finish(ctx context.Context, outcome Outcome) error
 	// Held is true while the lease may be relied on, computed at the moment of asking.
 	Held() bool
 	// Leave stops renewing and gives nothing back: somebody else adopts the lease.
@@ -145,10 +154,10 @@ func (p *Pair) Err() error { return context.Cause(p.done) }
 
 // Finish ends the run's lease with its outcome and then releases the job's:
 // who comes next for the job finds the run's record. See [Lease.Finish].
-func (p *Pair) Finish(ctx context.Context, outcome gate.Outcome) error {
+func (p *Pair) Finish(ctx context.Context, outcome Outcome) error {
 	p.Leave() // both are over at about the same time then, and so is this
 	if twin := errors.Join(p.Run.twin(), p.Job.twin()); twin != nil {
 		return twin // it has the other key too, and runs under it
 	}
-	return errors.Join(p.Run.Finish(ctx, outcome), p.Job.Finish(ctx, gate.Release))
+	return errors.Join(p.Run.Finish(ctx, outcome), p.Job.Finish(ctx, Released))
 }

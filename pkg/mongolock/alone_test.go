@@ -5,8 +5,6 @@ import (
 	"errors"
 	"testing"
 	"time"
-
-	"github.com/mongogate/mongogate/pkg/gate"
 )
 
 func TestP9_JobsKeyLostWhileTheRunIsWaitedFor(t *testing.T) {
@@ -33,7 +31,7 @@ func TestP9_JobsKeyLostWhileTheRunIsWaitedFor(t *testing.T) {
 		if lost := w.seen(EventLost); len(lost) != 1 || lost[0].Key != "job" || lost[0].Token >= pair.Token() {
 			t.Errorf("lost %+v, then held under token %d", lost, pair.Token())
 		}
-		if err := pair.Finish(t.Context(), gate.Succeeded); err != nil {
+		if err := pair.Finish(t.Context(), Succeeded); err != nil {
 			t.Error(err)
 		}
 	})
@@ -65,7 +63,7 @@ func TestP9_PairIsHeldUntilTheEarlierDeadline(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer func() {
-			if err := pair.Finish(t.Context(), gate.Failed); err != nil {
+			if err := pair.Finish(t.Context(), Failed); err != nil {
 				t.Error(err)
 			}
 		}()

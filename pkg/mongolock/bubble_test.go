@@ -39,7 +39,7 @@ type sentCall struct {
 	Upsert bool
 }
 
-// Now makes the world a gate.Clock: the bubble's, for CLOCK_BOOTTIME is not virtual.
+// Now makes the world a Clock: the bubble's, for CLOCK_BOOTTIME is not virtual.
 func (w *world) Now() time.Duration { return time.Since(w.start) }
 
 func inBubble(t *testing.T, test func(t *testing.T, w *world)) {

@@ -7,14 +7,12 @@ import (
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/mongo"
+
+	"github.com/mongogate/mongogate/pkg/observer"
 )
 
-const (
-	// closesWithin is how long a client that is ended waits for its servers to hear of it.
-	closesWithin = time.Second
-	// flushesWithin is how long Close waits for the observer.
-	flushesWithin = time.Second
-)
+// closesWithin is how long a client that is ended waits for its servers to hear of it.
+const closesWithin = time.Second
 
 // Close ends the Locker. Leases that are still held end here with a [*LostError] (LostClosed), for nobody
 // renews them any more; they are not given back, for Close does not know whether the work has ended. On a client of the
@@ -32,7 +30,7 @@ func (l *Locker) Close(ctx context.Context) error {
 	k.replace()
 	l.settle(ctx)
 	err := k.close(ctx)
-	l.told.Flush(flushesWithin)
+	l.told.Flush(observer.FlushWithin)
 	return err
 }
 

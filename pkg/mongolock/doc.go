@@ -40,7 +40,7 @@
 // Hold it yourself: [Locker.Acquire] waits, [Locker.Try] looks once; then work while [Lease.Held], or under
 // [Lease.Context], and [Lease.Release].
 //
-// A run that is to be done once (an hour, a day): put the time into the key, and end it with [Lease.Finish] and [gate.Succeeded]; the next
+// A run that is to be done once (an hour, a day): put the time into the key, and end it with [Lease.Finish] and [Succeeded]; the next
 // acquisition returns a [*DoneError]. [Locker.AcquireAlone] does that for runs that must not overlap either.
 //
 // Errors: [*HeldError], [*DoneError], [*WaitError] and [*FormatError] say what the store says; [*LostError] (and [ErrLost]) that a lease was

@@ -8,7 +8,6 @@ import (
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 
-	"github.com/mongogate/mongogate/pkg/gate"
 	"github.com/mongogate/mongogate/test/fakemongo"
 )
 
@@ -104,7 +103,7 @@ func TestP9_DoneIsNotClaimedWhereItWasNotWritten(t *testing.T) {
 		if _, err := l.ForceReleaseNow(t.Context(), "key"); err != nil {
 			t.Fatal(err)
 		}
-		if err := lease.Finish(t.Context(), gate.Succeeded); !errors.Is(err, ErrLost) {
+		if err := lease.Finish(t.Context(), Succeeded); !errors.Is(err, ErrLost) {
 			t.Errorf("%v, want lost: the document says %s", err, w.doc("key").State)
 		}
 	})
@@ -120,7 +119,7 @@ func TestP9_DoneOnAnOldPrimaryIsNoProof(t *testing.T) {
 		w.cluster.Isolate(0, 1)
 		ctx, cancel := context.WithTimeout(t.Context(), 4*time.Second)
 		defer cancel()
-		if err := lease.Finish(ctx, gate.Succeeded); err == nil {
+		if err := lease.Finish(ctx, Succeeded); err == nil {
 			t.Fatal("acknowledged")
 		}
 		var done *DoneError

@@ -11,7 +11,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
-	"github.com/mongogate/mongogate/pkg/gate"
+	"github.com/mongogate/mongogate/pkg/boottime"
 	"github.com/mongogate/mongogate/pkg/mongolock"
 )
 
@@ -250,7 +250,7 @@ func ExampleLocker_AcquireAlone() {
 	runs, err := locker.AcquireAlone(ctx, "backup@2026-11-22T03Z", "backup")
 	check(err)
 	fmt.Println(runs.Key(), runs.Held())
-	check(runs.Finish(ctx, gate.Succeeded))
+	check(runs.Finish(ctx, mongolock.Succeeded))
 
 	_, err = locker.AcquireAlone(ctx, "backup@2026-11-22T03Z", "backup")
 	var done *mongolock.DoneError
@@ -418,7 +418,7 @@ func ExampleLease_Context() {
 
 func ExampleLease_Deadline() {
 	ctx := context.Background()
-	clock := gate.BootClock()
+	clock := boottime.Clock{}
 	locker, end := open("a", func(o *mongolock.Options) { o.Clock = clock })
 	defer end()
 	before := clock.Now()
@@ -493,7 +493,7 @@ func ExampleLease_Finish() {
 	defer end()
 	lease, err := locker.Try(ctx, "finish@2026-11-22")
 	check(err)
-	check(lease.Finish(ctx, gate.Succeeded))
+	check(lease.Finish(ctx, mongolock.Succeeded))
 
 	_, err = locker.Try(ctx, "finish@2026-11-22")
 	var done *mongolock.DoneError
@@ -524,7 +524,7 @@ func ExamplePair() {
 	check(err)
 	fmt.Println(pair.Run.Key(), "and", pair.Job.Key())
 	fmt.Println(pair.Token() == pair.Job.Token()) // the one that grows from run to run
-	check(pair.Finish(ctx, gate.Failed))
+	check(pair.Finish(ctx, mongolock.Failed))
 	// Output:
 	// pair@3 and pair
 	// true

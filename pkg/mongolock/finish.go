@@ -6,12 +6,22 @@ import (
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
+)
 
-	"github.com/mongogate/mongogate/pkg/gate"
+// Outcome says how a lease ends in the store.
+type Outcome int
+
+const (
+	// Released gives the key back for anyone to take.
+	Released Outcome = iota
+	// Succeeded leaves a record that the run of this key is done.
+	Succeeded
+	// Failed gives the key back, or leaves a record under [Options].FailedHold.
+	Failed
 )
 
 // Release gives the key back; see [Lease.Finish]. The caller knows that the work has ended.
-func (s *Lease) Release(ctx context.Context) error { return s.Finish(ctx, gate.Release) }
+func (s *Lease) Release(ctx context.Context) error { return s.Finish(ctx, Released) }
 
 // Finish ends the lease in the store, after a loss too: the caller has
 // evidence that the work has ended. A run that succeeded, or failed under
@@ -21,7 +31,7 @@ func (s *Lease) Release(ctx context.Context) error { return s.Finish(ctx, gate.R
 // after the last acknowledged renewal was sent. So ctx may be [context.Background]. A lease that is over already is
 // asked for as long as two calls may take. The error is
 // [ErrUnknown], or [ErrUnavailable], where the store has not acknowledged; [*LostError] says that it no longer had the lease.
-func (s *Lease) Finish(ctx context.Context, outcome gate.Outcome) error {
+func (s *Lease) Finish(ctx context.Context, outcome Outcome) error {
 	s.Leave()
 	if lost := s.twin(); lost != nil {
 		return lost
@@ -114,17 +124,17 @@ func (l *Locker) finish(ctx context.Context, within time.Duration, key string, e
 }
 
 // record is what a finished run leaves behind; nil for a release.
-func (l *Locker) record(outcome gate.Outcome) *Done {
+func (l *Locker) record(outcome Outcome) *Done {
 	d := &Done{By: l.opts.Owner, JobUID: l.opts.Holder.JobUID}
 	switch outcome {
-	case gate.Succeeded:
+	case Succeeded:
 		d.Outcome = outcomeSucceeded
-	case gate.Failed:
+	case Failed:
 		if !l.opts.FailedHold {
 			return nil
 		}
 		d.Outcome = outcomeFailed
-	case gate.Release:
+	case Released:
 		return nil
 	}
 	return d

@@ -6,7 +6,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/mongogate/mongogate/pkg/gate"
 	"github.com/mongogate/mongogate/test/fakemongo"
 )
 
@@ -20,8 +19,8 @@ func (w *world) outage(d time.Duration) {
 func TestEndingNeedsNoLongerThanTheLease(t *testing.T) {
 	for name, end := range map[string]func(l *Locker, s *Lease, p *Pair) error{
 		"Release":            func(_ *Locker, s *Lease, _ *Pair) error { return s.Release(context.Background()) },
-		"Finish":             func(_ *Locker, s *Lease, _ *Pair) error { return s.Finish(context.Background(), gate.Succeeded) },
-		"Finish of a pair":   func(_ *Locker, _ *Lease, p *Pair) error { return p.Finish(context.Background(), gate.Failed) },
+		"Finish":             func(_ *Locker, s *Lease, _ *Pair) error { return s.Finish(context.Background(), Succeeded) },
+		"Finish of a pair":   func(_ *Locker, _ *Lease, p *Pair) error { return p.Finish(context.Background(), Failed) },
 		"Release after Done": func(_ *Locker, s *Lease, _ *Pair) error { <-s.Done(); return s.Release(context.Background()) },
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -33,7 +32,7 @@ func TestEndingNeedsNoLongerThanTheLease(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				defer func() { _ = p.Finish(t.Context(), gate.Release) }()
+				defer func() { _ = p.Finish(t.Context(), Released) }()
 				time.Sleep(3 * time.Second)
 				w.outage(10 * time.Minute)
 				defer w.on(func(sentCall) fakemongo.Verdict { return fakemongo.Verdict{} })
@@ -78,7 +77,7 @@ func TestEndingOutlivesAnElection(t *testing.T) {
 				return err
 			}
 			outage()
-			return p.Finish(context.Background(), gate.Release)
+			return p.Finish(context.Background(), Released)
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"sync"
 	"time"
-
-	"github.com/mongogate/mongogate/pkg/gate"
 )
 
 // The outcomes of runs.
@@ -17,7 +15,6 @@ const (
 )
 
 // Lease is a key that is held. It renews itself until it is finished or lost.
-// It implements [gate.Lease].
 type Lease struct {
 	locker *Locker
 	timing Timing
@@ -46,8 +43,6 @@ type Lease struct {
 	asking  context.CancelFunc // ends its question for the successor; guarded by mu
 	loops   sync.WaitGroup
 }
-
-var _ gate.Lease = (*Lease)(nil)
 
 func newLease(l *Locker, r *request, a *attempt, d *document) *Lease {
 	s := &Lease{

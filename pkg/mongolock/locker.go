@@ -16,7 +16,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
-	"github.com/mongogate/mongogate/pkg/gate"
+	"github.com/mongogate/mongogate/pkg/observer"
 )
 
 // Locker obtains leases on the keys of one collection. It may be used by many goroutines.
@@ -33,7 +33,7 @@ type Locker struct {
 	watch   watches
 	hint    *hints
 	lines   lines
-	told    *gate.Queue[Event]
+	told    *observer.Queue[Event]
 	sent    stencils
 	pending pending
 

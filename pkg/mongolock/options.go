@@ -8,7 +8,7 @@ import (
 
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
-	"github.com/mongogate/mongogate/pkg/gate"
+	"github.com/mongogate/mongogate/pkg/boottime"
 )
 
 // Options configure a [Locker]. The zero value works.
@@ -39,8 +39,8 @@ type Options struct {
 	// ([EventDropped], [Locker.Dropped]). It may call the Locker and its leases. [Lease.Done] is closed before
 	// [EventLost] is told. A panic in it ends the program, as in any goroutine.
 	Observe func(Event)
-	// Clock measures leases and silence; [gate.BootClock].
-	Clock gate.Clock
+	// Clock measures leases and silence; [boottime.Clock].
+	Clock Clock
 
 	testOnlyClient func(*options.ClientOptions)
 }
@@ -64,7 +64,7 @@ func (o Options) withDefaults() (Options, error) {
 		o.Poll = min(o.Timing.TTL/6, 5*time.Second)
 	}
 	if o.Clock == nil {
-		o.Clock = gate.BootClock()
+		o.Clock = boottime.Clock{}
 	}
 	errs := []error{o.Timing.Validate(), checkTexts(o.Owner, o.Holder)}
 	if o.Poll < 0 {
@@ -77,6 +77,11 @@ func (o Options) withDefaults() (Options, error) {
 		return o, fmt.Errorf("%w: %w", ErrConfig, err)
 	}
 	return o, nil
+}
+
+// Clock measures leases. Instants are durations since some fixed moment; only their differences mean anything.
+type Clock interface {
+	Now() time.Duration
 }
 
 // EventKind tells events apart.

@@ -7,7 +7,6 @@ import (
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 
-	"github.com/mongogate/mongogate/pkg/gate"
 	"github.com/mongogate/mongogate/test/fakemongo"
 )
 
@@ -42,7 +41,7 @@ func TestP9_PairTellsOfTheJobsRenewals(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer func() { _ = p.Finish(t.Context(), gate.Release) }()
+		defer func() { _ = p.Finish(t.Context(), Released) }()
 		time.Sleep(time.Second)
 		select {
 		case <-p.Renewed(): // of the acquisitions
@@ -133,7 +132,7 @@ func TestP7_TokenSeenOfAnotherNonce(t *testing.T) {
 // lease's any more, and its end does not write over that.
 func TestP6_OnlyWhatIsHeldIsEnded(t *testing.T) {
 	for state, locked := range map[string]bool{stateFree: false, stateDone: true} {
-		for name, outcome := range map[string]gate.Outcome{"released": gate.Release, "succeeded": gate.Succeeded} {
+		for name, outcome := range map[string]Outcome{"released": Released, "succeeded": Succeeded} {
 			t.Run(state+" "+name, func(t *testing.T) {
 				inBubble(t, func(t *testing.T, w *world) {
 					l := w.locker(t, 0)

@@ -10,8 +10,6 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
-
-	"github.com/mongogate/mongogate/pkg/gate"
 )
 
 // TestEdgesUnderStress cancels, releases, leaves, revokes and observes at random, on a real server; then everything is
@@ -82,7 +80,7 @@ func TestEdgesUnderStress(t *testing.T) {
 				case 3:
 					if p, err := l.AcquireAlone(short, fmt.Sprint("run-", i), key); err == nil {
 						enter(k, func() { held.Add(1) })
-						if err := p.Finish(context.Background(), gate.Release); err != nil {
+						if err := p.Finish(context.Background(), Released); err != nil {
 							t.Error(err)
 						}
 					}

@@ -9,7 +9,6 @@ import (
 
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
-	"github.com/mongogate/mongogate/pkg/gate"
 	"github.com/mongogate/mongogate/test/fakemongo"
 )
 
@@ -120,7 +119,7 @@ func TestP9_RecordIsWrittenBeforeTheJobIsFree(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := pair.Finish(t.Context(), gate.Succeeded); err != nil {
+		if err := pair.Finish(t.Context(), Succeeded); err != nil {
 			t.Fatal(err)
 		}
 		var ends []string

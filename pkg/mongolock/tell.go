@@ -1,13 +1,13 @@
 package mongolock
 
-import "github.com/mongogate/mongogate/pkg/gate"
+import "github.com/mongogate/mongogate/pkg/observer"
 
 // telling is the queue before the observer, which is told of a gap in its place.
-func telling(observe func(Event)) *gate.Queue[Event] {
+func telling(observe func(Event)) *observer.Queue[Event] {
 	if observe == nil {
-		return gate.NewQueue[Event](nil)
+		return observer.New[Event](nil)
 	}
-	return gate.NewQueue(func(e Event, missing int) {
+	return observer.New(func(e Event, missing int) {
 		defer observe(e) // also where the observer ends its goroutine when it is told of the gap
 		if missing > 0 {
 			observe(Event{Kind: EventDropped, Dropped: missing})

@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/mongogate/mongogate/pkg/gate"
+	"github.com/mongogate/mongogate/pkg/observer"
 	"github.com/mongogate/mongogate/test/bubble"
 	"github.com/mongogate/mongogate/test/fakemongo"
 )
@@ -64,7 +64,7 @@ func TestObserverThatNeverReturns(t *testing.T) {
 		if err := l.Close(t.Context()); err != nil {
 			t.Error(err)
 		}
-		if took := w.Now() - begun; took > flushesWithin+closesWithin+time.Second {
+		if took := w.Now() - begun; took > observer.FlushWithin+closesWithin+time.Second {
 			t.Errorf("release and Close took %v", took)
 		}
 	})
@@ -135,7 +135,7 @@ func TestDroppedEventsAreCounted(t *testing.T) {
 			}
 		})
 		const more = 10
-		for i := range gate.QueueSize + 1 + more {
+		for i := range observer.Size + 1 + more {
 			l.tell(Event{Kind: EventRenewed, Token: int64(i)})
 			if i == 0 {
 				bubble.Wait() // it has taken the first, and stands
@@ -146,7 +146,7 @@ func TestDroppedEventsAreCounted(t *testing.T) {
 		}
 		close(flow)
 		bubble.Wait()
-		if len(got) != gate.QueueSize+2 || got[1].Kind != EventDropped || got[1].Dropped != more || got[2].Token != more+1 || got[len(got)-1].Token != gate.QueueSize+more {
+		if len(got) != observer.Size+2 || got[1].Kind != EventDropped || got[1].Dropped != more || got[2].Token != more+1 || got[len(got)-1].Token != observer.Size+more {
 			t.Errorf("told %d events, the second %+v, the third %+v, the last %+v", len(got), got[1], got[2], got[len(got)-1])
 		}
 		l.tell(Event{Kind: EventRenewed})

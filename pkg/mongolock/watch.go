@@ -3,14 +3,12 @@ package mongolock
 import (
 	"sync"
 	"time"
-
-	"github.com/mongogate/mongogate/pkg/gate"
 )
 
 // watches is what this process has seen of the holders of keys. It is kept
 // per key and not per call, so that repeated tries add up.
 type watches struct {
-	clock gate.Clock
+	clock Clock
 	mu    sync.Mutex
 	keys  map[string]*watched
 	// first and last are of the keys in the order in which they were looked at, the longest ago first.

@@ -12,7 +12,7 @@ import (
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 
-	"github.com/mongogate/mongogate/pkg/gate"
+	"github.com/mongogate/mongogate/pkg/boottime"
 	"github.com/mongogate/mongogate/test/devdb"
 	"github.com/mongogate/mongogate/test/devdb/devdbtest"
 	"github.com/mongogate/mongogate/test/faultproxy"
@@ -180,7 +180,7 @@ func TestP2_OneCommandEach(t *testing.T) {
 		}, one},
 		{"release", func() error { return lease.Release(t.Context()) }, one},
 		{"acquire of a known key", func() (err error) { lease, err = b.Try(t.Context(), "key"); return err }, one},
-		{"done", func() error { return lease.Finish(t.Context(), gate.Succeeded) }, one},
+		{"done", func() error { return lease.Finish(t.Context(), Succeeded) }, one},
 		{"done already, with its proof", func() error {
 			if _, err := a.Try(t.Context(), "key"); !errors.As(err, &done) {
 				return err
@@ -251,7 +251,7 @@ func TestP5_CutOffIsLostAtItsDeadline(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWire(t, sharedServer(t, 0))
-			clock := gate.BootClock()
+			clock := boottime.Clock{}
 			lease, err := w.through(t).Try(t.Context(), "key")
 			got(t, lease, err)
 			fault(w.proxy)
@@ -282,7 +282,7 @@ func TestP5_CutOffIsLostAtItsDeadline(t *testing.T) {
 // TestP5_HeldIsFalseFromTheDeadlineOn asks all the time, while the network is frozen.
 func TestP5_HeldIsFalseFromTheDeadlineOn(t *testing.T) {
 	w := newWire(t, sharedServer(t, 0))
-	clock := gate.BootClock()
+	clock := boottime.Clock{}
 	lease, err := w.through(t).Try(t.Context(), "key")
 	got(t, lease, err)
 	w.proxy.Freeze()

@@ -10,7 +10,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/mongogate/mongogate/pkg/gate"
 	"github.com/mongogate/mongogate/pkg/mongolock"
 )
 
@@ -441,7 +440,7 @@ func (t Trial) bucket(ctx context.Context, w *watcher, lockers []*mongolock.Lock
 				if !lost {
 					// Where the answer is lost for good, the next try finds the record, or does the run again.
 					end, cancel := context.WithTimeout(context.WithoutCancel(ctx), t.Timing.TTL)
-					lost = lease.Finish(end, gate.Succeeded) != nil
+					lost = lease.Finish(end, mongolock.Succeeded) != nil
 					cancel()
 				}
 				w.stops(key)

@@ -8,7 +8,6 @@ import (
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 
-	"github.com/mongogate/mongogate/pkg/gate"
 	"github.com/mongogate/mongogate/pkg/mongolock"
 )
 
@@ -216,7 +215,7 @@ func TestHolderNoticesThatPythonReplacedIt(t *testing.T) {
 		}
 		// What it does when its work has ended harms nobody.
 		before := m.doc(t, "key")
-		if err := lease.Finish(soon(t), gate.Succeeded); !errors.Is(err, mongolock.ErrLost) {
+		if err := lease.Finish(soon(t), mongolock.Succeeded); !errors.Is(err, mongolock.ErrLost) {
 			t.Errorf("finished with %v", err)
 		}
 		if after := m.doc(t, "key"); after["owner"] != "py" || len(after) != len(before) {
@@ -234,7 +233,7 @@ func TestHolderNoticesThatPythonReplacedIt(t *testing.T) {
 func TestDoneKeepsPythonOut(t *testing.T) {
 	onEach(t, func(t *testing.T, m *meeting) {
 		py, l := m.worker(t), m.locker(t, "go", func(o *mongolock.Options) { o.Keep = time.Hour; o.FailedHold = true; o.Holder.JobUID = "J" })
-		for key, outcome := range map[string]gate.Outcome{"run@1": gate.Succeeded, "run@2": gate.Failed} {
+		for key, outcome := range map[string]mongolock.Outcome{"run@1": mongolock.Succeeded, "run@2": mongolock.Failed} {
 			lease, err := l.Try(soon(t), key)
 			must(t, lease, err)
 			if err := lease.Finish(soon(t), outcome); err != nil {

@@ -120,14 +120,22 @@ func (l *life) Acquire(ctx context.Context) (gate.Lease, error) {
 			return nil, err
 		}
 		l.machine.holds(p.Run.Nonce(), p.Job.Nonce())
-		return p, nil
+		return held{p}, nil
 	}
 	lease, err := l.locker.Acquire(ctx, job, opts...)
 	if err != nil {
 		return nil, err
 	}
 	l.machine.holds(lease.Nonce())
-	return lease, nil
+	return held{lease}, nil
+}
+
+// held is what a gate holds here.
+type held struct{ mongolock.AnyLease }
+
+// Finish ends the lease. The outcomes of both packages are in one order.
+func (h held) Finish(ctx context.Context, outcome gate.Outcome) error {
+	return h.AnyLease.Finish(ctx, mongolock.Outcome(outcome))
 }
 
 // crash ends the life at once: nothing more is sent, and nobody is told anything.

@@ -7,7 +7,6 @@ import (
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 
-	"github.com/mongogate/mongogate/pkg/gate"
 	"github.com/mongogate/mongogate/pkg/mongolock"
 )
 
@@ -214,7 +213,7 @@ func (s *suite) revoke(t *testing.T) {
 	}
 	next, err := l.Try(soon(t), "revoke")
 	must(t, next, err)
-	if err := next.Finish(soon(t), gate.Succeeded); err != nil {
+	if err := next.Finish(soon(t), mongolock.Succeeded); err != nil {
 		t.Fatal(err)
 	}
 	if i, err := l.Revoke(soon(t), "revoke"); !errors.Is(err, mongolock.ErrNotHeld) || i.State != "done" {
@@ -238,7 +237,7 @@ func (s *suite) forceNow(t *testing.T) {
 		t.Errorf("token %d after %d", next.Token(), lease.Token())
 	}
 	s.lost(t, lease, mongolock.LostTaken)
-	if err := next.Finish(soon(t), gate.Succeeded); err != nil {
+	if err := next.Finish(soon(t), mongolock.Succeeded); err != nil {
 		t.Fatal(err)
 	}
 	if i, err := l.ForceReleaseNow(soon(t), "force"); err != nil || i.State != "free" {

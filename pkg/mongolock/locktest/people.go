@@ -10,7 +10,6 @@ import (
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 
-	"github.com/mongogate/mongogate/pkg/gate"
 	"github.com/mongogate/mongogate/pkg/mongolock"
 )
 
@@ -175,7 +174,7 @@ func (s *suite) storeAndCheck(t *testing.T) {
 	}
 	lease, err := l.Try(soon(t), "after-index")
 	must(t, lease, err)
-	if err := lease.Finish(soon(t), gate.Succeeded); err != nil {
+	if err := lease.Finish(soon(t), mongolock.Succeeded); err != nil {
 		t.Fatal(err)
 	}
 }

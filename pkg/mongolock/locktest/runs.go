@@ -8,7 +8,6 @@ import (
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 
-	"github.com/mongogate/mongogate/pkg/gate"
 	"github.com/mongogate/mongogate/pkg/mongolock"
 )
 
@@ -20,7 +19,7 @@ func (s *suite) doneRecords(t *testing.T) {
 	a := s.locker(t, "a", job("J1"), func(o *mongolock.Options) { o.Keep = time.Hour })
 	lease, err := a.Try(soon(t), "run@1")
 	must(t, lease, err)
-	if err := lease.Finish(soon(t), gate.Succeeded); err != nil {
+	if err := lease.Finish(soon(t), mongolock.Succeeded); err != nil {
 		t.Fatal(err)
 	}
 	doc := s.raw(t, "run@1")
@@ -41,7 +40,7 @@ func (s *suite) failedRuns(t *testing.T) {
 	a := s.locker(t, "a", job("J1"), hold)
 	lease, err := a.Try(soon(t), "failed@1")
 	must(t, lease, err)
-	if err := lease.Finish(soon(t), gate.Failed); err != nil {
+	if err := lease.Finish(soon(t), mongolock.Failed); err != nil {
 		t.Fatal(err)
 	}
 	var done *mongolock.DoneError
@@ -52,13 +51,13 @@ func (s *suite) failedRuns(t *testing.T) {
 	}
 	again, err := s.locker(t, "retry", job("J1"), hold).Acquire(soon(t), "failed@1")
 	must(t, again, err)
-	if err := again.Finish(soon(t), gate.Succeeded); err != nil {
+	if err := again.Finish(soon(t), mongolock.Succeeded); err != nil {
 		t.Fatal(err)
 	}
 	// Released by default.
 	free, err := s.locker(t, "c").Try(soon(t), "failed@2")
 	must(t, free, err)
-	if err := free.Finish(soon(t), gate.Failed); err != nil {
+	if err := free.Finish(soon(t), mongolock.Failed); err != nil {
 		t.Fatal(err)
 	}
 	next, err := s.locker(t, "d").Try(soon(t), "failed@2")
@@ -116,7 +115,7 @@ func (s *suite) alone(t *testing.T) {
 	if _, err := b.AcquireAlone(ctx, "job@2", "job", mongolock.SkipIfHeld()); !errors.As(err, &wait) || wait.Key != "job" {
 		t.Fatalf("%v, want waited for the job", err)
 	}
-	if err := one.Finish(soon(t), gate.Succeeded); err != nil {
+	if err := one.Finish(soon(t), mongolock.Succeeded); err != nil {
 		t.Fatal(err)
 	}
 	// Run 1 is done, and the job's key is free for run 2.
@@ -141,7 +140,7 @@ func (s *suite) alone(t *testing.T) {
 	if !errors.Is(two.Err(), mongolock.ErrLost) || two.Held() {
 		t.Errorf("ended with %v", two.Err())
 	}
-	if err := two.Finish(soon(t), gate.Failed); !errors.Is(err, mongolock.ErrLost) {
+	if err := two.Finish(soon(t), mongolock.Failed); !errors.Is(err, mongolock.ErrLost) {
 		t.Errorf("finished with %v, want the loss of the job's key", err)
 	}
 	if _, err := a.AcquireAlone(soon(t), "same", "same"); !errors.Is(err, mongolock.ErrConfig) {

@@ -1,6 +1,6 @@
 //go:build linux
 
-package holder
+package agent
 
 import (
 	"sync"
@@ -10,10 +10,10 @@ import (
 	"github.com/mongogate/mongogate/pkg/gate"
 )
 
-// Recorder writes the lease file of a state directory as a workload is
+// recorder writes the lease file of a state directory as a workload is
 // started, its deadline moves and the gate shuts. A file system that hangs
 // holds up the file, never the workload: the newest state is written by a goroutine.
-type Recorder struct {
+type recorder struct {
 	gate.Workload
 	write  func(statedir.Lease) error
 	owner  string
@@ -32,16 +32,16 @@ type Recorder struct {
 	loop     sync.WaitGroup
 }
 
-// NewRecorder puts a recorder before a workload. Close it when the gate has ended.
-func NewRecorder(w gate.Workload, dir *statedir.Dir, owner string, killBudget time.Duration, warn func(error)) *Recorder {
-	r := &Recorder{Workload: w, write: dir.WriteLease, owner: owner, budget: killBudget, warn: warn, gone: make(chan gate.Ended, 1), dirty: make(chan chan struct{}, 1), quit: make(chan struct{})}
+// newRecorder puts a recorder before a workload. Close it when the gate has ended.
+func newRecorder(w gate.Workload, dir *statedir.Dir, owner string, killBudget time.Duration, warn func(error)) *recorder {
+	r := &recorder{Workload: w, write: dir.WriteLease, owner: owner, budget: killBudget, warn: warn, gone: make(chan gate.Ended, 1), dirty: make(chan chan struct{}, 1), quit: make(chan struct{})}
 	r.loop.Go(r.run)
 	r.loop.Go(r.pass)
 	return r
 }
 
 // Start writes the file first, so that the workload finds it.
-func (r *Recorder) Start(g gate.Grant) {
+func (r *recorder) Start(g gate.Grant) {
 	l := statedir.Lease{Key: g.Key, Holder: r.owner, Token: g.Token, Deadline: g.Deadline, KillBudget: r.budget, Open: true}
 	r.mu.Lock()
 	r.starting, r.failed = true, nil
@@ -62,13 +62,13 @@ func (r *Recorder) Start(g gate.Grant) {
 }
 
 // Extend passes the deadline on and writes it.
-func (r *Recorder) Extend(deadline time.Duration) {
+func (r *recorder) Extend(deadline time.Duration) {
 	r.Workload.Extend(deadline)
 	r.set(func(l *statedir.Lease) { l.Deadline = deadline })
 }
 
 // Warn writes that the gate is shut, beside the workload's own sentinel. The channel is closed when both are done.
-func (r *Recorder) Warn(reason string) <-chan struct{} {
+func (r *recorder) Warn(reason string) <-chan struct{} {
 	inner, own := r.Workload.Warn(reason), r.shut()
 	both := make(chan struct{})
 	r.loop.Go(func() {
@@ -89,9 +89,9 @@ func (r *Recorder) Warn(reason string) <-chan struct{} {
 
 // Gone receives when nothing of the workload is left and the file says so, so
 // that the lease is not given back while the file shows an open gate.
-func (r *Recorder) Gone() <-chan gate.Ended { return r.gone }
+func (r *recorder) Gone() <-chan gate.Ended { return r.gone }
 
-func (r *Recorder) pass() {
+func (r *recorder) pass() {
 	for {
 		var ended gate.Ended
 		select {
@@ -111,12 +111,12 @@ func (r *Recorder) pass() {
 	}
 }
 
-func (r *Recorder) shut() <-chan struct{} {
+func (r *recorder) shut() <-chan struct{} {
 	return r.set(func(l *statedir.Lease) { l.Open = false })
 }
 
 // Close writes that the gate is shut, and ends the recorder.
-func (r *Recorder) Close() {
+func (r *recorder) Close() {
 	select {
 	case <-r.shut():
 	case <-time.After(r.budget / 4):
@@ -134,7 +134,7 @@ func (r *Recorder) Close() {
 }
 
 // set changes the newest state; the channel is closed once it, or a newer one, has been written.
-func (r *Recorder) set(change func(*statedir.Lease)) <-chan struct{} {
+func (r *recorder) set(change func(*statedir.Lease)) <-chan struct{} {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	change(&r.lease)
@@ -149,7 +149,7 @@ func (r *Recorder) set(change func(*statedir.Lease)) <-chan struct{} {
 	}
 }
 
-func (r *Recorder) run() {
+func (r *recorder) run() {
 	for {
 		select {
 		case <-r.quit:
@@ -169,7 +169,7 @@ func (r *Recorder) run() {
 }
 
 // later keeps what went wrong for Start, where that waits.
-func (r *Recorder) later(err error) bool {
+func (r *recorder) later(err error) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.starting {

@@ -1,6 +1,6 @@
 //go:build linux
 
-package holder
+package agent
 
 import (
 	"errors"
@@ -44,7 +44,7 @@ func TestAStateDirectoryThatHangs(t *testing.T) {
 func TestWithin(t *testing.T) {
 	hang := make(chan struct{})
 	ended := make(chan struct{})
-	err := Within(10*time.Millisecond, func() error {
+	err := within(10*time.Millisecond, func() error {
 		defer close(ended)
 		<-hang
 		return nil
@@ -55,7 +55,7 @@ func TestWithin(t *testing.T) {
 	close(hang)
 	<-ended
 	failed := errors.New("no space")
-	if err := Within(time.Minute, func() error { return failed }); !errors.Is(err, failed) {
+	if err := within(time.Minute, func() error { return failed }); !errors.Is(err, failed) {
 		t.Errorf("%v", err)
 	}
 }

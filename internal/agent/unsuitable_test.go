@@ -1,6 +1,6 @@
 //go:build linux
 
-package holder
+package agent
 
 import (
 	"errors"
@@ -25,12 +25,12 @@ func TestUnsuitableCollectionIsNotUsed(t *testing.T) {
 		t.Fatal(err)
 	}
 	devdbtest.CloseLater(t, l)
-	for what, lock := range map[string]*Lock{"waiting": {}, "once": {Once: true}, "with its job": {Job: "job"}} {
-		lock.Locker, lock.Key, lock.Warn = l, newKey(), fail(t)
-		if s, err := lock.Acquire(t.Context()); !errors.Is(err, mongolock.ErrCollection) {
+	for what, lock := range map[string]*keys{"waiting": {}, "once": {once: true}, "with its job": {job: "job"}} {
+		lock.locker, lock.key, lock.warn = l, newKey(), fail(t)
+		if s, err := lock.acquire(t.Context()); !errors.Is(err, mongolock.ErrCollection) {
 			t.Errorf("%s: %v, %v, want a refusal", what, s, err)
 		}
-		if n, err := db.Collection(name).CountDocuments(t.Context(), bson.D{{Key: "_id", Value: bson.D{{Key: "$in", Value: bson.A{lock.Key, "job"}}}}}); err != nil || n != 0 {
+		if n, err := db.Collection(name).CountDocuments(t.Context(), bson.D{{Key: "_id", Value: bson.D{{Key: "$in", Value: bson.A{lock.key, "job"}}}}}); err != nil || n != 0 {
 			t.Errorf("%s: %d documents, %v: the lock was taken in it", what, n, err)
 		}
 	}

@@ -1,6 +1,6 @@
 //go:build linux
 
-package holder
+package agent
 
 import (
 	"errors"
@@ -9,9 +9,9 @@ import (
 
 var errHangs = errors.New("the file system does not answer")
 
-// Within waits for a write to the state directory, but not longer than for a
+// within waits for a write to the state directory, but not longer than for a
 // call to the store: the end of a lease does not wait for a file system that hangs. What hangs ends with the process.
-func Within(most time.Duration, write func() error) error {
+func within(most time.Duration, write func() error) error {
 	done := make(chan error, 1)
 	go func() { done <- write() }()
 	select {

@@ -1,6 +1,6 @@
 //go:build linux
 
-package holder
+package agent
 
 import (
 	"bufio"
@@ -17,7 +17,6 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"github.com/mongogate/mongogate/internal/statedir"
-	"github.com/mongogate/mongogate/pkg/gate"
 	"github.com/mongogate/mongogate/pkg/mongolock"
 	"github.com/mongogate/mongogate/test/devdb"
 	"github.com/mongogate/mongogate/test/devdb/devdbmain"
@@ -25,7 +24,7 @@ import (
 )
 
 // asCrash makes the test binary a gate that is killed while it holds the lock.
-const asCrash = "HOLDER_TEST_CRASH"
+const asCrash = "AGENT_TEST_CRASH"
 
 var database *devdb.Server
 
@@ -40,7 +39,7 @@ const testTTL = 4 * time.Second
 
 func connect(uri, jobUID string) (*mongolock.Locker, error) {
 	return mongolock.Connect(uri, mongolock.Options{
-		Database: "mongogate_holder", Owner: "tester", Holder: mongolock.Holder{JobUID: jobUID}, Keep: time.Hour,
+		Database: "mongogate_agent", Owner: "tester", Holder: mongolock.Holder{JobUID: jobUID}, Keep: time.Hour,
 		Timing: mongolock.Timing{TTL: testTTL, Heartbeat: 200 * time.Millisecond, AllowShort: true}, Poll: 20 * time.Millisecond,
 	})
 }
@@ -66,42 +65,42 @@ func stateDir(t *testing.T, base, key string) *statedir.Dir {
 }
 
 // newLock is a lock of a key of its own, with a state directory below base.
-func newLock(t *testing.T, base, key string) *Lock {
+func newLock(t *testing.T, base, key string) *keys {
 	t.Helper()
-	return &Lock{Locker: locker(t, database.URI), Key: key, Dir: stateDir(t, base, key), Warn: func(err error) { t.Errorf("warned: %v", err) }}
+	return &keys{locker: locker(t, database.URI), key: key, dir: stateDir(t, base, key), warn: func(err error) { t.Errorf("warned: %v", err) }}
 }
 
-// within ends the waiting as the agent does.
-func within(t *testing.T, d time.Duration) context.Context {
+// timedOut ends the waiting as the agent does.
+func timedOut(t *testing.T, d time.Duration) context.Context {
 	t.Helper()
-	ctx, cancel := context.WithTimeoutCause(t.Context(), d, ErrTimeout)
+	ctx, cancel := context.WithTimeoutCause(t.Context(), d, errTimeout)
 	t.Cleanup(cancel)
 	return ctx
 }
 
-func acquire(t *testing.T, l *Lock) gate.Lease {
+func acquire(t *testing.T, l *keys) mongolock.AnyLease {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
-	s, err := l.Acquire(ctx)
+	s, err := l.acquire(ctx)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return s
 }
 
-func finish(t *testing.T, s gate.Lease, o gate.Outcome) {
+func finish(t *testing.T, l *keys, s mongolock.AnyLease, o mongolock.Outcome) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
-	if err := s.Finish(ctx, o); err != nil {
+	if err := l.finish(ctx, s, o); err != nil {
 		t.Fatal(err)
 	}
 }
 
-func info(t *testing.T, l *Lock, key string) mongolock.Info {
+func info(t *testing.T, l *keys, key string) mongolock.Info {
 	t.Helper()
-	i, err := l.Locker.Info(t.Context(), key)
+	i, err := l.locker.Info(t.Context(), key)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -119,8 +118,8 @@ func holdUntilKilled(uri, base, key string) int {
 		fmt.Println(err)
 		return 1
 	}
-	lock := &Lock{Locker: l, Key: key, Dir: d, Warn: func(err error) { fmt.Println(err) }}
-	s, err := lock.Acquire(context.Background())
+	lock := &keys{locker: l, key: key, dir: d, warn: func(err error) { fmt.Println(err) }}
+	s, err := lock.acquire(context.Background())
 	if err != nil {
 		fmt.Println(err)
 		return 1
@@ -156,5 +155,5 @@ func collection(t *testing.T) *mongo.Collection {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = c.Disconnect(context.Background()) })
-	return c.Database("mongogate_holder").Collection(mongolock.DefaultCollection)
+	return c.Database("mongogate_agent").Collection(mongolock.DefaultCollection)
 }

@@ -1,6 +1,6 @@
 //go:build linux
 
-package holder
+package agent
 
 import (
 	"context"
@@ -39,19 +39,19 @@ func TestLeaseThatIsOverIsNeverHandedOut(t *testing.T) {
 			clock.left.Store(3)
 			key := newKey()
 			l, err := mongolock.Connect(database.URI, mongolock.Options{
-				Database: "mongogate_holder", Owner: "sleeper", Timing: mongolock.Timing{TTL: testTTL, Heartbeat: 200 * time.Millisecond, AllowShort: true},
+				Database: "mongogate_agent", Owner: "sleeper", Timing: mongolock.Timing{TTL: testTTL, Heartbeat: 200 * time.Millisecond, AllowShort: true},
 				Poll: 20 * time.Millisecond, Clock: clock,
 			})
 			if err != nil {
 				t.Fatal(err)
 			}
 			devdbtest.CloseLater(t, l)
-			lock := &Lock{Locker: l, Key: key, Job: job, Dir: stateDir(t, t.TempDir(), key), Warn: func(err error) { t.Log(err) }}
+			lock := &keys{locker: l, key: key, job: job, dir: stateDir(t, t.TempDir(), key), warn: func(err error) { t.Log(err) }}
 			s := acquire(t, lock)
 			if left := s.Deadline() - clock.Now(); left <= 0 || clock.by.Load() < int64(3*time.Minute) {
 				t.Errorf("handed out with %v left, after %v of sleep", left, time.Duration(clock.by.Load()))
 			}
-			finish(t, s, gate.Release)
+			finish(t, lock, s, mongolock.Released)
 		})
 	}
 }
@@ -81,18 +81,19 @@ func TestLeaseThatIsOverWhenItsNonceIsKept(t *testing.T) {
 	clock.left.Store(2)
 	key := newKey()
 	l, err := mongolock.Connect(database.URI, mongolock.Options{
-		Database: "mongogate_holder", Owner: "sleeper", Timing: mongolock.Timing{TTL: testTTL, Heartbeat: 200 * time.Millisecond, AllowShort: true},
+		Database: "mongogate_agent", Owner: "sleeper", Timing: mongolock.Timing{TTL: testTTL, Heartbeat: 200 * time.Millisecond, AllowShort: true},
 		Poll: 20 * time.Millisecond, Clock: clock,
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	devdbtest.CloseLater(t, l)
-	s := acquire(t, &Lock{Locker: l, Key: key, Dir: stateDir(t, t.TempDir(), key), Warn: func(err error) { t.Log(err) }})
+	lock := &keys{locker: l, key: key, dir: stateDir(t, t.TempDir(), key), warn: func(err error) { t.Log(err) }}
+	s := acquire(t, lock)
 	if left := s.Deadline() - clock.Now(); left <= 0 || clock.by.Load() != int64(2*time.Minute) {
 		t.Errorf("handed out with %v left, after %v of sleep", left, time.Duration(clock.by.Load()))
 	}
-	finish(t, s, gate.Release)
+	finish(t, lock, s, mongolock.Released)
 }
 
 // TestCopiedDirectoryDoesNotAdopt: the state directory of a gate that lives is copied, and another gate is started with the copy.
@@ -106,8 +107,8 @@ func TestCopiedDirectoryDoesNotAdopt(t *testing.T) {
 	l := newLock(t, elsewhere, key)
 	ctx, cancel := context.WithTimeout(t.Context(), testTTL)
 	defer cancel()
-	if s, err := l.Acquire(ctx); err == nil {
-		finish(t, s, gate.Release)
+	if s, err := l.acquire(ctx); err == nil {
+		finish(t, l, s, mongolock.Released)
 		t.Error("a copy of the directory adopted the lease of a gate that lives")
 	}
 	if i := info(t, l, key); len(i.History) != 1 {

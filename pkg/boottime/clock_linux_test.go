@@ -1,4 +1,4 @@
-package gate_test
+package boottime_test
 
 import (
 	"fmt"
@@ -6,11 +6,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/mongogate/mongogate/pkg/gate"
+	"github.com/mongogate/mongogate/pkg/boottime"
 )
 
 // /proc/uptime is the kernel's CLOCK_BOOTTIME in hundredths of a second (fs/proc/uptime.c).
-func TestBootClockIsUptime(t *testing.T) {
+func TestClockIsUptime(t *testing.T) {
 	uptime := func() time.Duration {
 		b, err := os.ReadFile("/proc/uptime")
 		if err != nil {
@@ -22,7 +22,7 @@ func TestBootClockIsUptime(t *testing.T) {
 		}
 		return time.Duration(s)*time.Second + time.Duration(hundredths)*10*time.Millisecond
 	}
-	clock := gate.BootClock()
+	clock := boottime.Clock{}
 	for range 100 {
 		before, now, after := uptime(), clock.Now(), uptime()
 		if now < before || now > after+10*time.Millisecond {
@@ -31,8 +31,8 @@ func TestBootClockIsUptime(t *testing.T) {
 	}
 }
 
-func TestBootClockNeverSteps(t *testing.T) {
-	clock, other := gate.BootClock(), gate.BootClock()
+func TestClockNeverSteps(t *testing.T) {
+	var clock, other boottime.Clock
 	last := clock.Now()
 	for range 10_000 {
 		now := other.Now() // two clocks are one

@@ -1,6 +1,6 @@
 //go:build linux
 
-package holder
+package agent
 
 import (
 	"errors"
@@ -39,14 +39,14 @@ func (w *work) Kill()                       {}
 func (w *work) Broken() <-chan error        { return nil }
 func (w *work) Gone() <-chan gate.Ended     { return w.gone }
 
-func recorded(t *testing.T, warn func(error)) (*Recorder, *work) {
+func recorded(t *testing.T, warn func(error)) (*recorder, *work) {
 	t.Helper()
 	d := stateDir(t, t.TempDir(), "key")
 	if err := d.TryLock(); err != nil {
 		t.Fatal(err)
 	}
 	w := &work{dir: d, gone: make(chan gate.Ended, 1)}
-	return NewRecorder(w, d, "owner", 4*time.Second, warn), w
+	return newRecorder(w, d, "owner", 4*time.Second, warn), w
 }
 
 func fail(t *testing.T) func(error) { return func(err error) { t.Errorf("warned: %v", err) } }
@@ -88,7 +88,7 @@ func TestRecorder(t *testing.T) {
 
 // A file that cannot be written is said when the workload has begun: who lives by the file ends it then, and not before there is anything to end.
 func TestRecorderSaysWhatWasNotWritten(t *testing.T) {
-	var r *Recorder
+	var r *recorder
 	var w *work
 	told := make(chan int, 10)
 	r, w = recorded(t, func(error) {

@@ -1,6 +1,6 @@
 //go:build linux
 
-package holder
+package agent
 
 import (
 	"context"
@@ -17,7 +17,6 @@ import (
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 
-	"github.com/mongogate/mongogate/pkg/gate"
 	"github.com/mongogate/mongogate/pkg/mongolock"
 	"github.com/mongogate/mongogate/test/devdb/devdbtest"
 	"github.com/mongogate/mongogate/test/faultproxy"
@@ -33,10 +32,10 @@ func TestAdoptionAfterACrash(t *testing.T) {
 	// While the other lives there is no try, however long one waits.
 	ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
 	defer cancel()
-	if _, err := l.Acquire(ctx); !errors.Is(err, context.DeadlineExceeded) {
+	if _, err := l.acquire(ctx); !errors.Is(err, context.DeadlineExceeded) {
 		t.Fatalf("beside a gate that lives: %v, want it to wait", err)
 	}
-	if l.Dir.Locked() {
+	if l.dir.Locked() {
 		t.Fatal("two gates have the flock")
 	}
 	_ = c.Process.Kill()
@@ -52,7 +51,7 @@ func TestAdoptionAfterACrash(t *testing.T) {
 	if h := info(t, l, key).History; h[len(h)-1].How != "adopted" {
 		t.Errorf("%+v", h)
 	}
-	finish(t, s, gate.Release)
+	finish(t, l, s, mongolock.Released)
 }
 
 // Another directory is another machine's: it waits for the lease to fall silent for as long as that says.
@@ -67,19 +66,19 @@ func TestNoAdoptionFromElsewhere(t *testing.T) {
 	if took := time.Since(began); took < testTTL {
 		t.Errorf("taken over after %v, want %v at least", took, testTTL)
 	}
-	finish(t, s, gate.Release)
+	finish(t, l, s, mongolock.Released)
 }
 
 // A lock file that cannot be opened is no holder: nobody is said to hold what is free.
 func TestOneLookWithoutItsLockFile(t *testing.T) {
 	base, key := t.TempDir(), newKey()
 	l := newLock(t, base, key)
-	l.Once, l.Warn = true, func(error) {}
-	if err := os.RemoveAll(l.Dir.Path()); err != nil {
+	l.once, l.warn = true, func(error) {}
+	if err := os.RemoveAll(l.dir.Path()); err != nil {
 		t.Fatal(err)
 	}
 	var held *mongolock.HeldError
-	if _, err := l.Acquire(t.Context()); !errors.Is(err, os.ErrNotExist) || errors.As(err, &held) {
+	if _, err := l.acquire(t.Context()); !errors.Is(err, os.ErrNotExist) || errors.As(err, &held) {
 		t.Errorf("%v, want the file that is missing", err)
 	}
 }
@@ -100,13 +99,13 @@ func TestNonceIsKeptBeforeItIsSent(t *testing.T) {
 		}
 		return faultproxy.DropRequest // it never arrives: the outcome is unknown
 	})
-	l := &Lock{Locker: locker(t, uri), Key: key, Dir: d, Warn: func(err error) { t.Error(err) }}
+	l := &keys{locker: locker(t, uri), key: key, dir: d, warn: func(err error) { t.Error(err) }}
 	t.Cleanup(func() { // before the Locker's
 		if err := p.Close(); err != nil {
 			t.Error(err)
 		}
 	})
-	if _, err := l.Acquire(within(t, 3*time.Second)); !errors.Is(err, ErrTimeout) {
+	if _, err := l.acquire(timedOut(t, 3*time.Second)); !errors.Is(err, errTimeout) {
 		t.Errorf("%v, want the timeout", err)
 	}
 	if sent.Load() == 0 || sent.Load() != kept.Load() {
@@ -120,22 +119,22 @@ func TestNonceIsKeptBeforeItIsSent(t *testing.T) {
 func TestNoncesAreForgotten(t *testing.T) {
 	l := newLock(t, t.TempDir(), newKey())
 	s := acquire(t, l)
-	n, err := l.Dir.Nonces()
-	if err != nil || !slices.Equal(n, nonces(s.(*lease).AnyLease)) || len(n) != 1 {
+	n, err := l.dir.Nonces()
+	if err != nil || !slices.Equal(n, nonces(s)) || len(n) != 1 {
 		t.Errorf("%v, %v", n, err)
 	}
-	finish(t, s, gate.Release)
-	if n, err := l.Dir.Nonces(); err != nil || len(n) != 0 {
+	finish(t, l, s, mongolock.Released)
+	if n, err := l.dir.Nonces(); err != nil || len(n) != 0 {
 		t.Errorf("%v, %v", n, err)
 	}
 	// Not where the store has not answered.
 	s = acquire(t, l)
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := s.Finish(ended, gate.Release); err == nil {
+	if err := s.Finish(ended, mongolock.Released); err == nil {
 		t.Error("finished without the store")
 	}
-	if n, err := l.Dir.Nonces(); err != nil || len(n) != 1 {
+	if n, err := l.dir.Nonces(); err != nil || len(n) != 1 {
 		t.Errorf("forgotten although the store did not answer: %v, %v", n, err)
 	}
 }
@@ -143,19 +142,19 @@ func TestNoncesAreForgotten(t *testing.T) {
 func TestOutcomes(t *testing.T) {
 	for name, test := range map[string]struct {
 		runs    bool
-		outcome gate.Outcome
+		outcome mongolock.Outcome
 		state   string
 	}{
-		"no bucket, success": {false, gate.Succeeded, "free"},
-		"no bucket, failure": {false, gate.Failed, "free"},
-		"bucket, success":    {true, gate.Succeeded, "done"},
-		"bucket, failure":    {true, gate.Failed, "free"},
-		"bucket, release":    {true, gate.Release, "free"},
+		"no bucket, success": {false, mongolock.Succeeded, "free"},
+		"no bucket, failure": {false, mongolock.Failed, "free"},
+		"bucket, success":    {true, mongolock.Succeeded, "done"},
+		"bucket, failure":    {true, mongolock.Failed, "free"},
+		"bucket, release":    {true, mongolock.Released, "free"},
 	} {
 		l := newLock(t, t.TempDir(), newKey())
-		l.Runs = test.runs
-		finish(t, acquire(t, l), test.outcome)
-		if i := info(t, l, l.Key); i.State != test.state {
+		l.runs = test.runs
+		finish(t, l, acquire(t, l), test.outcome)
+		if i := info(t, l, l.key); i.State != test.state {
 			t.Errorf("%s: %s, want %s", name, i.State, test.state)
 		}
 	}
@@ -164,26 +163,26 @@ func TestOutcomes(t *testing.T) {
 func TestPair(t *testing.T) {
 	base, job := t.TempDir(), newKey()
 	l := newLock(t, base, job+"@1")
-	l.Job, l.Runs = job, true
+	l.job, l.runs = job, true
 	s := acquire(t, l)
-	if n, err := l.Dir.Nonces(); err != nil || len(n) != 2 {
+	if n, err := l.dir.Nonces(); err != nil || len(n) != 2 {
 		t.Errorf("%v, %v", n, err)
 	}
-	if s.Key() != l.Key || s.Token() != info(t, l, job).Token {
+	if s.Key() != l.key || s.Token() != info(t, l, job).Token {
 		t.Errorf("key %s, token %d", s.Key(), s.Token())
 	}
 	// The next bucket waits for the job's key.
 	next := newLock(t, t.TempDir(), job+"@2")
-	next.Job, next.Runs = job, true
-	if _, err := next.Acquire(within(t, 300*time.Millisecond)); !errors.Is(err, ErrTimeout) {
+	next.job, next.runs = job, true
+	if _, err := next.acquire(timedOut(t, 300*time.Millisecond)); !errors.Is(err, errTimeout) {
 		t.Errorf("overlap: %v", err)
 	}
-	finish(t, s, gate.Succeeded)
-	if run, of := info(t, l, l.Key), info(t, l, job); run.State != "done" || of.State != "free" {
+	finish(t, l, s, mongolock.Succeeded)
+	if run, of := info(t, l, l.key), info(t, l, job); run.State != "done" || of.State != "free" {
 		t.Errorf("run %s, job %s", run.State, of.State)
 	}
 	var done *mongolock.DoneError
-	if _, err := l.Acquire(t.Context()); !errors.As(err, &done) {
+	if _, err := l.acquire(t.Context()); !errors.As(err, &done) {
 		t.Errorf("again: %v", err)
 	}
 }
@@ -198,12 +197,12 @@ func TestAbandonedBucketsAreMarked(t *testing.T) {
 		t.Fatal(err)
 	}
 	l := newLock(t, t.TempDir(), job+"@1")
-	l.Runs, l.Abandoned, l.Keep = true, job+"@", time.Hour
+	l.runs, l.abandoned, l.keep = true, job+"@", time.Hour
 	s := acquire(t, l)
 	if i := info(t, l, job+"@0"); !i.PurgeAt.IsZero() {
 		t.Errorf("marked before the run has ended: %v", i.PurgeAt)
 	}
-	finish(t, s, gate.Succeeded)
+	finish(t, l, s, mongolock.Succeeded)
 	if i := info(t, l, job+"@0"); i.PurgeAt.IsZero() {
 		t.Error("an abandoned bucket stays forever")
 	}
@@ -215,15 +214,15 @@ func TestTimeoutAndStandingBack(t *testing.T) {
 	s := acquire(t, first)
 	var wait *mongolock.WaitError
 	l := newLock(t, t.TempDir(), key)
-	if _, err := l.Acquire(within(t, 200*time.Millisecond)); !errors.As(err, &wait) || !errors.Is(err, ErrTimeout) || wait.Held == nil {
+	if _, err := l.acquire(timedOut(t, 200*time.Millisecond)); !errors.As(err, &wait) || !errors.Is(err, errTimeout) || wait.Held == nil {
 		t.Errorf("%v", err)
 	}
-	finish(t, s, gate.Release)
+	finish(t, first, s, mongolock.Released)
 	// Standing back the lock is not tried, although it is free.
-	l.StandBack = func() time.Duration { return time.Hour }
-	if _, err := l.Acquire(within(t, 200*time.Millisecond)); !errors.As(err, &wait) || !errors.Is(err, ErrTimeout) {
+	l.standBack = func() time.Duration { return time.Hour }
+	if _, err := l.acquire(timedOut(t, 200*time.Millisecond)); !errors.As(err, &wait) || !errors.Is(err, errTimeout) {
 		t.Errorf("%v", err)
 	}
-	l.StandBack = func() time.Duration { return 0 }
-	finish(t, acquire(t, l), gate.Release)
+	l.standBack = func() time.Duration { return 0 }
+	finish(t, l, acquire(t, l), mongolock.Released)
 }

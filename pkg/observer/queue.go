@@ -1,4 +1,8 @@
-package gate
+// Package observer keeps who is told of something from holding up who tells.
+//
+// Promised: telling never waits, values come in their order, and a gap is said in its place. Not promised: that an
+// observer which takes too long hears of everything. The package imports the standard library only.
+package observer
 
 import (
 	"sync"
@@ -6,9 +10,9 @@ import (
 )
 
 const (
-	// QueueSize is how much waits for an observer at most. At the default heartbeat a lease fills it in more than an hour.
-	QueueSize = 1024
-	// FlushWithin is how long the end of a gate waits for its observer.
+	// Size is how much waits for an observer at most. At the default heartbeat a lease fills it in more than an hour.
+	Size = 1024
+	// FlushWithin is how long the end of a gate or a Locker waits for its observer.
 	FlushWithin = time.Second
 )
 
@@ -26,9 +30,9 @@ type Queue[T any] struct {
 	idle    chan struct{} // closed at the end of being busy; nil where nobody waits for it
 }
 
-// NewQueue makes a queue for an observer, which is told with each value how many
+// New makes a queue for an observer, which is told with each value how many
 // before it were dropped, for it had not taken those before them. A nil observer is told nothing.
-func NewQueue[T any](observe func(value T, missing int)) *Queue[T] {
+func New[T any](observe func(value T, missing int)) *Queue[T] {
 	return &Queue[T]{observe: observe}
 }
 
@@ -39,7 +43,7 @@ func (q *Queue[T]) Tell(value T) {
 	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if len(q.waiting) == QueueSize {
+	if len(q.waiting) == Size {
 		q.waiting[0] = *new(T)
 		q.waiting = q.waiting[1:]
 		q.missing++
