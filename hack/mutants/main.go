@@ -11,10 +11,13 @@
 //
 // It changes no file: mutants are compiled with an overlay (go help build), those that change
 // bodies of functions alone all at once, to be chosen by a variable; or they are copies of the charts. It exits
-// with 1 where a mutant survives, where the text that it replaces is no longer
-// there exactly once, where a mutant does not compile, or where a test fails without any mutant.
+// with 1 where a mutant survives, where what it replaces is not there exactly once,
+// where a mutant does not compile, or where a test fails without any mutant.
 //
-// To add a mutant, add a row to a table_*.go file, or another such file to tables.
+// To add a mutant, add a row to a table_*.go file. An edit names no file: it says in which declaration (a function, a
+// Type.method, a type, a constant, a variable, a chart's template) which code becomes which. Code is compared token by
+// token, so that it may move to another file, and be indented, broken into lines and commented in another way. Semicolons
+// stand for ends of lines, and need not be there in what is replaced.
 package main
 
 import (
@@ -25,28 +28,15 @@ import (
 	"os"
 	"os/signal"
 	"regexp"
+	"slices"
 	"sync"
 	"time"
 )
 
 // tables are all mutants, in the order of docs/internals/mutants.md.
 func tables() []mutant {
-	var all []mutant
-	for _, t := range [][]mutant{
-		storeMutants(), leaseMutants(), runMutants(), gateMutants(), guardMutants(), sidecarMutants(), rotationMutants(), epochMutants(), kubeMutants(),
-		bucketMutants(),
-		peopleMutants(),
-		lossMutants(),
-		networkMutants(),
-		outputMutants(),
-		frozenMutants(),
-		libraryMutants(),
-		twinMutants(),
-		plantedMutants(),
-	} {
-		all = append(all, t...)
-	}
-	return append(all, chartMutants()...)
+	return slices.Concat(storeMutants, leaseMutants, runMutants, gateMutants, guardMutants, sidecarMutants, rotationMutants, epochMutants, kubeMutants,
+		bucketMutants, peopleMutants, lossMutants, networkMutants, outputMutants, frozenMutants, libraryMutants, twinMutants, plantedMutants, chartMutants)
 }
 
 func main() {
@@ -97,7 +87,11 @@ func run(ctx context.Context, pattern string, fresh bool, parallel int, out stri
 		return fmt.Errorf("a directory for the tests: %w", err)
 	}
 	defer os.RemoveAll(dir)
-	with, err := newSchemata(ctx, root, dir, chosen)
+	from, err := readSources(root)
+	if err != nil {
+		return err
+	}
+	with, err := newSchemata(ctx, from, dir, chosen)
 	if err != nil {
 		return err
 	}

@@ -19,15 +19,29 @@ type mutant struct {
 	name string
 	// protects says which promise, and which point of the design's protocol (P1 to P12) or of the gate.
 	protects string
-	edits    []edit
+	edits    edits
 	// tests are arguments of go test; each of them must fail.
 	tests []string
 	// equivalent says why no test can tell this mutant from the real thing. Its tests must then pass.
 	equivalent string
 }
 
-// edit replaces old, which must occur in the file exactly once.
-type edit struct{ file, old, new string }
+// take is the mutant that takes what protects something away.
+func take(name, protects string, edits edits, tests ...string) mutant {
+	return mutant{name: name, protects: protects, edits: edits, tests: tests}
+}
+
+// unseen is the mutant as one that no test can tell from the real thing.
+func (m mutant) unseen(why string) mutant {
+	m.equivalent = why
+	return m
+}
+
+type edits []edit
+
+// edit replaces old, which must occur exactly once in what is declared by a name: in a function, a Type.method, a type, a constant,
+// a variable or a chart's template. The name of the package's directory stands before one that occurs in several.
+type edit struct{ in, old, new string }
 
 // result is what became of a mutant.
 type result struct {
@@ -70,7 +84,7 @@ func try(ctx context.Context, tests *binaries, m mutant) *result {
 		return r
 	}
 	defer os.RemoveAll(dir)
-	environ, err := m.environ(tests.root, dir)
+	environ, err := m.environ(tests.with.sources, dir)
 	if err != nil {
 		r.err = err
 		return r
@@ -99,57 +113,73 @@ func try(ctx context.Context, tests *binaries, m mutant) *result {
 }
 
 // environ prepares the mutant in dir and gives the variables by which a test meets it instead of the real thing.
-func (m mutant) environ(root, dir string) ([]string, error) {
+func (m mutant) environ(s *sources, dir string) ([]string, error) {
+	changes, err := m.changes(s)
+	if err != nil {
+		return nil, err
+	}
 	if m.aboutCharts() {
-		charts, err := m.copied(root, dir)
+		charts, err := copied(s.root, dir, changes)
 		return []string{chartsVariable + "=" + charts}, err
 	}
-	overlay, err := m.overlay(root, dir)
+	name, _, err := overlay(dir, mutated(changes))
 	// In the environment, for tests that build the binary and run it.
-	return []string{"GOFLAGS=-overlay=" + overlay + " " + os.Getenv("GOFLAGS")}, err
+	return []string{"GOFLAGS=-overlay=" + name + " " + os.Getenv("GOFLAGS")}, err
 }
 
-// changed gives the files that the mutant changes, by their path.
-func (m mutant) changed(root string) (map[string]string, error) {
-	changed := map[string]string{}
+// changes are the mutant's edits where they belong.
+func (m mutant) changes(s *sources) ([]change, error) {
+	var all []change
 	for _, e := range m.edits {
-		path := filepath.Join(root, e.file)
-		text, ok := changed[path]
-		if !ok {
-			b, err := os.ReadFile(path)
-			if err != nil {
-				return nil, fmt.Errorf("reading what is changed: %w", err)
-			}
-			text = string(b)
+		c, err := s.find(e)
+		if err != nil {
+			return nil, err
 		}
-		if n := strings.Count(text, e.old); n != 1 {
-			return nil, fmt.Errorf("%s has this %d times, want once: %q", e.file, n, e.old)
+		if slices.ContainsFunc(all, func(o change) bool { return o.file == c.file && o.from < c.to && c.from < o.to }) {
+			return nil, fmt.Errorf("two edits of %s are of the same text", e.in)
 		}
-		changed[path] = strings.Replace(text, e.old, e.new, 1)
+		all = append(all, c)
 	}
-	return changed, nil
+	return all, nil
 }
 
-// overlay writes the mutated files and the JSON that puts them in place of the real ones (go help build).
-func (m mutant) overlay(root, dir string) (string, error) {
-	changed, err := m.changed(root)
-	if err != nil {
-		return "", err
+// mutated gives the changed files, by their path.
+func mutated(changes []change) map[string]string {
+	of, texts := map[*file][]change{}, map[string]string{}
+	for _, c := range changes {
+		of[c.file] = append(of[c.file], c)
 	}
-	replace := map[string]string{}
-	for path, text := range changed {
-		mutated := filepath.Join(dir, fmt.Sprintf("%d.go", len(replace)))
-		if err := os.WriteFile(mutated, []byte(text), 0o600); err != nil {
-			return "", err
+	for f, changes := range of {
+		texts[f.path] = replaced(f.text, 0, len(f.text), changes)
+	}
+	return texts
+}
+
+// replaced is a part of a text with changes made in it.
+func replaced(text string, from, to int, changes []change) string {
+	var b strings.Builder
+	for _, c := range slices.SortedFunc(slices.Values(changes), func(a, b change) int { return a.from - b.from }) {
+		b.WriteString(text[from:c.from] + c.new)
+		from = c.to
+	}
+	return b.String() + text[from:to]
+}
+
+// overlay writes the texts of files, and the JSON that puts them in place of the real ones (go help build).
+func overlay(dir string, texts map[string]string) (name string, replace map[string]string, err error) {
+	replace = map[string]string{}
+	for path, text := range texts {
+		replace[path] = filepath.Join(dir, fmt.Sprintf("%d.go", len(replace)))
+		if err := os.WriteFile(replace[path], []byte(text), 0o600); err != nil {
+			return "", nil, fmt.Errorf("writing a mutant: %w", err)
 		}
-		replace[path] = mutated
 	}
 	b, err := json.Marshal(map[string]any{"Replace": replace})
 	if err != nil {
-		return "", err
+		return "", nil, fmt.Errorf("writing a mutant: %w", err)
 	}
-	overlay := filepath.Join(dir, "overlay.json")
-	return overlay, os.WriteFile(overlay, b, 0o600)
+	name = filepath.Join(dir, "overlay.json")
+	return name, replace, os.WriteFile(name, b, 0o600)
 }
 
 // head is the beginning of an output.

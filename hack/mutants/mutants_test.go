@@ -3,12 +3,17 @@ package main
 import (
 	"regexp"
 	"slices"
+	"strings"
 	"testing"
 )
 
 // TestMutantsFit finds a mutant whose text is gone when the text goes, not when somebody next runs them all.
 func TestMutantsFit(t *testing.T) {
 	root, err := moduleRoot(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	from, err := readSources(root)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -21,9 +26,36 @@ func TestMutantsFit(t *testing.T) {
 		if !regexp.MustCompile(`^[a-z0-9-]+$`).MatchString(m.name) || m.protects == "" || len(m.tests) == 0 || len(m.edits) == 0 {
 			t.Errorf("%q is incomplete", m.name)
 		}
-		if _, err := m.environ(root, t.TempDir()); err != nil {
+		if _, err := m.environ(from, t.TempDir()); err != nil {
 			t.Errorf("%s: %v", m.name, err)
 		}
+	}
+}
+
+// TestPlaces is about what a declaration may become without a mutant that loses its place.
+func TestPlaces(t *testing.T) {
+	const text = `func f() {
+	// if x {
+	if x { // why
+		return g(a,
+			b,
+		)
+	}
+	y()
+
+	/* y() */
+	z("if x {")
+}`
+	d := decl{&file{text: text, pkg: "p"}, 0, len(text), nil}
+	for old, want := range map[string]int{
+		"if x {": 1, "if x { return g(a, b) }; y(); z": 1, "g(a,b)": 1, "y(); z": 1, "(": 4, "i": 0, "": 0,
+	} {
+		if got := d.places(old); len(got) != want {
+			t.Errorf("%q is there %d times, want %d", old, len(got), want)
+		}
+	}
+	if at := d.places("b) }"); replaced(text, 0, len(text), []change{{d, at[0][0], at[0][1], "c)"}}) != strings.Replace(text, "b,\n\t\t)\n\t}", "c)", 1) {
+		t.Errorf("another place: %v", at)
 	}
 }
 

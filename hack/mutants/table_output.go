@@ -1,109 +1,48 @@
 package main
 
-const (
-	linesGo = "internal/telemetry/lines.go"
-	logGo   = "internal/telemetry/log.go"
-	limitGo = "internal/serve/limit.go"
-
-	linesUnit = "./internal/telemetry -run=Test(ABlockedLog|LongLines|AFailedWrite|APipe|NoForgedLine|LinesOfTheLog)"
-)
+const linesUnit = "./internal/telemetry -run=Test(ABlockedLog|LongLines|AFailedWrite|APipe|NoForgedLine|LinesOfTheLog)"
 
 // outputMutants are of what leaves a gate: that nobody who does not take it
 // holds the gate up, and that it is fit to be read.
-func outputMutants() []mutant {
-	return []mutant{
-		{
-			name: "log-is-waited-for", protects: "output: who logs does not wait for who reads",
-			edits: []edit{{linesGo, "\t\tgo l.drain() // ends", "\t\tl.mu.Unlock()\n\t\tl.drain()\n\t\tl.mu.Lock() // ends"}},
-			tests: []string{linesUnit},
-		},
-		{
-			name: "log-without-bound", protects: "output: what waits for a reader is bounded",
-			edits: []edit{{linesGo, "for len(l.queue) > queuedLines || l.size > queuedBytes && len(l.queue) > 1 {", "for false {"}},
-			tests: []string{linesUnit},
-		},
-		{
-			name: "log-drops-in-silence", protects: "output: the log says what is missing from it",
-			edits: []edit{{linesGo, "if l.missing > 0 {", "if false {"}},
-			tests: []string{linesUnit},
-		},
-		{
-			name: "log-dies-of-a-pipe", protects: "output: the death of the log's reader does not end the gate",
-			edits: []edit{{linesGo, "unix.F_DUPFD_CLOEXEC, 3); err == nil {", "unix.F_DUPFD_CLOEXEC, 3); err == nil && n < 0 {"}},
-			tests: []string{"./cmd/sidecar -run=TestNothingOutsideHoldsUpAGate/gone"},
-		},
-		{
-			name: "exit-waits-for-the-log", protects: "output: the end of a process waits for its log for a short time only",
-			edits: []edit{
-				{linesGo, "\tcase <-time.After(within):\n", "\tcase <-time.After(1000 * within):\n"},
-				{linesGo, "!since.IsZero() && time.Since(since) >= within {", "!since.IsZero() && time.Since(since) >= 1000*within {"},
-			},
-			tests: []string{linesUnit},
-		},
-		{
-			name: "driver-logs-in-a-renewal", protects: "output: the driver's own log, which is waited for, is off in a gate",
-			edits: []edit{{"internal/agent/driverlog.go", `if !strings.HasPrefix(name, "MONGODB_LOG_") {`, "if true {"}},
-			tests: []string{"./cmd/sidecar -run=TestNothingOutsideHoldsUpAGate/driver"},
-		},
-		{
-			name: "log-to-stderr-itself", protects: "output: a gate's log goes through the queue",
-			edits: []edit{{linesGo, "func NewLines(f *os.File) *Lines {\n", "func NewLines(f *os.File) *Lines {\n\tif true {\n\t\treturn &Lines{direct: f}\n\t}\n"}, {linesGo, "type Lines struct {\n", "type Lines struct {\n\tdirect *os.File\n"}, {linesGo, "func (l *Lines) Write(b []byte) (int, error) {\n", "func (l *Lines) Write(b []byte) (int, error) {\n\tif l.direct != nil {\n\t\treturn l.direct.Write(b)\n\t}\n"}},
-			tests: []string{"./cmd/sidecar -run=TestNothingOutsideHoldsUpAGate/terminal"},
-		},
-		{
-			name: "connections-without-limit", protects: "output: who opens connections without end takes no descriptors",
-			edits: []edit{{limitGo, "if len(l.open) > l.most {", "if false {"}},
-			tests: []string{"./internal/serve -run=TestConnectionsAreLimited"},
-		},
-		{
-			name: "end-waits-for-a-file", protects: "output: a state directory that hangs does not hold up the end",
-			edits: []edit{{"internal/holder/recorder.go", "\tcase <-ended:\n\tcase <-time.After(r.budget / 4):", "\tcase <-ended:\n\tcase <-time.After(1000 * r.budget):"}},
-			tests: []string{"./internal/holder -run=TestAStateDirectoryThatHangs"},
-		},
-		{
-			name: "forged-lines", protects: "output: a record is one line in which everything shows",
-			edits: []edit{{logGo, "p.Lines.Write(printable.Line(record))", "p.Lines.Write(record)"}},
-			tests: []string{linesUnit},
-		},
-		{
-			name: "cells-as-they-are", protects: "output: what others have written moves no cursor and begins no line in a table",
-			edits: []edit{{"cmd/sidecar/table.go", "shown[i] = printable.Text(c, maxCell)", "shown[i] = c"}},
-			tests: []string{"./cmd/sidecar -run=TestHostileDocuments"},
-		},
-		{
-			name: "errors-as-they-are", protects: "output: the last error is one line for each problem of ours",
-			edits: []edit{{"cmd/sidecar/report.go", "fmt.Fprintln(stderr, \"mongogate:\", printable.Text(line, printable.Message))", "fmt.Fprintln(stderr, \"mongogate:\", line+printable.Text(\"\", 0))"}},
-			tests: []string{"./cmd/sidecar -run=TestReportShowsEverything"},
-		},
-		{
-			name: "json-as-it-is", protects: "output: JSON for machines is read by people too",
-			edits: []edit{{"cmd/sidecar/view.go", "append(printable.JSON(b), '\\n')", "append(append(b, printable.JSON(nil)...), '\\n')"}},
-			tests: []string{"./cmd/sidecar -run=TestHostileDocuments"},
-		},
-		{
-			name: "events-as-they-are", protects: "output: an Event's message is bounded and shows everything",
-			edits: []edit{{"internal/kube/events.go", "printable.Text(ev.Message, maxMessage)", "clip(ev.Message, maxMessage)+printable.Text(\"\", 0)"}},
-			tests: []string{"./internal/kube -run=TestAMessageShowsEverything"},
-		},
-		{
-			name: "installed-copy-is-readable", protects: "secrets: no process of the same user reads the environment of a probe or a starting gate",
-			edits: []edit{{"cmd/sidecar/install.go", "const unreadable = 0o111", "const unreadable = 0o755"}},
-			tests: []string{"./cmd/sidecar -run=TestAWatcherReadsNothing"},
-		},
-		{
-			name: "files-without-end", protects: "settings: no more is read of a file than belongs there",
-			edits: []edit{{"internal/smallfile/smallfile.go", "io.ReadAll(io.LimitReader(f, most+1))", "io.ReadAll(io.LimitReader(f, 1<<28))"}},
-			tests: []string{"./internal/smallfile -run=^TestNoMoreIsTaken$"},
-		},
-		{
-			name: "state-files-that-wait", protects: "state directory: what others leave there is not waited for",
-			edits: []edit{{"internal/smallfile/smallfile.go", "if !info.Mode().IsRegular() {", "if !info.Mode().IsRegular() && false {"}},
-			tests: []string{"./internal/statedir -run=TestStateFilesAreSmall"},
-		},
-		{
-			name: "records-without-bound", protects: "output: a record is of bounded length",
-			edits: []edit{{logGo, "if len(text) <= printable.Message {", "if true {"}},
-			tests: []string{linesUnit},
-		},
-	}
+var outputMutants = []mutant{
+	take("log-is-waited-for", "output: who logs does not wait for who reads", edits{{"Lines.Write", "go l.drain()", "l.mu.Unlock(); l.drain(); l.mu.Lock()"}}, linesUnit),
+	take("log-without-bound", "output: what waits for a reader is bounded",
+		edits{{"Lines.Write", "for len(l.queue) > queuedLines || l.size > queuedBytes && len(l.queue) > 1 {", "for false {"}}, linesUnit),
+	take("log-drops-in-silence", "output: the log says what is missing from it", edits{{"Lines.next", "if l.missing > 0 {", "if false {"}}, linesUnit),
+	take("log-dies-of-a-pipe", "output: the death of the log's reader does not end the gate",
+		edits{{"NewLines", "unix.F_DUPFD_CLOEXEC, 3); err == nil {", "unix.F_DUPFD_CLOEXEC, 3); err == nil && n < 0 {"}}, "./cmd/sidecar -run=TestNothingOutsideHoldsUpAGate/gone"),
+	take("exit-waits-for-the-log", "output: the end of a process waits for its log for a short time only", edits{
+		{"Lines.Flush", "case <-time.After(within):", "case <-time.After(1000 * within):"},
+		{"Lines.Flush", "!since.IsZero() && time.Since(since) >= within {", "!since.IsZero() && time.Since(since) >= 1000*within {"},
+	}, linesUnit),
+	take("driver-logs-in-a-renewal", "output: the driver's own log, which is waited for, is off in a gate",
+		edits{{"silenceDriver", `if !strings.HasPrefix(name, "MONGODB_LOG_") {`, "if true {"}}, "./cmd/sidecar -run=TestNothingOutsideHoldsUpAGate/driver"),
+	take("log-to-stderr-itself", "output: a gate's log goes through the queue", edits{
+		{"NewLines", "fd := -1", "if true { return &Lines{direct: f} }; fd := -1"},
+		{"Lines", "Lines struct {", "Lines struct { direct *os.File"},
+		{"Lines.Write", "l.mu.Lock()", "if l.direct != nil { return l.direct.Write(b) }; l.mu.Lock()"},
+	}, "./cmd/sidecar -run=TestNothingOutsideHoldsUpAGate/terminal"),
+	take("connections-without-limit", "output: who opens connections without end takes no descriptors",
+		edits{{"limited.Accept", "if len(l.open) > l.most {", "if false {"}}, "./internal/serve -run=TestConnectionsAreLimited"),
+	take("end-waits-for-a-file", "output: a state directory that hangs does not hold up the end",
+		edits{{"Recorder.Close", "case <-ended: case <-time.After(r.budget / 4):", "case <-ended: case <-time.After(1000 * r.budget):"}}, "./internal/holder -run=TestAStateDirectoryThatHangs"),
+	take("forged-lines", "output: a record is one line in which everything shows", edits{{"printed.Write", "p.Lines.Write(printable.Line(record))", "p.Lines.Write(record)"}}, linesUnit),
+	take("cells-as-they-are", "output: what others have written moves no cursor and begins no line in a table",
+		edits{{"table.row", "shown[i] = printable.Text(c, maxCell)", "shown[i] = c"}}, "./cmd/sidecar -run=TestHostileDocuments"),
+	take("errors-as-they-are", "output: the last error is one line for each problem of ours",
+		edits{{
+			"report", `fmt.Fprintln(stderr, "mongogate:", printable.Text(line, printable.Message))`,
+			`fmt.Fprintln(stderr, "mongogate:", line+printable.Text("", 0))`,
+		}}, "./cmd/sidecar -run=TestReportShowsEverything"),
+	take("json-as-it-is", "output: JSON for machines is read by people too",
+		edits{{"render", `append(printable.JSON(b), '\n')`, `append(append(b, printable.JSON(nil)...), '\n')`}}, "./cmd/sidecar -run=TestHostileDocuments"),
+	take("events-as-they-are", "output: an Event's message is bounded and shows everything",
+		edits{{"kube.event", "printable.Text(ev.Message, maxMessage)", `clip(ev.Message, maxMessage)+printable.Text("", 0)`}}, "./internal/kube -run=TestAMessageShowsEverything"),
+	take("installed-copy-is-readable", "secrets: no process of the same user reads the environment of a probe or a starting gate",
+		edits{{"unreadable", "unreadable = 0o111", "unreadable = 0o755"}}, "./cmd/sidecar -run=TestAWatcherReadsNothing"),
+	take("files-without-end", "settings: no more is read of a file than belongs there",
+		edits{{"smallfile.all", "io.ReadAll(io.LimitReader(f, most+1))", "io.ReadAll(io.LimitReader(f, 1<<28))"}}, "./internal/smallfile -run=^TestNoMoreIsTaken$"),
+	take("state-files-that-wait", "state directory: what others leave there is not waited for",
+		edits{{"Read", "if !info.Mode().IsRegular() {", "if !info.Mode().IsRegular() && false {"}}, "./internal/statedir -run=TestStateFilesAreSmall"),
+	take("records-without-bound", "output: a record is of bounded length", edits{{"telemetry.cut", "if len(text) <= printable.Message {", "if true {"}}, linesUnit),
 }

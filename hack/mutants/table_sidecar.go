@@ -1,19 +1,6 @@
 package main
 
 const (
-	followGo   = "internal/statedir/follow.go"
-	dirGo      = "internal/statedir/dir.go"
-	fileGo     = "internal/statedir/lease.go"
-	nonceGo    = "internal/statedir/nonce.go"
-	stoppedGo  = "internal/statedir/stopped.go"
-	scanGo     = "internal/podworkload/scan.go"
-	fenceGo    = "internal/podworkload/workload.go"
-	targetsGo  = "internal/podworkload/targets.go"
-	gatesGo    = "internal/podworkload/gates.go"
-	sentinelGo = "internal/podworkload/sentinel.go"
-	recorderGo = "internal/holder/recorder.go"
-	holderGo   = "internal/holder/lock.go"
-
 	stateUnit    = "./internal/statedir"
 	fenceUnit    = "./internal/podworkload -run=Test(Followers|Loss|Idle|Won|Sentinel|Leaving)"
 	fencePod     = "./internal/podworkload -run=Test(KillFence|StopWaits|Beside|Another|FirstProcess|OneCgroup)"
@@ -24,192 +11,58 @@ const (
 
 // sidecarMutants are of the state directory, the follower's protocol, the fences and the evidence. Those
 // with real processes need root, a process namespace and cgroups.
-func sidecarMutants() []mutant {
-	return []mutant{
-		{
-			name: "gate-known-by-its-name", protects: "fence: what calls itself as a gate does is the workload all the same",
-			edits: []edit{{gatesGo, "if p.Comm != gateName {\n\t\treturn false\n\t}", "if p.Comm != gateName {\n\t\treturn false\n\t}\n\tif g != nil {\n\t\treturn true\n\t}"}},
-			tests: []string{"./internal/podworkload -run=TestGateIsNotKnownByItsName"},
-		},
-		{
-			name: "two-gates-kill", protects: "fence: two gates of one pod do not end each other's workload",
-			edits: []edit{{gatesGo, "return nil, ErrTwoKill", "return io.NopCloser(nil), nil"}},
-			tests: []string{"./internal/podworkload -run=TestOneGateKills"},
-		},
-		{
-			name: "state-replaced", protects: "state directory: one that was made anew is no evidence of a follower's end",
-			edits: []edit{{dirGo, "if !os.SameFile(ours, there) {", "if ours == nil && there == nil {"}},
-			tests: []string{"./internal/statedir -run=TestDirectoryThatWasReplaced"},
-		},
-		{
-			name: "state-no-flock", protects: "state directory: one gate at a time",
-			edits: []edit{{dirGo, "err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)", "err = unix.Flock(int(f.Fd()), unix.LOCK_SH|unix.LOCK_NB)"}},
-			tests: []string{stateUnit},
-		},
-		{
-			name: "state-writes-unlocked", protects: "state directory: without the flock nobody writes",
-			edits: []edit{{fileGo, "if !d.Locked() {", "if false {"}},
-			tests: []string{stateUnit},
-		},
-		{
-			name: "state-adopts-unlocked", protects: "state directory: without the flock nobody adopts (P8)",
-			edits: []edit{{nonceGo, "if !d.Locked() {\n\t\treturn nil, nil", "if false {\n\t\treturn nil, nil"}},
-			tests: []string{stateUnit},
-		},
-		{
-			name: "state-nonce-of-another-boot", protects: "state directory: no adoption after a reboot (P8)",
-			edits: []edit{{nonceGo, "err != nil || n.BootID != d.boot", "err != nil"}},
-			tests: []string{stateUnit},
-		},
-		{
-			name: "state-lease-of-another-boot", protects: "state directory: a lease of another boot is lost",
-			edits: []edit{{fileGo, "case l.BootID != bootID:", "case false:"}},
-			tests: []string{stateUnit},
-		},
-		{
-			name: "state-lease-past", protects: "state directory: a lease past its deadline is lost",
-			edits: []edit{{fileGo, "case now >= l.Deadline:", "case false:"}},
-			tests: []string{stateUnit},
-		},
-		{
-			name: "state-half-a-file", protects: "state directory: the lease file is replaced in one step",
-			edits: []edit{{fileGo, "f, err := os.CreateTemp(dir, \".\"+name+\"-*\")", "f, err := os.Create(filepath.Join(dir, name))"}},
-			tests: []string{stateUnit},
-		},
-		{
-			name: "state-opens-again", protects: "state directory: a lease that was shut stays shut",
-			edits: []edit{{fileGo, "if l.Token <= d.shut {", "if false {"}},
-			tests: []string{stateUnit},
-		},
-		{
-			name: "follower-no-lock", protects: "evidence: no follower beside the gate's evidence",
-			edits: []edit{{followGo, "lock, err := flock(f.Dir.path(followerLock))", "lock, err := os.Open(os.DevNull)"}},
-			tests: []string{stateUnit},
-		},
-		{
-			name: "follower-says-nothing", protects: "evidence: a follower that has started is no evidence",
-			edits: []edit{{followGo, "err = f.Dir.say(l.Token, true)", "err = nil"}},
-			tests: []string{stateUnit},
-		},
-		{
-			name: "follower-crashed-is-idle", protects: "evidence: a follower that has crashed is no evidence",
-			edits: []edit{{stoppedGo, "if err == nil && !s.Running && s.Token != token {", "if err == nil && s.Token != token || s.Running {"}},
-			tests: []string{stateUnit},
-		},
-		{
-			name: "follower-any-word", protects: "evidence: the follower's word of this very lease",
-			edits: []edit{{stoppedGo, "err != nil || s.Running || s.Token != token {", "err != nil || s.Running {"}},
-			tests: []string{stateUnit},
-		},
-		{
-			name: "follower-any-budget", protects: "follower: its kill time fits the lease",
-			edits: []edit{{followGo, "if err == nil && f.Budget.KillAfter > l.KillBudget*3/4 {", "if false {"}},
-			tests: []string{stateUnit},
-		},
-		{
-			name: "follower-any-token", protects: "follower: a gate that was opened again is a loss",
-			edits: []edit{{followGo, "if err == nil && l.Token != s.first.Token {", "if false {"}},
-			tests: []string{stateUnit},
-		},
-		{
-			name: "recorder-starts-first", protects: "lease file: written before the workload starts",
-			edits: []edit{{recorderGo, "	case <-written:\n", "	default:\n		go func() { <-written }()\n"}},
-			tests: []string{recorderUnit},
-		},
-		{
-			name: "recorder-open-after-the-end", protects: "lease file: shut before the lease is given back",
-			edits: []edit{{recorderGo, "func (r *Recorder) Gone() <-chan gate.Ended { return r.gone }", "func (r *Recorder) Gone() <-chan gate.Ended { return r.Workload.Gone() }"}, {recorderGo, "\tr.loop.Go(r.pass)\n", ""}},
-			tests: []string{recorderUnit},
-		},
-		{
-			name: "recorder-open-after-loss", protects: "lease file: shut at the loss",
-			edits: []edit{{recorderGo, "return r.set(func(l *statedir.Lease) { l.Open = false })", "return r.set(func(l *statedir.Lease) {})"}},
-			tests: []string{recorderUnit},
-		},
-		{
-			name: "holder-tries-unlocked", protects: "P8: no try without the flock",
-			edits: []edit{{holderGo, "\tl.tell(err)\n\treturn err == nil\n", "\tl.tell(err)\n\treturn true\n"}},
-			tests: []string{holderUnit},
-		},
-		{
-			name: "holder-forgets-nonces", protects: "P8: the nonce is in the state directory before it is sent",
-			edits: []edit{{holderGo, "mongolock.OnNonce(l.keep))", "mongolock.OnNonce(func(string) error { return nil }))"}},
-			tests: []string{holderUnit},
-		},
-		{
-			name: "holder-done-without-bucket", protects: "P9: only a run's key is ever done",
-			edits: []edit{{holderGo, "if !s.lock.Runs {", "if false {"}},
-			tests: []string{holderUnit},
-		},
-		{
-			name: "fence-kills-once", protects: "fence kill: again at each scan while the gate is shut",
-			edits: []edit{{scanGo, "w.signal(syscall.SIGKILL, p)", ""}},
-			tests: []string{fencePod},
-		},
-		{
-			name: "fence-kills-its-own", protects: "fence kill: never our own container",
-			edits: []edit{{targetsGo, "if gone(err) || err == nil && in.in(t.own, t.tell) {", "if gone(err) {"}},
-			tests: []string{fencePod},
-		},
-		{
-			name: "fence-any-first-process", protects: "fence kill: only under a pod's pause",
-			edits: []edit{{targetsGo, "if !slices.Contains(pauses, init.Comm) {", "if !slices.Contains(pauses, init.Comm) && init.Comm == \"\" {"}},
-			tests: []string{fencePod},
-		},
-		{
-			name: "fence-one-cgroup", protects: "evidence: containers that cannot be told apart give none",
-			edits: []edit{{targetsGo, "if len(tell) == 0 {", "if tell == nil && own == nil {"}},
-			tests: []string{fencePod},
-		},
-		{
-			name: "fence-overlooks-forks", protects: "evidence: no process was started while they were listed",
-			edits: []edit{{targetsGo, "err != nil || !bytes.Equal(before, after) {", "before == nil && err != nil && bytes.Equal(before, after) {"}},
-			tests: []string{fenceForks},
-		},
-		{
-			name: "fence-believes-a-stop", protects: "evidence: a SIGTERM is none",
-			edits: []edit{{scanGo, "		err := w.targets.none()\n", "		err := error(nil)\n"}},
-			tests: []string{fencePod},
-		},
-		{
-			name: "fence-undoes-the-opening", protects: "fence: nothing of it comes after the gate has opened",
-			edits: []edit{{scanGo, "	if w.phase != from {\n", "	if false {\n"}},
-			tests: []string{fenceUnit},
-		},
-		{
-			name: "fence-late-sentinel", protects: "sentinel: removed before the gate opens, for good",
-			edits: []edit{{sentinelGo, "late := s.opens != asOf", "late := s.opens < asOf"}},
-			tests: []string{fenceUnit},
-		},
-		{
-			name: "fence-spares-what-runs-beside", protects: "fence: what runs beside a new gate is stopped at the file's deadline",
-			edits: []edit{{scanGo, "if now >= fenceAt {", "if now < 0*fenceAt {"}},
-			tests: []string{fencePod},
-		},
-		{
-			name: "fence-sigterm-is-a-loss", protects: "follower: an ordinary SIGTERM of the sidecar is no loss",
-			edits: []edit{{scanGo, "if in != open {", "if true {"}},
-			tests: []string{fenceUnit},
-		},
-		{
-			name: "fence-lets-the-word-go", protects: "evidence: the follower's flock is held until the lease is given back",
-			edits: []edit{{scanGo, "		w.word = f\n", "		_ = f.Close()\n"}},
-			tests: []string{fenceUnit},
-		},
-		{
-			name: "fence-file-open-on-evidence", protects: "evidence: the lease file is shut before the lease is given back",
-			edits: []edit{{scanGo, "if err := w.cfg.Dir.ShutLease(token); err != nil {", "if err := error(nil); err != nil {"}},
-			tests: []string{fenceUnit},
-		},
-		{
-			name: "fence-never-idle", protects: "idle release: a lease that nobody uses is given back",
-			edits: []edit{{scanGo, "	case w.broken <- ErrIdle:\n		w.idled = true\n", ""}},
-			tests: []string{fenceUnit},
-		},
-		{
-			name: "sidecar-finds-the-store-first", protects: "fence: what runs beside a new gate is stopped, whatever the store says",
-			edits: []edit{{"internal/agent/sidecar.go", "	epochs, err := ses.epochs()\n", "	if err := ses.reach(ctx); err != nil {\n		return err\n	}\n	epochs, err := ses.epochs()\n"}},
-			tests: []string{"./cmd/sidecar -run=TestSidecarFencesWithoutAStore"},
-		},
-	}
+var sidecarMutants = []mutant{
+	take("gate-known-by-its-name", "fence: what calls itself as a gate does is the workload all the same",
+		edits{{"gates.is", "if p.Comm != gateName { return false }", "if p.Comm != gateName { return false }; if g != nil { return true }"}}, "./internal/podworkload -run=TestGateIsNotKnownByItsName"),
+	take("two-gates-kill", "fence: two gates of one pod do not end each other's workload",
+		edits{{"Sole", "return nil, ErrTwoKill", "return io.NopCloser(nil), nil"}}, "./internal/podworkload -run=TestOneGateKills"),
+	take("state-replaced", "state directory: one that was made anew is no evidence of a follower's end",
+		edits{{"Dir.same", "if !os.SameFile(ours, there) {", "if ours == nil && there == nil {"}}, "./internal/statedir -run=TestDirectoryThatWasReplaced"),
+	take("state-no-flock", "state directory: one gate at a time",
+		edits{{"flock", "err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)", "err = unix.Flock(int(f.Fd()), unix.LOCK_SH|unix.LOCK_NB)"}}, stateUnit),
+	take("state-writes-unlocked", "state directory: without the flock nobody writes", edits{{"Dir.writeLease", "if !d.Locked() {", "if false {"}}, stateUnit),
+	take("state-adopts-unlocked", "state directory: without the flock nobody adopts (P8)", edits{{"Dir.Nonces", "if !d.Locked() {", "if false {"}}, stateUnit),
+	take("state-nonce-of-another-boot", "state directory: no adoption after a reboot (P8)", edits{{"Dir.Nonces", "err != nil || n.BootID != d.boot", "err != nil"}}, stateUnit),
+	take("state-lease-of-another-boot", "state directory: a lease of another boot is lost", edits{{"Lease.Live", "case l.BootID != bootID:", "case false:"}}, stateUnit),
+	take("state-lease-past", "state directory: a lease past its deadline is lost", edits{{"Lease.Live", "case now >= l.Deadline:", "case false:"}}, stateUnit),
+	take("state-half-a-file", "state directory: the lease file is replaced in one step",
+		edits{{"replace", `f, err := os.CreateTemp(dir, "."+name+"-*")`, "f, err := os.Create(filepath.Join(dir, name))"}}, stateUnit),
+	take("state-opens-again", "state directory: a lease that was shut stays shut", edits{{"Dir.writeLease", "if l.Token <= d.shut {", "if false {"}}, stateUnit),
+	take("follower-no-lock", "evidence: no follower beside the gate's evidence",
+		edits{{"Follower.try", "lock, err := flock(f.Dir.path(followerLock))", "lock, err := os.Open(os.DevNull)"}}, stateUnit),
+	take("follower-says-nothing", "evidence: a follower that has started is no evidence", edits{{"Follower.try", "err = f.Dir.say(l.Token, true)", "err = nil"}}, stateUnit),
+	take("follower-crashed-is-idle", "evidence: a follower that has crashed is no evidence",
+		edits{{"Dir.MarkIdle", "if err == nil && !s.Running && s.Token != token {", "if err == nil && s.Token != token || s.Running {"}}, stateUnit),
+	take("follower-any-word", "evidence: the follower's word of this very lease", edits{{"Dir.Stopped", "err != nil || s.Running || s.Token != token {", "err != nil || s.Running {"}}, stateUnit),
+	take("follower-any-budget", "follower: its kill time fits the lease", edits{{"Follower.try", "if err == nil && f.Budget.KillAfter > l.KillBudget*3/4 {", "if false {"}}, stateUnit),
+	take("follower-any-token", "follower: a gate that was opened again is a loss", edits{{"followed.look", "if err == nil && l.Token != s.first.Token {", "if false {"}}, stateUnit),
+	take("recorder-starts-first", "lease file: written before the workload starts", edits{{"Recorder.Start", "case <-written:", "default: go func() { <-written }()"}}, recorderUnit),
+	take("recorder-open-after-the-end", "lease file: shut before the lease is given back", edits{
+		{"Recorder.Gone", "r.gone", "r.Workload.Gone()"},
+		{"NewRecorder", "r.loop.Go(r.pass)", ""},
+	}, recorderUnit),
+	take("recorder-open-after-loss", "lease file: shut at the loss",
+		edits{{"Recorder.shut", "return r.set(func(l *statedir.Lease) { l.Open = false })", "return r.set(func(l *statedir.Lease) {})"}}, recorderUnit),
+	take("holder-tries-unlocked", "P8: no try without the flock", edits{{"Lock.mayTry", "return err == nil", "return true"}}, holderUnit),
+	take("holder-forgets-nonces", "P8: the nonce is in the state directory before it is sent",
+		edits{{"Lock.options", "mongolock.OnNonce(l.keep))", "mongolock.OnNonce(func(string) error { return nil }))"}}, holderUnit),
+	take("holder-done-without-bucket", "P9: only a run's key is ever done", edits{{"holder.lease.Finish", "if !s.lock.Runs {", "if false {"}}, holderUnit),
+	take("fence-kills-once", "fence kill: again at each scan while the gate is shut", edits{{"Workload.look", "w.signal(syscall.SIGKILL, p)", ""}}, fencePod),
+	take("fence-kills-its-own", "fence kill: never our own container", edits{{"targets.find", "if gone(err) || err == nil && in.in(t.own, t.tell) {", "if gone(err) {"}}, fencePod),
+	take("fence-any-first-process", "fence kill: only under a pod's pause",
+		edits{{"newTargets", "if !slices.Contains(pauses, init.Comm) {", `if !slices.Contains(pauses, init.Comm) && init.Comm == "" {`}}, fencePod),
+	take("fence-one-cgroup", "evidence: containers that cannot be told apart give none", edits{{"newTargets", "if len(tell) == 0 {", "if tell == nil && own == nil {"}}, fencePod),
+	take("fence-overlooks-forks", "evidence: no process was started while they were listed",
+		edits{{"targets.none", "err != nil || !bytes.Equal(before, after) {", "before == nil && err != nil && bytes.Equal(before, after) {"}}, fenceForks),
+	take("fence-believes-a-stop", "evidence: a SIGTERM is none", edits{{"Workload.evidence", "err := w.targets.none()", "err := error(nil)"}}, fencePod),
+	take("fence-undoes-the-opening", "fence: nothing of it comes after the gate has opened", edits{{"Workload.change", "if w.phase != from {", "if false {"}}, fenceUnit),
+	take("fence-late-sentinel", "sentinel: removed before the gate opens, for good", edits{{"sentinel.writer", "late := s.opens != asOf", "late := s.opens < asOf"}}, fenceUnit),
+	take("fence-spares-what-runs-beside", "fence: what runs beside a new gate is stopped at the file's deadline", edits{{"Workload.look", "if now >= fenceAt {", "if now < 0*fenceAt {"}}, fencePod),
+	take("fence-sigterm-is-a-loss", "follower: an ordinary SIGTERM of the sidecar is no loss", edits{{"Workload.followerGone", "if in != open {", "if true {"}}, fenceUnit),
+	take("fence-lets-the-word-go", "evidence: the follower's flock is held until the lease is given back", edits{{"Workload.followerGone", "w.word = f", "_ = f.Close()"}}, fenceUnit),
+	take("fence-file-open-on-evidence", "evidence: the lease file is shut before the lease is given back",
+		edits{{"Workload.followerGone", "if err := w.cfg.Dir.ShutLease(token); err != nil {", "if err := error(nil); err != nil {"}}, fenceUnit),
+	take("fence-never-idle", "idle release: a lease that nobody uses is given back", edits{{"Workload.idling", "case w.broken <- ErrIdle: w.idled = true", ""}}, fenceUnit),
+	take("sidecar-finds-the-store-first", "fence: what runs beside a new gate is stopped, whatever the store says",
+		edits{{"Sidecar", "epochs, err := ses.epochs()", "if err := ses.reach(ctx); err != nil { return err }; epochs, err := ses.epochs()"}}, "./cmd/sidecar -run=TestSidecarFencesWithoutAStore"),
 }
