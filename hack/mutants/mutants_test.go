@@ -1,6 +1,8 @@
 package main
 
 import (
+	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -29,7 +31,36 @@ func TestMutantsFit(t *testing.T) {
 		if _, err := m.environ(from, t.TempDir()); err != nil {
 			t.Errorf("%s: %v", m.name, err)
 		}
+		for _, test := range m.tests {
+			module, pkg, flags := parts(test)
+			i := slices.IndexFunc(flags, func(f string) bool { return strings.HasPrefix(f, "-test.run=") })
+			if dir := filepath.Join(root, module, pkg); i >= 0 && !declares(t, dir, strings.TrimPrefix(flags[i], "-test.run=")) {
+				t.Errorf("%s: no test there: %s", m.name, test)
+			}
+		}
 	}
+}
+
+// declares is true if one of the tests of a directory has a name that -run takes.
+func declares(t *testing.T, dir, run string) bool {
+	t.Helper()
+	name, _, _ := strings.Cut(run, "/")
+	files, err := filepath.Glob(filepath.Join(dir, "*_test.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range files {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range regexp.MustCompile(`(?m)^func (Test\w+)\(`).FindAllStringSubmatch(string(text), -1) {
+			if regexp.MustCompile(name).MatchString(m[1]) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // TestPlaces is about what a declaration may become without a mutant that loses its place.

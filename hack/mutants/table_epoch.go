@@ -10,7 +10,7 @@ var epochMutants = []mutant{
 	take("epoch-waits-for-its-note", "restart: a lease whose hold cannot be noted in time is left",
 		edits{{"lock.opens", "case <-time.After(l.ses.s.Timing().Operation):", "case <-make(chan time.Time):"}}, "./internal/agent -run=^TestHoldWhoseNoteHangsIsLeft$"),
 	take("epoch-ignored-unsaid", "restart: that the rule was ignored is said whenever it is found out",
-		edits{{"lock.acquire", "l.ses.tellIgnored(l.epochs)", "_ = l.ses.tellIgnored"}}, "./internal/agent -run=^TestRuleThatIsFoundIgnoredLateIsSaid$"),
+		edits{{"lock.Acquire", "l.ses.tellIgnored(l.epochs)", "_ = l.ses.tellIgnored"}}, "./internal/agent -run=^TestRuleThatIsFoundIgnoredLateIsSaid$"),
 	take("epoch-is-not-judged", "restart: a gate that comes back alone does not acquire",
 		edits{{"epochs.learn", "if e.refused = h.Tried && !h.Asked; e.refused {", "if false {"}}, ignoredCase("killed")),
 	take("epoch-is-not-noted", "restart: the epoch is noted before the gate opens",
@@ -24,7 +24,7 @@ var epochMutants = []mutant{
 	take("epoch-asked-once-for-ever", "restart: each process's own end counts",
 		edits{{"epochs.judge", "return e.dir.NoteHold(statedir.Hold{Epoch: e.now})", "return nil"}}, ignoredCase("asked_to_end_and_then_killed_while_waiting")),
 	take("epoch-adopts-for-ever", "restart: a gate that learns late that it has to ask ends, and does not adopt its lease forever beside what it would not stop",
-		edits{{"lock.acquire", "if errors.Is(err, errUnasked) {", "if false {"}}, "./internal/agent -run=^TestEpochIsJudgedLate$"),
+		edits{{"lock.Acquire", "if errors.Is(err, errUnasked) {", "if false {"}}, "./internal/agent -run=^TestEpochIsJudgedLate$"),
 	take("epoch-refusal-exits", "restart: a gate that refuses does not end, again and again", edits{{"session.fence", `&& e.Refused() == ""`, ""}}, ignoredCase("killed")),
 	take("epoch-forgets-nothing", "restart: with evidence that nothing is left the next gate begins anew", edits{
 		{"epochs.ended", "return e.dir.ForgetHold()", "return nil"},

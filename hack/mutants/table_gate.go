@@ -8,9 +8,9 @@ var gateMutants = []mutant{
 	take("gate-observer-is-waited-for", "gate: nobody who observes holds up a renewal, a loss or an exit",
 		edits{{"Queue.Tell", "go q.run()", "q.mu.Unlock(); q.run(); q.mu.Lock()"}}, "./pkg/gate -run=^TestObserver"),
 	take("epoch-note-is-waited-for", "restart: a state directory that hangs holds up no loss and no end",
-		edits{{"agent.lease.Finish", "holder.Within(noteWithin, s.lock.epochs.ended)", "s.lock.epochs.ended()"}}, "./internal/agent -run=^TestEpochNoteThatHangs"),
+		edits{{"agent.lease.Finish", "within(noteWithin, s.lock.epochs.ended)", "s.lock.epochs.ended()"}}, "./internal/agent -run=^TestEpochNoteThatHangs"),
 	take("hold-that-is-not-noted-stays", "restart: a hold that cannot be noted is left, so that the gate may adopt it again",
-		edits{{"lock.acquire", "got.Leave()", "_ = got"}}, "./internal/agent -run=^TestHoldThatCannotBeNotedIsLeft$"),
+		edits{{"lock.Acquire", "got.Leave()", "_ = got"}}, "./internal/agent -run=^TestHoldThatCannotBeNotedIsLeft$"),
 	take("gate-no-deadline", "gate: the deadline shuts it", edits{{"machine.Step", "if m.state == Held && now >= m.deadline {", "if false {"}}, gateUnit),
 	take("gate-no-deadline-anywhere", "gate and lease: without either deadline two workloads run", edits{
 		{"machine.acquired", "m.state, m.deadline, m.running = Held, e.Deadline, true", "m.state, m.deadline, m.running = Held, e.Deadline+time.Hour, true"},

@@ -33,7 +33,7 @@ var guardMutants = []mutant{
 	take("no-chase", "loss: chains of processes that outrun every list are killed by what the subreaper inherits",
 		edits{{"chase", "if err != nil || !killEach(children, spare) {", "if err != nil || len(children) >= 0 {"}}, "./internal/proctree -run=TestChaseFollowsAChain"),
 	take("empty-environment-is-no-mark", "evidence: a process in the middle of execve may be the workload's",
-		edits{{"Process.Getenv", "if len(env) == 0 {", "if env == nil {"}}, "./internal/podworkload -run=TestEmptyEnvironmentKeepsEvidenceBack"),
+		edits{{"Process.Getenv", "if len(env) == 0 {", "if env == nil {"}}, "./internal/proctree -run=^TestDetails$"),
 	take("guard-judges-unread", "availability: what was told before an instant is read before it is judged, wherever the guard is frozen",
 		edits{{"watch.act", "switch w.stop.at(now) {", "switch w.stop.at(w.clock.Now()) {"}}, "./internal/guard -run=TestFrozenBetweenReadingAndJudging"),
 }

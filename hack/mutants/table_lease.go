@@ -64,8 +64,8 @@ var runMutants = []mutant{
 	take("pair-one-held", "P9: a pair is held while both are", edits{{"Pair.Held", "return p.Run.Held() && p.Job.Held()", "return p.Run.Held()"}}, suite),
 	take("pair-finishes-job-first", "P9: the record is written before the job's key is released",
 		edits{{
-			"Pair.Finish", "return errors.Join(p.Run.Finish(ctx, outcome), p.Job.Finish(ctx, gate.Release))",
-			"return errors.Join(p.Job.Finish(ctx, gate.Release), p.Run.Finish(ctx, outcome))",
+			"Pair.Finish", "return errors.Join(p.Run.Finish(ctx, outcome), p.Job.Finish(ctx, Released))",
+			"return errors.Join(p.Job.Finish(ctx, Released), p.Run.Finish(ctx, outcome))",
 		}}, unit("TestP9_RecordIsWrittenBeforeTheJobIsFree")),
 	take("pair-without-job", "P9: runs of one job do not overlap", edits{{"Locker.AcquireAlone", "first, err := l.acquire(ctx, j)", "j.key += r.key; first, err := l.acquire(ctx, j)"}}, suite, sim),
 }

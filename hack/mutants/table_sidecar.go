@@ -5,8 +5,8 @@ const (
 	fenceUnit    = "./internal/podworkload -run=Test(Followers|Loss|Idle|Won|Sentinel|Leaving)"
 	fencePod     = "./internal/podworkload -run=Test(KillFence|StopWaits|Beside|Another|FirstProcess|OneCgroup)"
 	fenceForks   = "./internal/podworkload -run=TestForks"
-	recorderUnit = "./internal/holder -run=Test(Recorder|File|Close|Fifo)"
-	holderUnit   = "./internal/holder -run=Test(Adoption|Nonce|Outcomes|Pair)"
+	recorderUnit = "./internal/agent -run=Test(Recorder|File|Close|Fifo)"
+	holderUnit   = "./internal/agent -run=Test(Adoption|Nonce|Outcomes|Pair)"
 )
 
 // sidecarMutants are of the state directory, the follower's protocol, the fences and the evidence. Those
@@ -36,17 +36,17 @@ var sidecarMutants = []mutant{
 	take("follower-any-word", "evidence: the follower's word of this very lease", edits{{"Dir.Stopped", "err != nil || s.Running || s.Token != token {", "err != nil || s.Running {"}}, stateUnit),
 	take("follower-any-budget", "follower: its kill time fits the lease", edits{{"Follower.try", "if err == nil && f.Budget.KillAfter > l.KillBudget*3/4 {", "if false {"}}, stateUnit),
 	take("follower-any-token", "follower: a gate that was opened again is a loss", edits{{"followed.look", "if err == nil && l.Token != s.first.Token {", "if false {"}}, stateUnit),
-	take("recorder-starts-first", "lease file: written before the workload starts", edits{{"Recorder.Start", "case <-written:", "default: go func() { <-written }()"}}, recorderUnit),
+	take("recorder-starts-first", "lease file: written before the workload starts", edits{{"recorder.Start", "case <-written:", "default: go func() { <-written }()"}}, recorderUnit),
 	take("recorder-open-after-the-end", "lease file: shut before the lease is given back", edits{
-		{"Recorder.Gone", "r.gone", "r.Workload.Gone()"},
-		{"NewRecorder", "r.loop.Go(r.pass)", ""},
+		{"recorder.Gone", "r.gone", "r.Workload.Gone()"},
+		{"newRecorder", "r.loop.Go(r.pass)", ""},
 	}, recorderUnit),
 	take("recorder-open-after-loss", "lease file: shut at the loss",
-		edits{{"Recorder.shut", "return r.set(func(l *statedir.Lease) { l.Open = false })", "return r.set(func(l *statedir.Lease) {})"}}, recorderUnit),
-	take("holder-tries-unlocked", "P8: no try without the flock", edits{{"Lock.mayTry", "return err == nil", "return true"}}, holderUnit),
+		edits{{"recorder.shut", "return r.set(func(l *statedir.Lease) { l.Open = false })", "return r.set(func(l *statedir.Lease) {})"}}, recorderUnit),
+	take("holder-tries-unlocked", "P8: no try without the flock", edits{{"keys.mayTry", "return err == nil", "return true"}}, holderUnit),
 	take("holder-forgets-nonces", "P8: the nonce is in the state directory before it is sent",
-		edits{{"Lock.options", "mongolock.OnNonce(l.keep))", "mongolock.OnNonce(func(string) error { return nil }))"}}, holderUnit),
-	take("holder-done-without-bucket", "P9: only a run's key is ever done", edits{{"holder.lease.Finish", "if !s.lock.Runs {", "if false {"}}, holderUnit),
+		edits{{"keys.options", "mongolock.OnNonce(k.keepNonce))", "mongolock.OnNonce(func(string) error { return nil }))"}}, holderUnit),
+	take("holder-done-without-bucket", "P9: only a run's key is ever done", edits{{"keys.finish", "if !k.runs {", "if false {"}}, holderUnit),
 	take("fence-kills-once", "fence kill: again at each scan while the gate is shut", edits{{"Workload.look", "w.signal(syscall.SIGKILL, p)", ""}}, fencePod),
 	take("fence-kills-its-own", "fence kill: never our own container", edits{{"targets.find", "if gone(err) || err == nil && in.in(t.own, t.tell) {", "if gone(err) {"}}, fencePod),
 	take("fence-any-first-process", "fence kill: only under a pod's pause",
