@@ -61,7 +61,7 @@ func doctor(ctx context.Context, w world, s *settings.Settings, index bool) erro
 	if r, err := s.ResolveKey(); err == nil {
 		d.Key, d.Run = r.Key, agent.RunFacts(s, r)
 		for _, warning := range s.StartWarnings(r) {
-			d.Findings = append(d.Findings, mongolock.Finding{Text: warning})
+			d.Findings = append(d.Findings, mongolock.Finding{Text: warning.Field + ": " + warning.Message, Remedy: warning.Remedy})
 		}
 		for _, p := range s.Ineffective(r) {
 			remedy := p.Remedy

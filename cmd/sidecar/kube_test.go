@@ -264,7 +264,7 @@ func TestKubeEvidence(t *testing.T) {
 	c.SetPod(jobSpec, mainRuns)
 	g := startGate(t, c.with("MONGOGATE_KUBE_EVIDENCE=true"), false, "sidecar")
 	g.await(t, "gate open")
-	g.await(t, "evidence of the workload's end: the pod's own status")
+	g.await(t, `"evidence of the workload's end","evidence":"the pod's own status`)
 	if err := g.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
@@ -296,7 +296,7 @@ func TestKubeNoEvidence(t *testing.T) {
 			g := startGate(t, c.with("MONGOGATE_KUBE_EVIDENCE=true"), false, "sidecar")
 			g.await(t, "gate open")
 			eventually(t, "the first read", func() bool { return c.reads() > 0 })
-			g.await(t, "containers that are never restarted")
+			g.await(t, "the pod's status is no evidence")
 			change(c)
 			before := c.reads()
 			if err := g.Process.Signal(syscall.SIGTERM); err != nil {

@@ -36,7 +36,7 @@ func TestJobsOfNoCronJob(t *testing.T) {
 		{"for another minute", `{"uid": "j", ` + fmt.Sprintf(owner, "report") + `, ` + fmt.Sprintf(scheduled, "2026-01-01T03:00:00Z") + `}`, nil, false, 64, []string{"it was made for 2026-01-01T03:00:00Z"}},
 		{"another Job of the name", `{"uid": "k", ` + fmt.Sprintf(owner, "report") + `}`, nil, false, 64, []string{"the Job of this name is another one"}},
 		{"gone", "", nil, false, 64, []string{"there is no Job of this name"}},
-		{"without the right", `{"uid": "j"}`, nil, true, 0, []string{"key=shop/report@" + day, "trusting the scheduled minute"}},
+		{"without the right", `{"uid": "j"}`, nil, true, 0, []string{"key=shop/report@" + day, "trusting the minute"}},
 		{"nobody asks", `{"uid": "j"}`, []string{"MONGOGATE_KUBE_OWNER=false"}, false, 0, []string{"key=shop/report@" + day, "nothing proves"}},
 	} {
 		t.Run(c.why, func(t *testing.T) {

@@ -83,7 +83,7 @@ func TestCronJobCrashedWinnerIsRestarted(t *testing.T) {
 	s.Figure("cronjob-crashed-to-restart-running", second.Start.Sub(crashed))
 	finish(s, s.A, m)
 	ends(s, s.A, m, batchv1.JobComplete)
-	skips(s, s.B, m, "is done: succeeded by")
+	skips(s, s.B, m, doneBy("succeeded", ""))
 	wantRan(s, m, s.A, s.A)
 	if last := done(s, m, "succeeded").History; last[len(last)-1].How != "adopted" {
 		t.Errorf("the restarted gate did not adopt its lease: %+v", last)
@@ -126,7 +126,7 @@ func TestCronJobCrashedWinnerIsReplaced(t *testing.T) {
 	s.A.Pod(podsOf(m.job), pod).WaitLog("main", "waiting for the lock", podStart)
 	finish(s, s.B, m)
 	ends(s, s.B, m, batchv1.JobComplete)
-	skips(s, s.A, m, "is done: succeeded by")
+	skips(s, s.A, m, doneBy("succeeded", ""))
 	wantRan(s, m, s.A, s.B)
 }
 
@@ -147,7 +147,7 @@ func TestAloneCronJobClusterLostInItsRun(t *testing.T) {
 	start()
 	finish(s, s.B, m)
 	ends(s, s.B, m, batchv1.JobComplete)
-	skips(s, s.A, m, "is done: succeeded by")
+	skips(s, s.A, m, doneBy("succeeded", ""))
 	wantRan(s, m, s.A, s.B)
 }
 
@@ -170,7 +170,7 @@ func TestCronJobFailedRunIsHeld(t *testing.T) {
 	m, pod := failing(s, "hold", 0)
 	pod.Signal(kube.Main, syscall.SIGKILL)
 	ends(s, s.A, m, batchv1.JobFailed)
-	skips(s, s.B, m, "is done: failed by "+pod.Name)
+	skips(s, s.B, m, doneBy("failed", pod.Name))
 	done(s, m, "failed")
 	wantRan(s, m, s.A)
 }
@@ -181,7 +181,7 @@ func TestCronJobHeldRunIsRetried(t *testing.T) {
 	m, pod := failing(s, "hold", 3)
 	killed := time.Now()
 	pod.Signal(kube.Main, syscall.SIGKILL)
-	skips(s, s.B, m, "is done: failed by "+pod.Name)
+	skips(s, s.B, m, doneBy("failed", pod.Name))
 	retry := s.Await(m.key, retryAfter+podStart, func(r witness.Run) bool { return r.Start.After(killed) })
 	s.Figure("cronjob-failed-to-retry-running", retry.Start.Sub(killed))
 	finish(s, s.A, m)

@@ -118,7 +118,7 @@ func (s *show) skips(ctx context.Context, who string, g *trials.Gate) error {
 	if code != 0 {
 		return fmt.Errorf("%s skipped with exit code %d", g.ID, code)
 	}
-	s.say(who, "skips it, exit code 0: %s", strings.TrimPrefix(why, "skipped: "))
+	s.say(who, "%s, exit code 0", why)
 	return nil
 }
 

@@ -26,7 +26,7 @@ func silenceDriver(log logr.Logger) error {
 			return fmt.Errorf("environment: %w", err)
 		}
 		if !told {
-			telemetry.Warn(log, "the log of MongoDB's driver is off in a gate; the command still gets the variable", "variable", name)
+			telemetry.Warn(log, "the log of MongoDB's driver is off in the gate, not in the command", "variable", name)
 		}
 		told = true
 	}

@@ -20,7 +20,7 @@ func Init(ctx context.Context, w World, s *settings.Settings) error {
 		return err
 	}
 	defer ses.close()
-	ses.log.Info("protection: init: none beyond ttl + grace by itself; a sidecar with the same state directory has to adopt the lease", "key", s.Lock.Key)
+	ses.log.Info("init protects nothing after ttl + grace: a sidecar adopts the lease", "key", s.Lock.Key)
 	asked, stop := signal.NotifyContext(ctx, asking(s)...)
 	defer stop()
 	lease, err := ses.sidecarLock(nil, nil).obtain(asked)

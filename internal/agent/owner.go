@@ -42,10 +42,10 @@ func proveJob(w World, s *settings.Settings, log logr.Logger) error {
 			log.Info("a CronJob owns this Job", "job", s.JobName, "cronJob", cronJob)
 			return nil
 		case err == nil:
-			telemetry.Warn(log, "this Job's name looks like a CronJob's, but it is not: treated as made by hand", "job", s.JobName, "why", why)
+			telemetry.Warn(log, "this Job counts as made by hand, whatever its name says", "job", s.JobName, "why", why)
 			return s.Disbelieve(why)
 		case try == ownerTries:
-			telemetry.Warn(log, "cannot look up this Job's owner in the Kubernetes API: trusting the scheduled minute in its name", "job", s.JobName, "error", err.Error())
+			telemetry.Warn(log, "cannot look up the Job's owner: trusting the minute in its name", "job", s.JobName, "error", err.Error())
 			return nil
 		}
 		time.Sleep(ownerPause)

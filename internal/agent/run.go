@@ -51,7 +51,7 @@ func Run(ctx context.Context, w World, s *settings.Settings, args []string) erro
 		return err
 	}
 	if guard.Sockets(w.Environ) {
-		telemetry.Warn(ses.log, "the sockets that systemd has opened for this unit (LISTEN_FDS) do not reach the command: it has to open its own")
+		telemetry.Warn(ses.log, "the sockets that systemd has opened do not reach the command")
 	}
 	stuck := make(chan struct{})
 	protected, err := guard.New(guard.Command{
@@ -85,12 +85,7 @@ func Run(ctx context.Context, w World, s *settings.Settings, args []string) erro
 	asked, stop := context.WithCancel(ctx)
 	defer stop()
 	stopped := ses.forward(signals, stops, protected, stop)
-	beside := ""
-	if _, inPod := os.LookupEnv("KUBERNETES_SERVICE_HOST"); inPod && os.Getpid() != 1 { // the first process of a container ends that too
-		beside = ", what others start beside it (kubectl exec)"
-	}
-	ses.log.Info("protection: run: the command runs only while the lock is held; not covered: what it hands to other daemons"+beside+", and a machine that is frozen as a whole. Against the command itself: "+layers,
-		"key", s.Lock.Key, "ttl", s.Timing().TTL.String(), "killBudget", s.Budget().Kill.String())
+	ses.sayRunProtection(layers)
 	ended := make(chan gate.Result, 1)
 	ses.tasks.Go(func() { ended <- g.Run(asked) })
 	select {
@@ -106,12 +101,12 @@ func (ses *session) skip(now time.Time) (bool, error) {
 	s := ses.s
 	switch {
 	case s.SkipJob != nil:
-		ses.log.Info("skipped: the Job was made by hand and has no scheduled minute", "job", s.SkipJob.Error())
+		ses.log.Info("skipped: the Job was made by hand and has no scheduled minute", "job", s.SkipJob.Name, "why", s.SkipJob.Reason)
 		ses.kube.skipped("skipped: the Job was made by hand and has no scheduled minute")
 		return true, nil //nolint:nilerr // SkipJob is what was decided, not a fault
 	case s.Lock.Stale(now, s.Retention):
 		ses.metrics.Skipped()
-		ses.log.Info("skipped: the bucket is older than the retention, so no record can show whether it is done", "key", s.Lock.Key, "retention", s.Retention.String())
+		ses.log.Info("skipped: the bucket is older than the retention", "key", s.Lock.Key, "retention", s.Retention.String())
 		ses.kube.skipped(fmt.Sprintf("skipped: run %q is older than the retention, so no record can show whether it is done", s.Lock.Key))
 		return true, ses.skipped()
 	}
@@ -231,10 +226,22 @@ func (ses *session) forward(signals []os.Signal, stops proctree.SignalSet, to *g
 	}
 }
 
+// sayDone logs that a run is skipped because it is done, and who has done it.
+func (ses *session) sayDone(e *mongolock.DoneError) {
+	kv := []any{"key", ses.s.Lock.Key}
+	if d := e.Info.Done; d != nil {
+		kv = append(kv, "outcome", d.Outcome, "by", d.By, "at", d.At.UTC().Format(time.RFC3339))
+	}
+	ses.log.Info("skipped: the run is done", kv...)
+}
+
+// unended is the message of a run or sidecar whose release or done record the store has not acknowledged.
+const unended = "the end of the lease was not acknowledged: others wait for its expiry"
+
 // runEnd turns how a gate ended into an exit code.
 func (ses *session) runEnd(r gate.Result, stopped syscall.Signal) error {
 	if r.Finish != nil && !errors.Is(r.Finish, mongolock.ErrLost) {
-		ses.log.Error(r.Finish, "the store did not acknowledge the end of the lease: others wait until it expires")
+		ses.log.Error(r.Finish, unended)
 	}
 	var (
 		done *mongolock.DoneError
@@ -251,7 +258,7 @@ func (ses *session) runEnd(r gate.Result, stopped syscall.Signal) error {
 	case r.Started && r.Acquire == nil:
 		if r.Ended.Code == 0 {
 			if stopped != 0 {
-				ses.log.Info("the command was asked to stop: whatever its exit code, its run does not count as done", "signal", stopped.String())
+				ses.log.Info("the command was asked to stop: its run does not count as done", "signal", stopped.String())
 			}
 			return nil
 		}
@@ -262,14 +269,14 @@ func (ses *session) runEnd(r gate.Result, stopped syscall.Signal) error {
 		return r.Acquire
 	case errors.As(r.Acquire, &done):
 		ses.metrics.Skipped()
-		ses.log.Info("skipped: "+done.Error(), "key", ses.s.Lock.Key)
+		ses.sayDone(done)
 		ses.done(done)
 		return ses.skipped()
 	case errors.As(r.Acquire, &held) && ses.s.Try:
 		return r.Acquire
 	case errors.As(r.Acquire, &held):
 		ses.metrics.Skipped()
-		ses.log.Info("skipped: already running elsewhere: "+held.Error(), "key", ses.s.Lock.Key)
+		ses.log.Info("skipped: already running elsewhere", "key", ses.s.Lock.Key, "holder", held.Info.Owner, "where", held.Info.Where(), "since", held.Info.Created.Format(time.RFC3339))
 		ses.kube.skipped("skipped: already running elsewhere: " + held.Error())
 		return ses.skipped()
 	}

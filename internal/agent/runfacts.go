@@ -12,7 +12,7 @@ import (
 )
 
 // activeDeadline is what a Job's limit does to runs that wait.
-const activeDeadline = "waiting counts against the Job's activeDeadlineSeconds: where that is shorter than the run before it and ttl + grace, the Job fails while it waits"
+const activeDeadline = "waiting counts against the Job's activeDeadlineSeconds"
 
 // RunFacts says which run a start is, and what becomes of it where another has it.
 func RunFacts(s *settings.Settings, r bucket.Result) []string {
@@ -32,7 +32,7 @@ func RunFacts(s *settings.Settings, r bucket.Result) []string {
 	}
 	all = append(all, "held elsewhere: "+ifHeld(s, r.Bucket != ""))
 	if s.JobName != "" && s.IfHeld == settings.Wait {
-		all = append(all, activeDeadline)
+		all = append(all, activeDeadline+": where that is shorter than the run before it and ttl + grace, the Job fails while it waits")
 	}
 	return all
 }
@@ -74,11 +74,11 @@ func (ses *session) sayRun() {
 	ses.log.Info("run of a bucket", kv...)
 	switch {
 	case s.JobName == "" && s.IfHeld == settings.Skip && !s.FailIfHeld:
-		telemetry.Warn(ses.log, "with --if-held skip nobody repeats the run if its holder fails after it was seen to renew")
+		telemetry.Warn(ses.log, "nobody repeats this run if its holder fails after it was seen to renew", "ifHeld", s.IfHeld)
 	case s.JobName != "" && s.IfHeld == settings.Wait:
 		ses.log.Info(activeDeadline)
 	}
 	if s.JobName != "" && !s.KubeOwner {
-		ses.log.Info("the scheduled minute is read from the Job's name; nothing proves that a CronJob created it", "job", s.JobName)
+		ses.log.Info("the Job's name gives the minute; nothing proves that a CronJob made it", "job", s.JobName)
 	}
 }

@@ -87,7 +87,7 @@ func newSession(w World, s *settings.Settings, needDir bool) (*session, error) {
 	}
 	ses.ctx, ses.end = context.WithCancel(context.Background())
 	for _, warning := range s.Warnings {
-		telemetry.Warn(log, warning)
+		telemetry.Warn(log, "check this setting", "setting", warning.Field, "problem", warning.Message, "remedy", warning.Remedy)
 	}
 	if err := proveJob(w, s, log); err != nil {
 		ses.end()
@@ -99,7 +99,7 @@ func newSession(w World, s *settings.Settings, needDir bool) (*session, error) {
 		if needDir || s.From("state-dir") != "default" {
 			return nil, &Exit{ExitMachine, fmt.Errorf("state-dir: %w; name a directory that this user can write in with --state-dir", err)}
 		}
-		telemetry.Warn(log, "no state directory: a restarted gate will wait for its own lease to run out, and the command gets no lease file", "error", err.Error())
+		telemetry.Warn(log, "no state directory: a restarted gate waits for its own lease to expire", "error", err.Error())
 	}
 	if err := ses.startKube(w); err != nil {
 		ses.close()
@@ -207,7 +207,7 @@ func (ses *session) identify(ctx context.Context) error {
 		said := false
 		for err := tell(ses.ctx); err != nil && ses.ctx.Err() == nil; err = tell(ses.ctx) {
 			if !said {
-				ses.log.Info("the store could not be identified yet", "error", err.Error())
+				telemetry.Warn(ses.log, "the store could not be identified yet", "error", err.Error())
 			}
 			said = true
 			select {
@@ -252,7 +252,7 @@ func (ses *session) observe() func(gate.Change) {
 	return func(c gate.Change) {
 		ses.kube.changed(c)
 		if c.Missing > 0 {
-			telemetry.Warn(ses.log, "changes of the gate are missing from this log: it could not be written in time", "missing", c.Missing)
+			telemetry.Warn(ses.log, "changes of the gate are missing here: the log was written too slowly", "missing", c.Missing)
 		}
 		kv := []any{"key", c.Grant.Key, "token", c.Grant.Token}
 		switch c.Action {
@@ -296,7 +296,7 @@ func (ses *session) close() {
 	}
 	if ses.locker != nil {
 		if err := settle(ses.locker); err != nil {
-			telemetry.Warn(ses.log, "the store did not acknowledge that an interrupted acquisition is undone: others may have to wait for ttl + grace")
+			telemetry.Warn(ses.log, "cannot undo an interrupted acquisition: others may wait ttl + grace", "error", err.Error())
 		}
 	}
 	closed := make(chan struct{})

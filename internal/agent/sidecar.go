@@ -61,7 +61,7 @@ func Sidecar(ctx context.Context, w World, s *settings.Settings) error {
 	if err := ses.serve(g, sidecarProbes(g, fenced, epochs)); err != nil {
 		return err
 	}
-	ses.tellProtection(fenced, w.Twin.Guarded())
+	ses.saySidecar(fenced.Evidence(), w.Twin.Guarded())
 
 	// Told to end: what waits ends at once; what holds renews until there is
 	// evidence that the workload is gone, or until it is killed.
@@ -159,32 +159,10 @@ func sidecarProbes(g *gate.Gate, f *podworkload.Workload, e *epochs) serve.Probe
 	}
 }
 
-// tellProtection is the first line of the log: what is protected, and what is not.
-func (ses *session) tellProtection(f *podworkload.Workload, twinned bool) {
-	// What is said of a frozen gate is its twin's to do.
-	frozen := "gate and twin frozen or killed together"
-	if !twinned {
-		frozen = "a gate that is frozen or dead, for it has no twin"
-	}
-	for _, p := range ses.s.InForce() {
-		line := "protection: " + p.Name + ": " + p.Does + "; not covered: " + p.Open
-		if p.Name != settings.Follow { // the follower acts by itself
-			line += ", " + frozen
-		}
-		ses.log.Info(line, "key", ses.s.Lock.Key, "ttl", ses.s.Timing().TTL.String())
-	}
-	switch e := f.Evidence(); e {
-	case "":
-		ses.log.Info("no evidence: nothing here can prove that the workload has ended, so the lock is never released and each hand-over costs ttl + grace; set shareProcessNamespace: true")
-	default:
-		ses.log.Info("evidence of the workload's end: " + e)
-	}
-}
-
 func (ses *session) sidecarEnd(r gate.Result, asked bool) error {
 	switch {
 	case r.Finish != nil && !errors.Is(r.Finish, mongolock.ErrLost):
-		ses.log.Error(r.Finish, "the store did not acknowledge the end of the lease: others wait until it expires")
+		ses.log.Error(r.Finish, unended)
 	case asked:
 		return nil
 	case r.Lost != nil:

@@ -237,7 +237,7 @@ func (r *run) nameStuck() {
 	if err != nil || len(left) == 0 {
 		return
 	}
-	r.w.command.Log.Error(nil, "killed processes are still there: the lock is not released before they have gone", "processes", proctree.Describe(left))
+	r.w.command.Log.Error(nil, "killed processes are still there: the lock is kept until they are gone", "processes", proctree.Describe(left))
 }
 
 // deaf: a guard that no longer confirms does nothing for us either.

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/mongogate/mongogate/internal/proctree"
+	"github.com/mongogate/mongogate/internal/telemetry"
 	"github.com/mongogate/mongogate/pkg/gate"
 )
 
@@ -185,9 +186,9 @@ func (r *run) hear(rec record) {
 	case kindExited:
 		log.V(1).Info("command ended", "code", codeOf(syscall.WaitStatus(rec.Value)))
 	case kindStopped:
-		log.Info("the command is stopped; it continues on SIGCONT, which the gate sends when the command has to end", "pid", rec.Value, "by", syscall.Signal(rec.Seq).String())
+		telemetry.Warn(log, "the command is stopped; it continues on SIGCONT", "pid", rec.Value, "by", syscall.Signal(rec.Seq).String())
 	case kindStopping:
-		log.Info("the guard stops the command on its own", "deadlinePassed", rec.Value == reasonDeadline)
+		telemetry.Warn(log, "the guard stops the command on its own", "deadlinePassed", rec.Value == reasonDeadline)
 	default:
 	}
 }

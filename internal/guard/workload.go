@@ -14,6 +14,7 @@ import (
 
 	"github.com/mongogate/mongogate/internal/lasttimer"
 	"github.com/mongogate/mongogate/internal/proctree"
+	"github.com/mongogate/mongogate/internal/telemetry"
 	"github.com/mongogate/mongogate/pkg/gate"
 )
 
@@ -54,7 +55,7 @@ func New(c Command) (*Workload, error) {
 	}
 	var err error
 	if w.last, err = lasttimer.New(); err != nil {
-		c.Log.Info("no kernel timers: if gate and guard are both stopped, nothing stops the command", "error", err.Error())
+		telemetry.Warn(c.Log, "no kernel timers: nothing acts if gate and guard are both stopped", "error", err.Error())
 	}
 	return w, nil
 }

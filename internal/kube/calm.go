@@ -32,7 +32,7 @@ func (c *calm) failure(err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.failed++; c.failed > 1 {
-		c.Log.V(1).Info("the Kubernetes API: "+c.what+" failed again", "times", c.failed, "error", err.Error())
+		c.Log.V(1).Info("a call to the Kubernetes API failed again", "call", c.what, "times", c.failed, "error", err.Error())
 		return
 	}
 	kv := []any{"call", c.what}

@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	"github.com/mongogate/mongogate/internal/telemetry"
 )
 
 // LabelRight is the right that the label needs, in words.
@@ -132,7 +134,7 @@ func (l *Label) leaves(err error) bool {
 		return false
 	}
 	l.calm.failure(err)
-	l.calm.Log.Info("giving up on the pod's label", "label", l.key, "why", err.Error())
+	telemetry.Warn(l.calm.Log, "giving up on the pod's label", "label", l.key, "why", err.Error())
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.gone = true

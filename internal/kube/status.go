@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	"github.com/mongogate/mongogate/internal/telemetry"
 )
 
 // StatusRight is the right that the pod's own status needs, in words.
@@ -114,7 +116,7 @@ func (s *Status) look(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !s.read && ever != nil {
-		s.calm.Log.Info("the pod's own status is evidence only for containers that are never restarted", "why", ever.Error())
+		telemetry.Warn(s.calm.Log, "the pod's status is no evidence: a container may be started again", "why", ever.Error())
 	}
 	s.read, s.ended, s.final = true, verdict == nil, ever == nil
 	if verdict != nil && verdict.Error() != s.reason {

@@ -53,7 +53,7 @@ func TestStatusOfADeployment(t *testing.T) {
 	a := start(t)
 	a.be(deployed)
 	s := a.status(t)
-	until(t, "it was said", func() bool { return a.log.count("containers that are never restarted") == 1 })
+	until(t, "it was said", func() bool { return a.log.count("the pod's status is no evidence") == 1 })
 	s.Ended()
 	until(t, "it was read again", func() bool { return a.reads() > 2 })
 	if s.Ended() || s.Final() {

@@ -8,6 +8,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/mongogate/mongogate/internal/telemetry"
 	"github.com/mongogate/mongogate/pkg/gate"
 )
 
@@ -159,7 +160,7 @@ func (w *Workload) fenceBeside() {
 	if !w.change(beside, leaving, func() { w.cfg.Twin.Stopping(w.killAt) }) {
 		return // the lock was won
 	}
-	w.cfg.Log.Info("the lease of the previous gate is over: stopping the workload")
+	telemetry.Warn(w.cfg.Log, "the lease of the previous gate is over: stopping the workload")
 	w.complain("the sentinel could not be written", write())
 	if w.cfg.LeaveAtOnce && !w.cfg.Kill {
 		w.cfg.Leave()
@@ -240,7 +241,7 @@ func (w *Workload) leaveCrashed(in phase) {
 	crashed, err := w.cfg.Dir.Crashed()
 	w.complain("cannot read the follower's report", err)
 	if crashed && w.change(killing, shut, func() {}) {
-		w.cfg.Log.Info("the follower exited without reporting: restarting; the lease runs out")
+		telemetry.Warn(w.cfg.Log, "the follower exited without reporting: restarting; the lease runs out")
 		w.cfg.Leave()
 	}
 }

@@ -356,5 +356,5 @@ func (w *Workload) signal(sig syscall.Signal, in phase) {
 		err = w.targets.signal(sig)
 	}
 	w.mu.Unlock()
-	w.complain("a process of the workload could not be signalled; it needs the gate's user id", err)
+	w.complain("cannot signal a process of the workload: it needs the gate's user id", err)
 }

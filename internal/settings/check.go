@@ -98,10 +98,10 @@ func (l *loader) checkURI(s *Settings) {
 	}
 	about := l.about(uri)
 	if about.Unencrypted {
-		s.Warnings = append(s.Warnings, "the connection to MongoDB is not encrypted: add tls=true to the connection string")
+		s.Warnings = append(s.Warnings, Problem{Field: "uri", Message: "the connection to MongoDB is not encrypted", Remedy: "add tls=true to the connection string"})
 	}
 	for _, name := range about.Ignored {
-		s.Warnings = append(s.Warnings, "the option "+name+" of the connection string is for other drivers, and has no effect here")
+		s.Warnings = append(s.Warnings, Problem{Field: "uri", Message: "the option " + name + " is for other drivers, and has no effect here", Remedy: "take it out of the connection string"})
 	}
 }
 

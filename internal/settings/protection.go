@@ -96,12 +96,12 @@ func protectionUsage() string {
 	return "what stops the workload when the lock is lost: " + strings.Join(parts, ", ") + "; the sentinel file is written in any case"
 }
 
-// Protects says whether a protection is in force, by --protection or by --also.
+// Protects says whether a protection is in force: by --protection, by --also, or because the command is run.
 func (s *Settings) Protects(name string) bool {
-	return s.Protection == name || slices.Contains(s.Also, name)
+	return s.Protection == name || slices.Contains(s.Also, name) || name == Run && s.Command == "run"
 }
 
-// InForce are the protections of a sidecar, in the order in which they are described.
+// InForce are the protections of a run or a sidecar, in the order in which they are described.
 func (s *Settings) InForce() []Protection {
 	return slices.DeleteFunc(slices.Clone(Protections), func(p Protection) bool { return !s.Protects(p.Name) })
 }

@@ -11,14 +11,17 @@ import (
 const lateness = 5 * time.Minute
 
 // StartWarnings says where a machine's clock, zone or schedule may not be the one that was meant.
-func (s *Settings) StartWarnings(r bucket.Result) []string {
+func (s *Settings) StartWarnings(r bucket.Result) []Problem {
 	if r.Bucket == "" || s.JobName != "" || r.Period <= 0 {
 		return nil
 	}
 	next := r.BucketTime.Add(r.Period)
 	if !s.Bucket.Ticks() {
 		if left := r.Period - r.Late; left <= min(bucket.ClockSkew, r.Period/10) {
-			return []string{fmt.Sprintf("this start is %v before the next bucket begins, and a machine that starts a little later, or whose clock is ahead, runs it again: start runs early in their bucket, or use a cron: bucket", left.Round(time.Second))}
+			return []Problem{{
+				Field: "bucket", Message: fmt.Sprintf("this start is %v before the next bucket begins, and a machine that starts a little later, or whose clock is ahead, runs it again", left.Round(time.Second)),
+				Remedy: "start runs early in their bucket, or use a cron: bucket",
+			}}
 		}
 		return nil
 	}
@@ -26,9 +29,11 @@ func (s *Settings) StartWarnings(r bucket.Result) []string {
 		return nil
 	}
 	zone := s.sources["timezone"]
-	return []string{fmt.Sprintf(
-		"this start is %v after the tick %s that it counts for, the next one is %s in %v: if it was not meant to be late, --bucket (%s) or --timezone (%s, from %s) is not the schedule's",
-		r.Late.Round(time.Second), r.Bucket, next.UTC().Format(bucket.ID), (r.Period - r.Late).Round(time.Second), s.Bucket, zone.text, zone.from)}
+	return []Problem{{
+		Field: "bucket", Message: fmt.Sprintf("this start is %v after the tick %s that it counts for, the next one is %s in %v",
+			r.Late.Round(time.Second), r.Bucket, next.UTC().Format(bucket.ID), (r.Period - r.Late).Round(time.Second)),
+		Remedy: fmt.Sprintf("if it was not meant to be late, --bucket (%s) or --timezone (%s, from %s) is not the schedule's", s.Bucket, zone.text, zone.from),
+	}}
 }
 
 // Ineffective are the settings of a run that would have no effect: those about

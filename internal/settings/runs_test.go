@@ -110,8 +110,16 @@ func TestLateStartsSaySo(t *testing.T) {
 			t.Errorf("%s: %v", c.why, err)
 			continue
 		}
-		if got := strings.Join(s.Warnings, "; "); !strings.Contains(got, c.want) || c.want == "" && got != "" {
+		if got := texts(s.Warnings); !strings.Contains(got, c.want) || c.want == "" && got != "" {
 			t.Errorf("%s: warnings %q, want %q", c.why, got, c.want)
 		}
 	}
+}
+
+func texts(problems []Problem) string {
+	var all []string
+	for _, p := range problems {
+		all = append(all, p.String())
+	}
+	return strings.Join(all, "; ")
 }

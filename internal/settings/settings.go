@@ -68,7 +68,7 @@ type Settings struct {
 	// SkipJob is set where --manual skip applies: run ends at once with exit code 0.
 	SkipJob *bucket.ManualJob
 	// Warnings are for the log: things that work but should not stay so.
-	Warnings []string
+	Warnings []Problem
 
 	// InPod is true in a pod of Kubernetes.
 	InPod bool

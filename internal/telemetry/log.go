@@ -150,7 +150,7 @@ func (l *Log) Event(e mongolock.Event) {
 	case mongolock.EventSuccessor:
 		l.log.Info("the store now says", append(key, "state", e.Info.State, "owner", e.Info.Owner, "where", e.Info.Where(), "token", e.Info.Token)...)
 	case mongolock.EventDropped:
-		l.log.Info("events of the lock were dropped: the listener was too slow", "count", e.Dropped)
+		Warn(l.log, "events of the lock were dropped: the listener was too slow", "count", e.Dropped)
 	case mongolock.EventFinished:
 		l.log.Info("lease ended", append(key, "token", e.Token)...)
 	}
