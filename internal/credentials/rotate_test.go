@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -16,6 +17,7 @@ import (
 
 	"github.com/mongogate/mongogate/internal/smallfile"
 	"github.com/mongogate/mongogate/test/bubble"
+	"github.com/mongogate/mongogate/test/must"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -40,9 +42,7 @@ func newRig(t *testing.T, uri string) *rig {
 	t.Helper()
 	r := &rig{t: t, dir: t.TempDir()}
 	for _, name := range []string{"uri", "ca.crt"} {
-		if err := os.Symlink(filepath.Join("..data", name), filepath.Join(r.dir, name)); err != nil {
-			t.Fatal(err)
-		}
+		must.Do(t, os.Symlink(filepath.Join("..data", name), filepath.Join(r.dir, name)))
 	}
 	r.put(uri, "authority 1")
 	files := []string{filepath.Join(r.dir, "ca.crt")}
@@ -72,18 +72,13 @@ func newRig(t *testing.T, uri string) *rig {
 // put swaps the whole directory in one step, as the kubelet does.
 func (r *rig) put(uri, authority string) {
 	r.t.Helper()
-	next, err := os.MkdirTemp(r.dir, "..")
-	if err != nil {
-		r.t.Fatal(err)
-	}
+	next := must.Get(os.MkdirTemp(r.dir, ".."))(r.t)
 	link := filepath.Join(r.dir, "..data_tmp")
-	if err := errors.Join(
+	must.Do(r.t, errors.Join(
 		os.WriteFile(filepath.Join(next, "uri"), []byte(uri), 0o600),
 		os.WriteFile(filepath.Join(next, "ca.crt"), []byte(authority), 0o600),
 		os.Symlink(filepath.Base(next), link), os.Rename(link, filepath.Join(r.dir, "..data")),
-	); err != nil {
-		r.t.Fatal(err)
-	}
+	))
 }
 
 func (r *rig) run(test func()) {
@@ -189,13 +184,8 @@ func TestUnreadable(t *testing.T) {
 		r := newRig(t, "1"+secret)
 		r.run(func() {
 			for _, name := range []string{"uri", "ca.crt"} {
-				link, err := os.Readlink(filepath.Join(r.dir, "..data"))
-				if err != nil {
-					t.Fatal(err)
-				}
-				if err := os.Remove(filepath.Join(r.dir, link, name)); err != nil {
-					t.Fatal(err)
-				}
+				link := must.Get(os.Readlink(filepath.Join(r.dir, "..data")))(t)
+				must.Do(t, os.Remove(filepath.Join(r.dir, link, name)))
 				_, _, before := r.counts()
 				r.after(time.Minute)
 				if taken, tries, lines := r.counts(); taken != 0 || tries != 0 || lines != before+1 {
@@ -220,4 +210,41 @@ func TestFilesThatChangeBeforeTheFirstLook(t *testing.T) {
 		r.put("2"+secret, "authority 1")
 		r.run(func() { r.want(12*time.Second, "1 of 1, 1 lines") })
 	})
+}
+
+// TestPipesAreNotReadAgain: what a pipe gives it gives once, to whoever reads first, and who looks for more waits for a writer.
+func TestPipesAreNotReadAgain(t *testing.T) {
+	pipe := filepath.Join(t.TempDir(), "uri")
+	must.Do(t, syscall.Mkfifo(pipe, 0o600))
+	for _, name := range []string{pipe, "/dev/null"} {
+		read := make(chan error, 1)
+		go func() {
+			_, err := ReadFile(name)
+			read <- err
+		}()
+		if err := must.Come(t, read, "an answer about "+name); err == nil || !strings.Contains(err.Error(), "not a regular file") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	// A writer that is there finds that nobody has taken what it wrote.
+	both := must.Get(os.OpenFile(pipe, os.O_RDWR, 0))(t)
+	defer both.Close()
+	must.Get(both.WriteString("1"))(t)
+	if _, err := digestOf("", []string{pipe}); err == nil {
+		t.Error("a pipe was read")
+	}
+	left := make([]byte, 1)
+	if _, err := both.Read(left); err != nil || left[0] != '1' {
+		t.Errorf("left: %q, %v", left, err)
+	}
+}
+
+// TestFilesThatAreTooLong: they are not read to their end, whatever their length.
+func TestFilesThatAreTooLong(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "uri")
+	f, err := os.Create(name)
+	must.Do(t, errors.Join(err, f.Truncate(1<<40), f.Close()))
+	if _, err := ReadFile(name); err == nil {
+		t.Error("a file of a TiB was read")
+	}
 }

@@ -17,10 +17,8 @@ import (
 
 	"github.com/mongogate/mongogate/internal/lasttimer"
 	"github.com/mongogate/mongogate/pkg/gate"
+	"github.com/mongogate/mongogate/test/must"
 )
-
-// patience is for what only has to happen at some time.
-const patience = 20 * time.Second
 
 // The test binary is also the process that is stopped.
 func TestMain(m *testing.M) {
@@ -35,10 +33,6 @@ func TestMain(m *testing.M) {
 func timed(args []string) int {
 	wake, kill, moves := number(args[0]), number(args[1]), number(args[2])
 	t, err := lasttimer.New()
-	if err != nil {
-		fmt.Println(err)
-		return 1
-	}
 	clock := gate.BootClock()
 	at := func(after int) time.Duration {
 		return clock.Now() + time.Duration(after)*time.Millisecond
@@ -48,19 +42,16 @@ func timed(args []string) int {
 		if args[3] == "wake" {
 			arm = t.Wake
 		}
-		if err := arm(at(wake), at(kill)); err != nil {
-			fmt.Println(err)
-			return 1
-		}
+		err = errors.Join(err, arm(at(wake), at(kill)))
 		if moves > 0 {
 			time.Sleep(time.Duration(kill) * time.Millisecond / 2)
 		}
 	}
 	switch args[3] {
 	case "disarm":
-		err = t.Disarm()
+		err = errors.Join(err, t.Disarm())
 	case "close":
-		err = t.Close()
+		err = errors.Join(err, t.Close())
 	}
 	if err != nil {
 		fmt.Println(err)
@@ -93,13 +84,8 @@ func start(t *testing.T, attr *syscall.SysProcAttr, args ...string) *process {
 	t.Helper()
 	p := &process{t: t, cmd: exec.Command(os.Args[0], append([]string{"__timed"}, args...)...), lines: make(chan string), ended: make(chan error, 1)}
 	p.cmd.SysProcAttr = attr
-	out, err := p.cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := p.cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
+	out := must.Get(p.cmd.StdoutPipe())(t)
+	must.Do(t, p.cmd.Start())
 	go func() {
 		for s := bufio.NewScanner(out); s.Scan(); {
 			select {
@@ -117,7 +103,7 @@ func start(t *testing.T, attr *syscall.SysProcAttr, args ...string) *process {
 		}
 	case err := <-p.ended:
 		t.Fatalf("ended before it had armed: %v", err)
-	case <-time.After(patience):
+	case <-time.After(must.Patience):
 		t.Fatal("not armed")
 	}
 	return p
@@ -147,11 +133,10 @@ func (p *process) killed(within time.Duration) bool {
 func TestStoppedProcessIsKilledByItsOwnTimer(t *testing.T) {
 	p := start(t, nil, "1490", "1500", "0", "")
 	p.stop()
-	for end := time.Now().Add(patience); !p.killed(time.Millisecond); p.stop() { // whatever wakes it
-		if time.Now().After(end) {
-			t.Fatal("a stopped process was not killed by its own timer")
-		}
-	}
+	must.Happen(t, "a stopped process is killed by its own timer", func() bool {
+		p.stop() // whatever wakes it
+		return p.killed(time.Millisecond)
+	})
 }
 
 func TestStoppedProcessIsWokenByItsOwnTimer(t *testing.T) {
@@ -165,11 +150,7 @@ func TestStoppedProcessIsWokenByItsOwnTimer(t *testing.T) {
 		}
 	}
 	for range 3 { // and again and again
-		select {
-		case <-p.lines:
-		case <-time.After(patience):
-			t.Fatal("a stopped process was not woken by its own timer")
-		}
+		must.Come(t, p.lines, "a stopped process is woken by its own timer")
 		p.stop()
 	}
 }
@@ -184,11 +165,7 @@ func TestStoppedPID1IsWoken(t *testing.T) {
 	if p.killed(1500 * time.Millisecond) {
 		t.Fatal("PID 1 was killed by its own timer: the package says that it is not")
 	}
-	select {
-	case <-p.lines:
-	case <-time.After(patience):
-		t.Fatal("a stopped PID 1 was not woken by its own timer")
-	}
+	must.Come(t, p.lines, "a stopped PID 1 is woken by its own timer")
 }
 
 func TestProcessThatMovesItOnLives(t *testing.T) {
@@ -199,17 +176,16 @@ func TestProcessThatMovesItOnLives(t *testing.T) {
 	}
 }
 
-func TestProcessThatIsOnlyWokenLives(t *testing.T) {
-	p := start(t, nil, "100", "500", "0", "wake")
-	if p.killed(time.Second) {
-		t.Fatal("killed by a timer that was to wake only")
-	}
-}
-
-func TestClosedTimerDoesNothing(t *testing.T) {
-	p := start(t, nil, "400", "500", "0", "close")
-	if p.killed(time.Second) {
-		t.Fatal("killed by a timer that was closed")
+func TestTimerThatDoesNotKill(t *testing.T) {
+	for name, args := range map[string][]string{
+		"it is to wake only": {"100", "500", "0", "wake"},
+		"it was closed":      {"400", "500", "0", "close"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if start(t, nil, args...).killed(time.Second) {
+				t.Fatal("killed")
+			}
+		})
 	}
 }
 
@@ -223,7 +199,5 @@ func TestInstantThatHasPassedIsNow(t *testing.T) {
 
 func TestNilTimerDoesNothing(t *testing.T) {
 	var none *lasttimer.Timer
-	if err := errors.Join(none.Set(1, 1), none.Wake(1, 1), none.Disarm(), none.Close()); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, errors.Join(none.Set(1, 1), none.Wake(1, 1), none.Disarm(), none.Close()))
 }

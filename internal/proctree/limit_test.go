@@ -8,19 +8,16 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/mongogate/mongogate/test/must"
 )
 
 // withFiles runs f while this process may open only so many files more.
 func withFiles(t *testing.T, n int, f func()) {
 	t.Helper()
 	var old unix.Rlimit
-	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &old); err != nil {
-		t.Fatal(err)
-	}
-	next, err := os.Open("/dev/null") // the lowest number that is free
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, unix.Getrlimit(unix.RLIMIT_NOFILE, &old))
+	next := must.Get(os.Open("/dev/null"))(t) // the lowest number that is free
 	low := old
 	low.Cur = uint64(next.Fd()) + 64 // numbers below the limit may be free: they are used up
 	var used []*os.File
@@ -32,9 +29,7 @@ func withFiles(t *testing.T, n int, f func()) {
 			_ = f.Close()
 		}
 	}()
-	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &low); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, unix.Setrlimit(unix.RLIMIT_NOFILE, &low))
 	for {
 		f, err := os.Open("/dev/null")
 		if err != nil {
@@ -92,5 +87,5 @@ func TestWhatIsSeenIsSignalled(t *testing.T) {
 	if alive != 1 || !errors.Is(err, failed) {
 		t.Errorf("%d alive, %v", alive, err)
 	}
-	until(t, "killed", func() bool { now, err := Look(c.PID); return err != nil || !now.Alive() })
+	must.Happen(t, "killed", func() bool { now, err := Look(c.PID); return err != nil || !now.Alive() })
 }

@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/mongogate/mongogate/test/must"
 )
 
 func TestParseStat(t *testing.T) {
@@ -45,24 +47,10 @@ func child(t *testing.T, env []string, args ...string) (*exec.Cmd, Process) {
 	t.Helper()
 	c := exec.Command(args[0], args[1:]...)
 	c.Env = append(os.Environ(), env...)
-	if err := c.Start(); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, c.Start())
 	t.Cleanup(func() { _ = c.Process.Kill(); _ = c.Wait() })
-	p, err := Look(c.Process.Pid)
-	if err != nil {
-		t.Fatal(err)
-	}
+	p := must.Get(Look(c.Process.Pid))(t)
 	return c, p
-}
-
-func until(t *testing.T, what string, happened func() bool) {
-	t.Helper()
-	for end := time.Now().Add(20 * time.Second); !happened(); time.Sleep(2 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatal("not in time: " + what)
-		}
-	}
 }
 
 func TestLook(t *testing.T) {
@@ -70,10 +58,8 @@ func TestLook(t *testing.T) {
 	if p.PPID != os.Getpid() || !p.Alive() || p.Start == 0 {
 		t.Errorf("%+v", p)
 	}
-	if err := p.Signal(syscall.SIGSTOP); err != nil {
-		t.Fatal(err)
-	}
-	until(t, "stopped", func() bool { now, err := Look(p.PID); return err == nil && now.State == 'T' })
+	must.Do(t, p.Signal(syscall.SIGSTOP))
+	must.Happen(t, "stopped", func() bool { now, err := Look(p.PID); return err == nil && now.State == 'T' })
 	if _, err := Look(1 << 30); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("look at nobody: %v", err)
 	}
@@ -105,15 +91,12 @@ func TestSignalSparesWhoeverGotTheIDNext(t *testing.T) {
 
 func TestZombieIsGone(t *testing.T) {
 	_, p := child(t, nil, "true")
-	until(t, "a zombie", func() bool { now, err := Look(p.PID); return err == nil && now.State == 'Z' })
+	must.Happen(t, "a zombie", func() bool { now, err := Look(p.PID); return err == nil && now.State == 'Z' })
 	now, _ := Look(p.PID)
 	if now.Alive() {
 		t.Error("a zombie is alive")
 	}
-	found, err := Descendants(os.Getpid())
-	if err != nil {
-		t.Fatal(err)
-	}
+	found := must.Get(Descendants(os.Getpid()))(t)
 	for _, f := range found {
 		if f.PID == p.PID {
 			t.Error("a zombie is listed")
@@ -124,7 +107,7 @@ func TestZombieIsGone(t *testing.T) {
 // It is shown as a zombie, but it runs.
 func TestHeadlessProcessIsAlive(t *testing.T) {
 	c, p := child(t, nil, os.Args[0], "__headless")
-	until(t, "the leader's end", func() bool { now, err := Look(p.PID); return err == nil && now.State == 'Z' })
+	must.Happen(t, "the leader's end", func() bool { now, err := Look(p.PID); return err == nil && now.State == 'Z' })
 	now, _ := Look(p.PID)
 	if !now.Alive() {
 		t.Fatal("a process with living threads counts as gone")
@@ -138,20 +121,15 @@ func TestHeadlessProcessIsAlive(t *testing.T) {
 func TestSpareLeavesOneAlone(t *testing.T) {
 	_, spared := child(t, nil, "sh", "-c", "sleep 1000 & wait")
 	var below []Process
-	until(t, "a grandchild", func() bool {
-		var err error
-		if below, err = Descendants(os.Getpid(), spared.PID); err != nil {
-			t.Fatal(err)
-		}
+	must.Happen(t, "a grandchild", func() bool {
+		below = must.Get(Descendants(os.Getpid(), spared.PID))(t)
 		return len(below) == 1
 	})
 	if below[0].PPID != spared.PID {
 		t.Errorf("%+v, want the child of the spared one", below[0])
 	}
-	if err := Terminate(spared.PID); err != nil {
-		t.Error(err)
-	}
-	until(t, "the end of what is below", func() bool {
+	must.Do(t, Terminate(spared.PID))
+	must.Happen(t, "the end of what is below", func() bool {
 		below, err := Descendants(spared.PID)
 		return err == nil && len(below) == 0
 	})
@@ -192,14 +170,11 @@ func TestDetails(t *testing.T) {
 	if uid, err := p.UID(); err != nil || uid != os.Getuid() {
 		t.Errorf("uid %d, %v", uid, err)
 	}
-	own, err := os.ReadFile("/proc/self/cgroup")
-	if err != nil {
-		t.Fatal(err)
-	}
+	own := must.Get(os.ReadFile("/proc/self/cgroup"))(t)
 	if cgroup, err := p.Cgroup(); err != nil || !strings.HasSuffix(string(own), cgroup+"\n") {
 		t.Errorf("cgroup %q, %v, want that of its parent, %q", cgroup, err, own)
 	}
-	until(t, "an environment: execve shows none for a moment", func() bool {
+	must.Happen(t, "an environment: execve shows none for a moment", func() bool {
 		_, _, err := p.Getenv("PATH")
 		return !errors.Is(err, ErrNoEnviron)
 	})
@@ -216,7 +191,7 @@ func TestDetails(t *testing.T) {
 		t.Errorf("marked: %v, %v, want one", marked, err)
 	}
 	_, bare := child(t, nil, "env", "-i", "sleep", "1000")
-	until(t, "a process without an environment", func() bool {
+	must.Happen(t, "a process without an environment", func() bool {
 		_, found, err := bare.Getenv("TREE_MARK")
 		return !found && errors.Is(err, ErrNoEnviron)
 	})
@@ -227,10 +202,7 @@ func TestDetails(t *testing.T) {
 }
 
 func TestIgnored(t *testing.T) {
-	ignored, err := Ignored()
-	if err != nil {
-		t.Fatal(err)
-	}
+	ignored := must.Get(Ignored())(t)
 	if ignored.Has(unix.SIGTERM) {
 		t.Error("SIGTERM is ignored")
 	}
@@ -254,10 +226,20 @@ func TestBackoff(t *testing.T) {
 	}
 }
 
+func TestDescribe(t *testing.T) {
+	all := []Process{{PID: 7, Comm: "cat", State: 'D'}, {PID: 8, Comm: "a\nb", State: 'T'}, {PID: 9, Comm: "x", State: 'q'}}
+	const want = `7 ("cat", in uninterruptible sleep), 8 ("a\nb", stopped), 9 ("x", state q)`
+	if got := Describe(all); got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+	many := make([]Process, 20)
+	if got, want := Describe(many), ", and 12 more"; len(got) < len(want) || got[len(got)-len(want):] != want {
+		t.Errorf("%s, want %s at its end", got, want)
+	}
+}
+
 func BenchmarkDescendants(b *testing.B) {
 	for b.Loop() {
-		if _, err := Descendants(os.Getpid()); err != nil {
-			b.Fatal(err)
-		}
+		must.Get(Descendants(os.Getpid()))(b)
 	}
 }

@@ -12,14 +12,50 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
 
 	"go.uber.org/goleak"
+
+	"github.com/mongogate/mongogate/test/must"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// listen is a listener on a port that is free.
+func listen(t *testing.T) net.Listener {
+	t.Helper()
+	return must.Get(Listen(t.Context(), "127.0.0.1:0"))(t)
+}
+
+// served has a handler answer at a listener until the end of the test or until end, which says how long the end took.
+func served(t *testing.T, l net.Listener, h http.Handler) (end func() time.Duration) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- Serve(ctx, l, h) }()
+	var took time.Duration
+	var once sync.Once
+	end = func() time.Duration {
+		once.Do(func() {
+			began := time.Now()
+			cancel()
+			must.Do(t, must.Come(t, done, "the end of what is served"))
+			took = time.Since(began)
+		})
+		return took
+	}
+	t.Cleanup(func() { end() })
+	return end
+}
+
+// all are probes that are all answered alike.
+func all(answer bool) Probes {
+	f := func() bool { return answer }
+	return Probes{Startup: f, Ready: f, Live: f, Waiting: f}
+}
 
 func TestProbes(t *testing.T) {
 	answers := map[string]*bool{StartupPath: new(bool), ReadyPath: new(bool), LivePath: new(bool), WaitingPath: new(bool)}
@@ -78,14 +114,8 @@ func TestMetrics(t *testing.T) {
 func TestUnixSocket(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "s")
 	at := "unix:" + path
-	l, err := Listen(t.Context(), at)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	served := make(chan error, 1)
-	yes := func() bool { return true }
-	go func() { served <- Serve(ctx, l, Probes{yes, yes, yes, yes, nil}.Handler()) }()
+	l := must.Get(Listen(t.Context(), at))(t)
+	end := served(t, l, all(true).Handler())
 	if code, _, err := Ask(t.Context(), at, ReadyPath); code != http.StatusOK || err != nil {
 		t.Errorf("%d, %v", code, err)
 	}
@@ -96,30 +126,17 @@ func TestUnixSocket(t *testing.T) {
 	if code, _, err := Ask(t.Context(), at, ReadyPath); code != http.StatusOK || err != nil {
 		t.Errorf("after a second listener: %d, %v", code, err)
 	}
-	cancel()
-	if err := <-served; err != nil {
-		t.Error(err)
-	}
+	end()
 	if _, _, err := Ask(t.Context(), at, ReadyPath); err == nil {
 		t.Error("answered after the end")
 	}
 	// Left by a process that was killed: replaced.
-	fd, err := syscall.Socket(syscall.AF_UNIX, syscall.SOCK_STREAM, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := errors.Join(syscall.Bind(fd, &syscall.SockaddrUnix{Name: path}), syscall.Close(fd)); err != nil {
-		t.Fatal(err)
-	}
-	l, err = Listen(t.Context(), at)
-	if err != nil {
-		t.Fatal(err)
-	}
+	fd := must.Get(syscall.Socket(syscall.AF_UNIX, syscall.SOCK_STREAM, 0))(t)
+	must.Do(t, errors.Join(syscall.Bind(fd, &syscall.SockaddrUnix{Name: path}), syscall.Close(fd)))
+	l = must.Get(Listen(t.Context(), at))(t)
 	_ = l.Close()
 	// A file that is no socket is not ours to remove.
-	if err := os.WriteFile(path, []byte("dear"), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, os.WriteFile(path, []byte("dear"), 0o600))
 	if _, err := Listen(t.Context(), at); err == nil || !strings.Contains(err.Error(), "not a socket") {
 		t.Error(err)
 	}
@@ -129,10 +146,7 @@ func TestUnixSocket(t *testing.T) {
 }
 
 func TestTakenPort(t *testing.T) {
-	l, err := Listen(t.Context(), "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	l := listen(t)
 	defer l.Close()
 	if _, err := Listen(t.Context(), l.Addr().String()); !errors.Is(err, syscall.EADDRINUSE) {
 		t.Error(err)
@@ -141,10 +155,7 @@ func TestTakenPort(t *testing.T) {
 
 // The end waits for an answer that is being given.
 func TestServeWaitsForAnswers(t *testing.T) {
-	l, err := Listen(t.Context(), "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	l := listen(t)
 	entered, leave := make(chan struct{}), make(chan struct{})
 	ctx, cancel := context.WithCancel(t.Context())
 	served := make(chan error, 1)
@@ -155,14 +166,10 @@ func TestServeWaitsForAnswers(t *testing.T) {
 			_, _ = io.WriteString(w, "whole")
 		}))
 	}()
-	type answer struct {
-		code int
-		err  error
-	}
-	got := make(chan answer, 1)
+	got := make(chan string, 1)
 	go func() {
 		code, _, err := Ask(context.WithoutCancel(t.Context()), l.Addr().String(), "/")
-		got <- answer{code, err}
+		got <- fmt.Sprint(code, err)
 	}()
 	<-entered
 	cancel()
@@ -172,8 +179,8 @@ func TestServeWaitsForAnswers(t *testing.T) {
 	case <-time.After(100 * time.Millisecond):
 	}
 	close(leave)
-	if a := <-got; a.code != http.StatusOK || a.err != nil {
-		t.Errorf("%+v", a)
+	if a := <-got; a != "200 <nil>" {
+		t.Error(a)
 	}
 	if err := <-served; err != nil {
 		t.Error(err)
@@ -182,25 +189,14 @@ func TestServeWaitsForAnswers(t *testing.T) {
 
 // One who connects and says nothing, or too much, does not keep a connection.
 func TestLimits(t *testing.T) {
-	l, err := Listen(t.Context(), "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	served := make(chan error, 1)
-	yes := func() bool { return true }
-	go func() { served <- Serve(ctx, l, Probes{yes, yes, yes, yes, nil}.Handler()) }()
+	l := listen(t)
+	served(t, l, all(true).Handler())
 	for name, say := range map[string]string{
 		"half a header":  "GET /readyz HTTP/1.1\r\nHost: x\r\n",
 		"a large header": "GET /readyz HTTP/1.1\r\nHost: x\r\nX: " + strings.Repeat("x", 20_000) + "\r\n\r\n",
 	} {
-		c, err := net.Dial("tcp", l.Addr().String())
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := fmt.Fprint(c, say); err != nil {
-			t.Fatal(err)
-		}
+		c := must.Get(net.Dial("tcp", l.Addr().String()))(t)
+		must.Get(fmt.Fprint(c, say))(t)
 		_ = c.SetReadDeadline(time.Now().Add(20 * time.Second))
 		all, err := io.ReadAll(bufio.NewReader(c))
 		if errors.Is(err, os.ErrDeadlineExceeded) || strings.Contains(string(all), "200 OK") {
@@ -208,16 +204,41 @@ func TestLimits(t *testing.T) {
 		}
 		_ = c.Close()
 	}
-	cancel()
-	if err := <-served; err != nil {
-		t.Error(err)
+}
+
+// Who opens connections without end takes no descriptors, and a probe that comes after them is answered.
+func TestConnectionsAreLimited(t *testing.T) {
+	l := listen(t)
+	few := &limited{Listener: l, most: 1 << 20} // it only counts
+	end := served(t, few, all(true).Handler())
+	for range 4 * maxConnections {
+		c := must.Get(new(net.Dialer).DialContext(t.Context(), "tcp", l.Addr().String()))(t)
+		defer c.Close()
+	}
+	for range 3 {
+		status, _, err := Ask(t.Context(), l.Addr().String(), LivePath)
+		if err != nil || status != http.StatusOK {
+			t.Errorf("a probe behind them: %d, %v", status, err)
+		}
+	}
+	few.mu.Lock()
+	if n := len(few.open); n > maxConnections {
+		t.Errorf("%d connections are open", n)
+	}
+	few.mu.Unlock()
+	end()
+	few.mu.Lock()
+	defer few.mu.Unlock()
+	if len(few.open) != 0 {
+		t.Errorf("%d connections are left", len(few.open))
 	}
 }
 
 // TestWhy: only what holds the pod back is explained, and only where it is asked for.
 func TestWhy(t *testing.T) {
-	no, why := func() bool { return false }, "mend it"
-	h := Probes{Startup: no, Ready: no, Live: no, Waiting: no, Why: func() string { return why }}.Handler()
+	p, why := all(false), "mend it"
+	p.Why = func() string { return why }
+	h := p.Handler()
 	for _, c := range []struct{ path, why, want string }{
 		{StartupPath, "mend it", "no: mend it"}, {ReadyPath, "mend it", "no: mend it"}, {LivePath, "mend it", "no"}, {WaitingPath, "mend it", "no"}, {ReadyPath, "", "no"},
 	} {

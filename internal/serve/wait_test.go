@@ -1,45 +1,20 @@
 package serve
 
 import (
-	"context"
 	"net/http"
 	"sync/atomic"
 	"testing"
 	"time"
 )
 
-// served is a gate's probes on a port of their own.
-func served(t *testing.T, p Probes) (at string, end func() time.Duration) {
-	t.Helper()
-	l, err := Listen(t.Context(), "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	done := make(chan error, 1)
-	go func() { done <- Serve(ctx, l, p.Handler()) }()
-	ended := false
-	end = func() time.Duration {
-		if ended {
-			return 0
-		}
-		ended = true
-		began := time.Now()
-		cancel()
-		if err := <-done; err != nil {
-			t.Error(err)
-		}
-		return time.Since(began)
-	}
-	t.Cleanup(func() { end() })
-	return l.Addr().String(), end
-}
-
 // A waiting standby is asked once, and answered when it holds: no probe fails meanwhile. The answer outlives the time limits of other requests.
 func TestStartupWaits(t *testing.T) {
 	var held atomic.Bool
-	no := func() bool { return false }
-	at, _ := served(t, Probes{Startup: held.Load, Ready: no, Live: no, Waiting: no})
+	p := all(false)
+	p.Startup = held.Load
+	l := listen(t)
+	at := l.Addr().String()
+	served(t, l, p.Handler())
 	began := time.Now()
 	time.AfterFunc(6*time.Second, func() { held.Store(true) }) // longer than the server's ReadTimeout
 	code, line, err := Ask(t.Context(), at, StartupPath+"?wait=1m")
@@ -62,8 +37,8 @@ func TestStartupWaits(t *testing.T) {
 
 // Who waits holds up no end, and takes no place from the kubelet for longer than it stays.
 func TestStartupWaitersEnd(t *testing.T) {
-	no := func() bool { return false }
-	at, end := served(t, Probes{Startup: no, Ready: no, Live: no, Waiting: no})
+	l := listen(t)
+	at, end := l.Addr().String(), served(t, l, all(false).Handler())
 	answers := make(chan int, 2*maxWaiters)
 	for range 2 * maxWaiters {
 		go func() {
@@ -89,9 +64,11 @@ func TestStartupSaysWhy(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it takes 20 s")
 	}
-	no := func() bool { return false }
-	at, _ := served(t, Probes{Startup: no, Ready: no, Live: no, Waiting: no, Why: func() string { return "mend me" }})
-	code, line, err := Ask(t.Context(), at, StartupPath+"?wait=5m")
+	p := all(false)
+	p.Why = func() string { return "mend me" }
+	l := listen(t)
+	served(t, l, p.Handler())
+	code, line, err := Ask(t.Context(), l.Addr().String(), StartupPath+"?wait=5m")
 	if err != nil || code != http.StatusServiceUnavailable || line != "no: mend me" {
 		t.Errorf("%d %q: %v", code, line, err)
 	}

@@ -10,23 +10,19 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/mongogate/mongogate/test/must"
 )
 
 func TestRead(t *testing.T) {
 	dir := t.TempDir()
 	file, large, pipe := filepath.Join(dir, "file"), filepath.Join(dir, "large"), filepath.Join(dir, "pipe")
 	for name, size := range map[string]int{file: 100, large: 101} {
-		if err := os.WriteFile(name, []byte(strings.Repeat("x", size)), 0o600); err != nil {
-			t.Fatal(err)
-		}
+		must.Do(t, os.WriteFile(name, []byte(strings.Repeat("x", size)), 0o600))
 	}
-	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, syscall.Mkfifo(pipe, 0o600))
 	link := filepath.Join(dir, "link")
-	if err := os.Symlink("/dev/zero", link); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, os.Symlink("/dev/zero", link))
 	for name, want := range map[string]error{
 		file: nil, large: ErrLarge, pipe: ErrIrregular, "/dev/zero": ErrIrregular, link: ErrIrregular, "/dev/tty": nil, dir: ErrIrregular,
 		filepath.Join(dir, "none"): os.ErrNotExist,
@@ -50,9 +46,7 @@ func TestRead(t *testing.T) {
 func TestOnce(t *testing.T) {
 	dir := t.TempDir()
 	pipe := filepath.Join(dir, "pipe")
-	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, syscall.Mkfifo(pipe, 0o600))
 	if _, err := Once("/dev/zero", 100, time.Minute); !errors.Is(err, ErrLarge) {
 		t.Errorf("/dev/zero: %v", err)
 	}
@@ -62,19 +56,14 @@ func TestOnce(t *testing.T) {
 	if _, err := Once(pipe, 100, 50*time.Millisecond); !errors.Is(err, ErrSilent) {
 		t.Errorf("a pipe without a writer: %v", err)
 	}
-	w, err := os.OpenFile(pipe, os.O_RDWR, 0) // lets the one that waits go on
-	if err != nil {
-		t.Fatal(err)
-	}
+	w := must.Get(os.OpenFile(pipe, os.O_RDWR, 0))(t) // lets the one that waits go on
 	if _, err := Once(pipe, 100, 50*time.Millisecond); !errors.Is(err, ErrSilent) {
 		t.Errorf("a writer that does not write: %v", err)
 	}
 	_ = w.Close()
 	// Another pipe: one that reads the first may still be there.
 	pipe = filepath.Join(dir, "second")
-	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, syscall.Mkfifo(pipe, 0o600))
 	go func() {
 		w, err := os.OpenFile(pipe, os.O_WRONLY, 0)
 		if err == nil {
@@ -90,9 +79,7 @@ func TestOnce(t *testing.T) {
 // TestNoMoreIsTaken: whoever writes without end keeps what is more than was asked for and a pipe holds.
 func TestNoMoreIsTaken(t *testing.T) {
 	pipe := filepath.Join(t.TempDir(), "pipe")
-	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, syscall.Mkfifo(pipe, 0o600))
 	written := make(chan int, 1)
 	go func() {
 		w, err := os.OpenFile(pipe, os.O_WRONLY, 0)

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/mongogate/mongogate/internal/proctree"
+	"github.com/mongogate/mongogate/test/must"
 )
 
 // otherTimeName makes the test binary a twin whose gate would have another clock.
@@ -64,17 +65,13 @@ func newGate(t *testing.T, tw *twin) (tell func(news)) {
 	t.Helper()
 	var down, up [2]int
 	for _, p := range [][]int{down[:], up[:]} {
-		if err := unix.Pipe2(p, unix.O_CLOEXEC|unix.O_NONBLOCK); err != nil {
-			t.Fatal(err)
-		}
+		must.Do(t, unix.Pipe2(p, unix.O_CLOEXEC|unix.O_NONBLOCK))
 		t.Cleanup(func() { closeAll(p...) })
 	}
 	tw.news, tw.confirm, tw.gate = lines{fd: up[0]}, down[1], 1
 	return func(n news) {
 		t.Helper()
-		if err := send(up[1], n); err != nil {
-			t.Fatal(err)
-		}
+		must.Do(t, send(up[1], n))
 	}
 }
 
