@@ -146,14 +146,14 @@ func (s *sources) find(e edit) (change, error) {
 	if len(all) == 0 {
 		return change{}, fmt.Errorf("nothing is declared by the name of %s", e.in)
 	}
-	d := all[0]
+	d, in := all[0], strings.TrimPrefix(all[0].path, s.root+"/")
 	if len(all) > 1 {
 		return change{}, fmt.Errorf("%s is declared in %s and in %s: name the package, as in %s.%s",
-			e.in, d.path, all[1].path, filepath.Base(filepath.Dir(d.path)), e.in)
+			e.in, in, strings.TrimPrefix(all[1].path, s.root+"/"), filepath.Base(filepath.Dir(in)), e.in)
 	}
 	at := d.places(e.old)
 	if len(at) != 1 {
-		return change{}, fmt.Errorf("%s (in %s) has this %d times, want once: %s", e.in, d.path, len(at), e.old)
+		return change{}, fmt.Errorf("%s (%s) has this %d times, want once: %s", e.in, in, len(at), e.old)
 	}
 	return change{d, d.from + at[0][0], d.from + at[0][1], e.new}, nil
 }

@@ -40,9 +40,7 @@ var bucketMutants = []mutant{
 	take("runs-skip-by-default", "a run that nobody starts again is not left to a holder that may fail",
 		edits{{"loader.ifHeld", "return Wait", "return Skip"}}, runsUnit, "./cmd/sidecar -run=TestRunOfAWinnerThatLosesItsLease"),
 	take("chart-run-left-to-nobody", "charts: a run that nothing tries again is not left to a holder that may fail",
-		edits{{
-			"mongogate.ifHeld", `(or (eq (toString $f.job.backoffLimit) "0") (eq (toString $f.job.backoffLimitPerIndex) "0"))`,
-			`(eq (toString $f.job.backoffLimit) "-1")`,
-		}}, chartTest+"TestChartWaitsWhereNothingTriesAgain"),
+		edits{{"mongogate.ifHeld", `(or (eq (toString $f.job.backoffLimit) "0") (eq (toString $f.job.backoffLimitPerIndex) "0"))`, `(eq (toString $f.job.backoffLimit) "-1")`}},
+		chartTest+"TestChartWaitsWhereNothingTriesAgain"),
 	take("runs-late-in-silence", "a start that is far from its tick says so", edits{{"Settings.StartWarnings", "r.Late <= min(lateness, r.Period/2)", "true"}}, runsUnit),
 }

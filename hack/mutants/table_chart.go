@@ -27,8 +27,6 @@ var chartMutants = []mutant{
 	take("chart-stop-signal-uncatchable", "a request to stop is one whatever its signal: one that the gate cannot take is refused",
 		edits{{"mongogate.problems.containers", `{{- if has . (list "SIGKILL"`, `{{- if has . (list "none"`}}, chartTest+"TestChartRefuses/a-signal-that-nobody-can-catch"),
 	take("chart-generic-template", "the key is this chart's: no template with a name that an umbrella has",
-		edits{{
-			"mongogate.app.name", `{{- define "mongogate.app.name" -}}`,
-			`{{- define "mongogate.app.name" -}}{{ include "app.name" . }}{{- end -}}{{- define "app.name" -}}`,
-		}}, chartTest+"TestChartUnderAnUmbrella", chartTest+"TestChartTemplatesArePrefixed"),
+		edits{{"mongogate.app.name", `{{- define "mongogate.app.name" -}}`, `{{- define "mongogate.app.name" -}}{{ include "app.name" . }}{{- end -}}{{- define "app.name" -}}`}},
+		chartTest+"TestChartUnderAnUmbrella", chartTest+"TestChartTemplatesArePrefixed"),
 }

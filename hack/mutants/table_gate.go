@@ -26,10 +26,7 @@ var gateMutants = []mutant{
 	take("gate-waits-for-the-sentinel", "gate: SIGTERM does not wait for a sentinel that hangs",
 		edits{{"machine.lose", "from+m.budget.KillAfter/4, from+m.budget.KillAfter", "from+m.budget.KillAfter, from+m.budget.KillAfter"}}, gateUnit),
 	take("gate-releases-early", "gate: no release before the workload is gone",
-		edits{{
-			"machine.lose", "return []action{{Kind: Shut, Reason: reason}, {Kind: Warn, Reason: reason}}",
-			"return []action{{Kind: Shut, Reason: reason}, {Kind: Warn, Reason: reason}, {Kind: Finish, Outcome: Failed}}",
-		}}, gateUnit, sim),
+		edits{{"machine.lose", "{Kind: Warn, Reason: reason}", "{Kind: Warn, Reason: reason}, {Kind: Finish, Outcome: Failed}"}}, gateUnit, sim),
 	take("gate-waits-early", "gate: the lock is not waited for before the workload is gone",
 		edits{{"machine.finished", "case m.running || m.state == Waiting && !m.again:", "case m.state == Waiting && !m.again:"}}, gateUnit),
 	take("gate-uses-what-came-too-late", "gate: a lease whose deadline has passed starts nothing", edits{{"machine.acquired", "case now >= e.Deadline:", "case false:"}}, gateUnit),

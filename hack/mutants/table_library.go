@@ -5,10 +5,7 @@ var libraryMutants = []mutant{
 	take("observer-is-waited-for", "nobody who tells waits for the observer",
 		edits{{"Locker.tell", "l.told.Tell(e)", "if l.opts.Observe != nil { l.opts.Observe(e) }"}}, unit("TestObserverCallsBack")),
 	take("loss-is-told-first", "Done is closed before a loss is told",
-		edits{{
-			"Lease.lose", "s.end(why)",
-			"s.locker.tell(Event{Kind: EventLost, Key: s.key, Err: why}); sleep(s.done, time.Second, nil); s.end(why)",
-		}}, unit("TestObserverCallsBack")),
+		edits{{"Lease.lose", "s.end(why)", "s.locker.tell(Event{Kind: EventLost, Key: s.key, Err: why}); sleep(s.done, time.Second, nil); s.end(why)"}}, unit("TestObserverCallsBack")),
 	take("drops-are-not-told", "an observer that falls behind is told how much it has missed", edits{{"telling", "if missing > 0 {", "if false {"}}, unit("TestDroppedEventsAreCounted")),
 	take("ending-without-end", "P6: an ending needs no longer than the lease", edits{
 		{"Locker.finishUntil", "|| left <= 0", "|| left < 0 && false"},
@@ -18,10 +15,7 @@ var libraryMutants = []mutant{
 	take("ending-asks-once", "P6: an ending is repeated until the store acknowledges it",
 		edits{{"Locker.finishUntil", "ctx.Err() != nil || endless(err)", "true"}}, unit("TestEndingOutlivesAnElection")),
 	take("ending-of-two-calls", "P6: a release is asked for until the lease is over for everybody, whatever the election takes",
-		edits{{
-			"Lease.over", "return max(s.sent+s.timing.Silence(), s.locker.opts.Clock.Now()+2*s.timing.Operation)",
-			"return s.locker.opts.Clock.Now() + 2*s.timing.Operation",
-		}}, unit("TestEndingOutlivesAnElection")),
+		edits{{"Lease.over", "max(s.sent+s.timing.Silence(), s.locker.opts.Clock.Now()+2*s.timing.Operation)", "s.locker.opts.Clock.Now() + 2*s.timing.Operation"}}, unit("TestEndingOutlivesAnElection")),
 	take("ending-forbidden-is-over", "P6: a right that is missing may come back within the lease",
 		edits{{"endless", "return refused(err) && !Denied(err)", "return refused(err)"}}, unit("TestEndingOutlivesARightThatIsMissing")),
 	take("calls-end-with-the-caller", "P4: a cancelled acquisition leaves no ghost that can be avoided: its call is left to end",

@@ -30,10 +30,7 @@ var outputMutants = []mutant{
 	take("cells-as-they-are", "output: what others have written moves no cursor and begins no line in a table",
 		edits{{"table.row", "shown[i] = printable.Text(c, maxCell)", "shown[i] = c"}}, "./cmd/sidecar -run=TestHostileDocuments"),
 	take("errors-as-they-are", "output: the last error is one line for each problem of ours",
-		edits{{
-			"report", `fmt.Fprintln(stderr, "mongogate:", printable.Text(line, printable.Message))`,
-			`fmt.Fprintln(stderr, "mongogate:", line+printable.Text("", 0))`,
-		}}, "./cmd/sidecar -run=TestReportShowsEverything"),
+		edits{{"report", "printable.Text(line, printable.Message)", `line+printable.Text("", 0)`}}, "./cmd/sidecar -run=TestReportShowsEverything"),
 	take("json-as-it-is", "output: JSON for machines is read by people too",
 		edits{{"render", `append(printable.JSON(b), '\n')`, `append(append(b, printable.JSON(nil)...), '\n')`}}, "./cmd/sidecar -run=TestHostileDocuments"),
 	take("events-as-they-are", "output: an Event's message is bounded and shows everything",

@@ -70,8 +70,5 @@ var storeMutants = []mutant{
 		edits{{"attempt.taken", `{Key: "lastNonce"`, `{Key: "purgeAt", Value: op("$ifNull", "$purgeAt", "$$REMOVE")}, {Key: "lastNonce"`}}, suite),
 	take("renew-keeps-purge", "P9: a holder that lives again is not purged", edits{{"renewal", `, op("$unset", "purgeAt")`, ""}}, suite),
 	take("revoke-frees", "P11: a revoked holder keeps the key until it has stopped",
-		edits{{
-			"revoke", `"$nonce", op("$ifNull", "$revoked", "$$REMOVE"))}})}`,
-			`"$nonce", op("$ifNull", "$revoked", "$$REMOVE"))}, {Key: "locked", Value: false}, {Key: "state", Value: stateFree}})}`,
-		}}, suite, sim),
+		edits{{"revoke", `op("$ifNull", "$revoked", "$$REMOVE"))}`, `op("$ifNull", "$revoked", "$$REMOVE"))}, {Key: "locked", Value: false}, {Key: "state", Value: stateFree}`}}, suite, sim),
 }
