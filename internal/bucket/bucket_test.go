@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/mongogate/mongogate/test/must"
 )
 
 func TestBucketsAroundTheClock(t *testing.T) {
@@ -67,14 +69,8 @@ func TestBucketsAroundTheClock(t *testing.T) {
 			t.Errorf("%s: %v", c.why, err)
 			continue
 		}
-		zone, err := time.LoadLocation(c.zone)
-		if err != nil {
-			t.Fatal(err)
-		}
-		at, err := time.Parse(time.RFC3339, c.at)
-		if err != nil {
-			t.Fatal(err)
-		}
+		zone := must.Get(time.LoadLocation(c.zone))(t)
+		at := must.Get(time.Parse(time.RFC3339, c.at))(t)
 		slot, ok := spec.Of(at, zone)
 		if !ok || slot.ID != c.id || slot.Period.String() != c.period {
 			t.Errorf("%s: %s in %s at %s is %s for %v (%v), want %s for %s", c.why, c.spec, c.zone, c.at, slot.ID, slot.Period, ok, c.id, c.period)
@@ -88,10 +84,7 @@ func TestBucketsAroundTheClock(t *testing.T) {
 // The minute in a Job's name is no clock's: it is in the last bucket that had begun then, to the minute.
 func TestScheduledMinutesHaveNoSkew(t *testing.T) {
 	for _, parse := range []func(string) (Spec, error){ParseSpec, ParseCronJobSpec} {
-		spec, err := parse("cron:0 3 * * *")
-		if err != nil {
-			t.Fatal(err)
-		}
+		spec := must.Get(parse("cron:0 3 * * *"))(t)
 		for at, want := range map[string]string{
 			"2026-11-22T02:59:00Z": "2026-11-21T03:00Z", "2026-11-22T03:00:00Z": "2026-11-22T03:00Z", "2026-11-23T02:59:00Z": "2026-11-22T03:00Z",
 		} {

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/robfig/cron/v3"
+
+	"github.com/mongogate/mongogate/test/must"
 )
 
 // What Kubernetes takes and refuses as a CronJob's schedule, and so do we.
@@ -151,10 +153,7 @@ func TestRandomSchedules(t *testing.T) {
 // The parser is that of the Kubernetes that the end-to-end tests build.
 func TestParserIsTheOneThatKubernetesVendors(t *testing.T) {
 	version := func(file string) string {
-		b, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
+		b := must.Get(os.ReadFile(file))(t)
 		return string(regexp.MustCompile(`github.com/robfig/cron/v3 v\S+`).Find(b))
 	}
 	if ours, theirs := version("../../go.mod"), version("../../hack/kube/modules/kubernetes/go.mod"); ours == "" || ours != theirs {
@@ -200,10 +199,7 @@ func TestRetentionIsCheckedAgainstTheLongestPeriod(t *testing.T) {
 		{"cron:0 0 29 2 *", 1461 * day},
 	} {
 		for _, parse := range []func(string) (Spec, error){ParseSpec, ParseCronJobSpec} {
-			spec, err := parse(c.spec)
-			if err != nil {
-				t.Fatal(err)
-			}
+			spec := must.Get(parse(c.spec))(t)
 			if got := spec.Longest(); got != c.want {
 				t.Errorf("%s: longest period %v, want %v", c.spec, got, c.want)
 			}

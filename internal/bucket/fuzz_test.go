@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/mongogate/mongogate/test/must"
 )
 
 // Whatever the template, the key is valid or refused with a field and a remedy.
@@ -59,10 +61,7 @@ func FuzzBuckets(f *testing.F) {
 			}
 			return
 		}
-		loc, err := time.LoadLocation(zones[int(zone)%len(zones)])
-		if err != nil {
-			t.Fatal(err)
-		}
+		loc := must.Get(time.LoadLocation(zones[int(zone)%len(zones)]))(t)
 		at := time.Unix(946684800+int64(uint64(unix)%(150*365*86400)), 0) // 2000 to 2150
 		slot, ok := spec.Of(at, loc)
 		if !ok {

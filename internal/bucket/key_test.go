@@ -89,25 +89,11 @@ func TestKeys(t *testing.T) {
 		{"a fixed key of Python's", "mail to me@example.org", "", Input{}, "mail to me@example.org|mail to me@example.org||"},
 		{"not only letters", "Übersicht/報告", "", Input{}, "Übersicht/報告|Übersicht/報告||"},
 	} {
-		in := c.in
-		if in.Now.IsZero() {
-			in.Now = start
-		}
-		var err error
-		if in.Spec, err = ParseSpec(c.spec); err != nil {
-			t.Fatal(err)
-		}
-		if c.key != "" {
-			if in.Template, err = ParseTemplate(c.key); err != nil {
-				t.Errorf("%s: %v", c.why, err)
-				continue
-			}
-		}
-		r, err := Key(in)
+		r, err := keyOf(c.key, c.spec, c.in)
 		if got := strings.Join([]string{r.Key, r.BaseKey, r.Prefix, r.Job}, "|"); err != nil || got != c.want {
 			t.Errorf("%s: %s, %v; want %s", c.why, got, err, c.want)
 		}
-		if r.Manual != (in.Manual == RunManual) {
+		if r.Manual != (c.in.Manual == RunManual) {
 			t.Errorf("%s: Manual is %v", c.why, r.Manual)
 		}
 	}
@@ -153,11 +139,7 @@ func TestBadKeys(t *testing.T) {
 		{"too long with its bucket", strings.Repeat("x", 990), "1h", Input{}, "key", "1008 bytes", "shorten"},
 		{"a clock that was never set", "x", "1h", Input{Now: time.Unix(99, 0)}, "bucket", "the year 1970", "set the clock"},
 	} {
-		in := c.in
-		if in.Now.IsZero() {
-			in.Now = start
-		}
-		_, err := keyOf(c.key, c.spec, in)
+		_, err := keyOf(c.key, c.spec, c.in)
 		var field *FieldError
 		if !errors.As(err, &field) {
 			t.Errorf("%s: error %v, want a FieldError", c.why, err)
@@ -169,7 +151,11 @@ func TestBadKeys(t *testing.T) {
 	}
 }
 
+// keyOf is the key at start, where the input has no other time.
 func keyOf(key, spec string, in Input) (Result, error) {
+	if in.Now.IsZero() {
+		in.Now = start
+	}
 	var err error
 	if in.Spec, err = ParseSpec(spec); err != nil {
 		return Result{}, err
@@ -185,7 +171,7 @@ func keyOf(key, spec string, in Input) (Result, error) {
 func TestJobsMadeByHandAreRefused(t *testing.T) {
 	for _, name := range []string{"reports-test", "reports-20261122", "reports-29999999"} {
 		for _, policy := range []Manual{"", RefuseManual, SkipManual} {
-			_, err := keyOf("", "", Input{Namespace: "shop", JobName: name, Manual: policy, Now: start})
+			_, err := keyOf("", "", Input{Namespace: "shop", JobName: name, Manual: policy})
 			var manual *ManualJob
 			if !errors.As(err, &manual) || manual.Name != name {
 				t.Errorf("%s, %q: error %v, want a ManualJob", name, policy, err)
@@ -193,7 +179,7 @@ func TestJobsMadeByHandAreRefused(t *testing.T) {
 		}
 	}
 	// A rule of the user's needs the scheduled minute as well: the pod's clock stands in for nothing.
-	if r, err := keyOf("", "1h", Input{Namespace: "shop", JobName: "reports-test", Now: start}); err == nil {
+	if r, err := keyOf("", "1h", Input{Namespace: "shop", JobName: "reports-test"}); err == nil {
 		t.Errorf("a Job made by hand got the bucket %s from the clock", r.Bucket)
 	}
 }

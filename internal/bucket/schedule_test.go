@@ -4,6 +4,8 @@ import (
 	"testing"
 	"time"
 	_ "time/tzdata"
+
+	"github.com/mongogate/mongogate/test/must"
 )
 
 // dial is what the clocks of a zone show in a window of instants.
@@ -73,18 +75,12 @@ func TestTicksAreThoseOfTheDefinitionInEveryZone(t *testing.T) {
 		"cron:*/20 * * * *", "cron:30 1 * * 0", "cron:5 */2 * * *", "cron:59 23 * * *", "cron:0 12 31 12 *", "cron:10 1-3 1 * SUN", "cron:*/20 2 * * *", "cron:30 */2 * * *",
 	}
 	for zone, days := range windows {
-		loc, err := time.LoadLocation(zone)
-		if err != nil {
-			t.Fatal(err)
-		}
+		loc := must.Get(time.LoadLocation(zone))(t)
 		for _, d := range days {
 			mid, _ := time.Parse(time.DateOnly, d)
 			dial := newDial(loc, mid.Add(-3*24*time.Hour), mid.Add(3*24*time.Hour))
 			for _, text := range specs {
-				spec, err := ParseSpec(text)
-				if err != nil {
-					t.Fatal(err)
-				}
+				spec := must.Get(ParseSpec(text))(t)
 				dial.check(t, text, spec.ticks.(schedule))
 				if spec.kind == cronTick {
 					dial.check(t, text+" under CRON_TZ", spec.UnderCronTZ().ticks.(schedule))
@@ -141,10 +137,7 @@ func (d *dial) samples() (places []int) {
 }
 
 func TestWalkEnds(t *testing.T) {
-	leap, err := ParseSpec("cron:0 0 29 2 *")
-	if err != nil {
-		t.Fatal(err)
-	}
+	leap := must.Get(ParseSpec("cron:0 0 29 2 *"))(t)
 	// 2100 is no leap year: eight years lie between.
 	at := time.Date(2097, 1, 1, 0, 0, 0, 0, time.UTC)
 	if got, want := leap.ticks.after(at, time.UTC), time.Date(2104, 2, 29, 0, 0, 0, 0, time.UTC); !got.Equal(want) {
@@ -152,5 +145,27 @@ func TestWalkEnds(t *testing.T) {
 	}
 	if got, want := leap.ticks.(schedule).atOrBefore(time.Date(2104, 1, 1, 0, 0, 0, 0, time.UTC), time.UTC), time.Date(2096, 2, 29, 0, 0, 0, 0, time.UTC); !got.Equal(want) {
 		t.Errorf("before 2104: %v, want %v", got, want)
+	}
+}
+
+// Behind a change of the clocks by half an hour the library finds other ticks from another place: those that count are those of the
+// controller, which has walked there tick by tick. The instants are some of those at which a walk that begins at the change is wrong.
+func TestTicksBehindAChange(t *testing.T) {
+	loc := must.Get(time.LoadLocation("Australia/Lord_Howe"))(t)
+	for _, c := range []struct{ expr, at string }{
+		{"0 0 * * *", "2026-10-05T02:36:40+11:00"},
+		{"15 0 * * *", "2026-04-06T03:13:22+10:30"},
+		{"0 */5 * * *", "2026-04-05T06:13:45+10:30"},
+	} {
+		at := must.Get(time.Parse(time.RFC3339, c.at))(t)
+		job := must.Get(parseCronJob(c.expr))(t)
+		var before time.Time
+		after := job.after(at.AddDate(0, -2, 0), loc)
+		for !after.After(at) {
+			before, after = after, job.after(after, loc)
+		}
+		if last, next := job.around(at, loc); !last.Equal(before) || !next.Equal(after) {
+			t.Errorf("%q at %s: between %v and %v, want %v and %v", c.expr, c.at, last, next, before, after)
+		}
 	}
 }

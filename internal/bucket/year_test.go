@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/robfig/cron/v3"
+
+	"github.com/mongogate/mongogate/test/must"
 )
 
 // Zones with every kind of change in the year: none, half an hour, an hour at
@@ -28,6 +30,15 @@ var (
 	yearTo   = time.Date(2027, 1, 3, 0, 0, 0, 0, time.UTC)
 )
 
+// standard is a schedule as Kubernetes' parser reads it.
+func standard(s string) *cron.SpecSchedule {
+	parsed, err := cron.ParseStandard(s)
+	if err != nil {
+		panic(err)
+	}
+	return parsed.(*cron.SpecSchedule)
+}
+
 // cronieYear is the main loop of cron.c (cronie 1.7, and Vixie's cron as
 // Debian has it) over a year: for each minute that a daemon wakes up in, which
 // jobs it starts. virtualTime and timeRunning are minutes of the local clock,
@@ -39,12 +50,8 @@ func cronieYear(loc *time.Location, schedules []string) [][]time.Time {
 	}
 	jobs := make([]job, len(schedules))
 	for i, s := range schedules {
-		parsed, err := cron.ParseStandard(s)
-		if err != nil {
-			panic(err)
-		}
 		f := strings.Fields(s)
-		jobs[i] = job{parsed.(*cron.SpecSchedule), f[0][0] == '*' || f[1][0] == '*'}
+		jobs[i] = job{standard(s), f[0][0] == '*' || f[1][0] == '*'}
 	}
 	starts := make([][]time.Time, len(jobs))
 	var now time.Time
@@ -103,11 +110,7 @@ func cronieYear(loc *time.Location, schedules []string) [][]time.Time {
 func cronTZYear(loc *time.Location, schedules []string) [][]time.Time {
 	all := make([][]time.Time, len(schedules))
 	for i, s := range schedules {
-		parsed, err := cron.ParseStandard(s)
-		if err != nil {
-			panic(err)
-		}
-		j := parsed.(*cron.SpecSchedule)
+		j := standard(s)
 		for now := yearFrom; now.Before(yearTo); now = now.Add(time.Minute) {
 			if w := now.In(loc); j.Minute>>w.Minute()&1 == 1 && j.Hour>>w.Hour()&1 == 1 && (&cronJob{j}).date(wall(w)) {
 				all[i] = append(all[i], now)
@@ -128,10 +131,7 @@ func kubernetesYear(loc *time.Location, schedules []string) [][]time.Time {
 	all := make([][]time.Time, len(schedules))
 	kubernetesYears[loc.String()] = all
 	for i, s := range schedules {
-		parsed, err := cron.ParseStandard("TZ=" + loc.String() + " " + s)
-		if err != nil {
-			panic(err)
-		}
+		parsed := standard("TZ=" + loc.String() + " " + s)
 		for t := parsed.Next(yearFrom.AddDate(0, -2, 0)); t.Before(yearTo); t = parsed.Next(t) {
 			if !t.Before(yearFrom) {
 				all[i] = append(all[i], t.UTC())
@@ -222,10 +222,7 @@ func TestYearOfRunsInEveryZone(t *testing.T) {
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	parsed := func(parse func(string) (Spec, error), s string) Spec {
-		spec, err := parse("cron:" + s)
-		if err != nil {
-			t.Fatal(err)
-		}
+		spec := must.Get(parse("cron:" + s))(t)
 		return spec
 	}
 	slot := func(spec Spec, loc *time.Location) func(start, tick time.Time) string {
@@ -254,10 +251,7 @@ func TestYearOfRunsInEveryZone(t *testing.T) {
 		}},
 		{"Kubernetes, by the Job's name", few, kubernetesYear, func(s string, loc *time.Location) func(start, tick time.Time) string {
 			spec := parsed(ParseCronJobSpec, s)
-			template, err := ParseTemplate("k")
-			if err != nil {
-				t.Fatal(err)
-			}
+			template := must.Get(ParseTemplate("k"))(t)
 			return func(start, tick time.Time) string {
 				r, err := Key(Input{Template: template, Spec: spec, Zone: loc, Now: start, JobName: fmt.Sprintf("report-%d", tick.Unix()/60)})
 				if err != nil {
@@ -274,10 +268,7 @@ func TestYearOfRunsInEveryZone(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			y := new(years)
 			for z, zone := range yearZones {
-				loc, err := time.LoadLocation(zone)
-				if err != nil {
-					t.Fatal(err)
-				}
+				loc := must.Get(time.LoadLocation(zone))(t)
 				rng := rand.New(rand.NewPCG(seed, uint64(z)))
 				for i, ticks := range c.year(loc, c.schedules) {
 					y.run(zone+" "+c.schedules[i], ticks, c.of(c.schedules[i], loc), changes(loc), c.sample, rng)

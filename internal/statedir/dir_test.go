@@ -11,11 +11,13 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/mongogate/mongogate/test/must"
 )
 
 func TestFlockOfProcesses(t *testing.T) {
 	base := t.TempDir()
-	said, first, _ := startChild(t, "lock", base)
+	said, first := startChild(t, "lock", base)
 	if said != "ok" {
 		t.Fatal(said)
 	}
@@ -23,7 +25,7 @@ func TestFlockOfProcesses(t *testing.T) {
 	if err := d.TryLock(); !errors.Is(err, ErrBusy) || d.Locked() || d.LockFile() != nil {
 		t.Errorf("beside another process: %v, locked %v", err, d.Locked())
 	}
-	if said, _, _ := startChild(t, "lock", base); said != ErrBusy.Error() {
+	if said, _ := startChild(t, "lock", base); said != ErrBusy.Error() {
 		t.Errorf("a third process: %s", said)
 	}
 	_ = first.Process.Kill()
@@ -40,18 +42,14 @@ func TestFlockOfProcesses(t *testing.T) {
 func TestFlockOfOneProcess(t *testing.T) {
 	base := t.TempDir()
 	a, b := open(t, base, "key"), open(t, base, "key")
-	if err := a.TryLock(); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, a.TryLock())
 	if err := b.TryLock(); !errors.Is(err, ErrBusy) {
 		t.Error(err)
 	}
 	if err := a.Close(); err != nil || a.Locked() {
 		t.Errorf("%v, locked %v", err, a.Locked())
 	}
-	if err := b.TryLock(); err != nil {
-		t.Error(err)
-	}
+	must.Do(t, b.TryLock())
 	if err := open(t, base, "other").TryLock(); err != nil {
 		t.Errorf("another key: %v", err)
 	}
@@ -60,20 +58,20 @@ func TestFlockOfOneProcess(t *testing.T) {
 // The guard keeps the lock when the gate has been killed.
 func TestInheritedLockOutlivesItsGate(t *testing.T) {
 	base := t.TempDir()
-	heir, gate, _ := startChild(t, "bequeath", base)
+	heir, gate := startChild(t, "bequeath", base)
 	_ = gate.Wait()
 	d := open(t, base, "key")
 	if err := d.TryLock(); !errors.Is(err, ErrBusy) {
 		t.Errorf("while the heir lives: %v", err)
 	}
 	killPID(t, heir)
-	until(t, "the lock is free", func() bool { return d.TryLock() == nil })
+	must.Happen(t, "the lock is free", func() bool { return d.TryLock() == nil })
 }
 
 // What is executed without being handed the lock, as the command is, does not keep it.
 func TestLockIsNotInheritedByChance(t *testing.T) {
 	base := t.TempDir()
-	command, gate, _ := startChild(t, "spawn", base)
+	command, gate := startChild(t, "spawn", base)
 	defer killPID(t, command)
 	_ = gate.Wait()
 	if err := open(t, base, "key").TryLock(); err != nil {
@@ -114,15 +112,11 @@ func TestNames(t *testing.T) {
 // A follower of another user and the same group must be able to lock and to leave its word.
 func TestModesDoNotDependOnTheUmask(t *testing.T) {
 	parent := t.TempDir()
-	if err := os.Chmod(parent, 0o770|os.ModeSetgid); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, os.Chmod(parent, 0o770|os.ModeSetgid))
 	old := syscall.Umask(0o077)
 	defer syscall.Umask(old)
 	d := open(t, parent, "key")
-	if err := errors.Join(d.TryLock(), d.WriteLease(Lease{Key: "key"}), d.AddNonce("n"), d.MarkIdle(1)); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, errors.Join(d.TryLock(), d.WriteLease(Lease{Key: "key"}), d.AddNonce("n"), d.MarkIdle(1)))
 	for file, want := range map[string]os.FileMode{
 		"": 0o770 | os.ModeDir | os.ModeSetgid, leaseFile: 0o640, nonceFile: 0o600, stoppedFile: 0o660, gateLock: 0o660, followerLock: 0o660,
 	} {
@@ -151,9 +145,7 @@ func TestNetworkFileSystemsAreRefused(t *testing.T) {
 
 func TestOpenRefusesWhatIsNoDirectory(t *testing.T) {
 	base := t.TempDir()
-	if err := os.WriteFile(filepath.Join(base, "key"), nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, os.WriteFile(filepath.Join(base, "key"), nil, 0o600))
 	if _, err := Open(base, "key"); !errors.Is(err, unix.ENOTDIR) {
 		t.Error(err)
 	}

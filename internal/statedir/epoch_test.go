@@ -8,14 +8,13 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/mongogate/mongogate/test/must"
 )
 
 func TestEpoch(t *testing.T) {
 	base := filepath.Join(t.TempDir(), "made")
-	first, err := BeginEpoch(base)
-	if err != nil {
-		t.Fatal(err)
-	}
+	first := must.Get(BeginEpoch(base))(t)
 	// The key that would be nearest to the file's name, and another one.
 	for _, key := range []string{epochs, "key"} {
 		d := open(t, base, key)
@@ -32,9 +31,7 @@ func TestEpoch(t *testing.T) {
 		t.Errorf("left behind: %v, %v", left, err)
 	}
 	for content, want := range map[string]string{"": "JSON", "{}": ErrNoEpoch.Error()} {
-		if err := os.WriteFile(filepath.Join(base, epochs), []byte(content), 0o600); err != nil {
-			t.Fatal(err)
-		}
+		must.Do(t, os.WriteFile(filepath.Join(base, epochs), []byte(content), 0o600))
 		if e, err := open(t, base, "key").Epoch(); e != "" || err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %q, %v", content, e, err)
 		}
@@ -55,20 +52,14 @@ func TestHold(t *testing.T) {
 	if err := d.NoteHold(Hold{Epoch: "e"}); !errors.Is(err, ErrBusy) {
 		t.Errorf("without the flock: %v", err)
 	}
-	if err := d.TryLock(); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, d.TryLock())
 	for _, want := range []Hold{{Epoch: "e"}, {Epoch: "e", Asked: true}, {}} {
-		if err := d.NoteHold(want); err != nil {
-			t.Fatal(err)
-		}
+		must.Do(t, d.NoteHold(want))
 		if h, err := d.Held(); h != want || err != nil {
 			t.Errorf("%+v, %v, want %+v", h, err, want)
 		}
 	}
-	if err := os.WriteFile(d.path(holdFile), []byte("{"), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, os.WriteFile(d.path(holdFile), []byte("{"), 0o600))
 	if _, err := d.Held(); err == nil {
 		t.Error("garbage is no hold, and not none")
 	}

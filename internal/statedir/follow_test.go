@@ -5,17 +5,16 @@ package statedir
 import (
 	"context"
 	"errors"
-	"fmt"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/mongogate/mongogate/pkg/gate"
+	"github.com/mongogate/mongogate/test/must"
 )
 
 var testBudget = gate.Budget{Kill: 4 * time.Second, KillAfter: 3 * time.Second}
@@ -32,9 +31,7 @@ func lease(token int64) Lease {
 
 func write(t *testing.T, d *Dir, l Lease) {
 	t.Helper()
-	if err := d.WriteLease(l); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, d.WriteLease(l))
 }
 
 // stoppedIs asks for evidence, and lets go of it.
@@ -76,10 +73,7 @@ func TestFollowerFollows(t *testing.T) {
 	f := follower(t, d)
 	l := lease(1)
 	write(t, d, l)
-	s, err := f.Acquire(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := must.Get(f.Acquire(t.Context()))(t)
 	if s.Token() != 1 || s.Deadline() != l.Deadline || s.Key() != "key" || f.LockFile() == nil {
 		t.Errorf("%d, %v, %s, %v", s.Token(), s.Deadline(), s.Key(), f.LockFile())
 	}
@@ -95,9 +89,7 @@ func TestFollowerFollows(t *testing.T) {
 	}
 	l.Deadline -= time.Minute / 2 // a deadline that was seen stands
 	write(t, d, l)
-	if err := d.ShutLease(1); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, d.ShutLease(1))
 	<-s.Done()
 	if !errors.Is(s.Err(), ErrShut) {
 		t.Error(s.Err())
@@ -121,21 +113,10 @@ func TestFollowerLosesWhatIsOpenedAgain(t *testing.T) {
 	} {
 		f := follower(t, d)
 		write(t, d, lease(10))
-		s, err := f.Acquire(t.Context())
-		if err != nil {
-			t.Fatal(name, err)
-		}
-		if err := change(10); err != nil {
-			t.Fatal(name, err)
-		}
-		select {
-		case <-s.Done():
-		case <-time.After(20 * time.Second):
-			t.Errorf("%s: not lost", name)
-		}
-		if err := s.Finish(t.Context(), gate.Release); err != nil {
-			t.Error(name, err)
-		}
+		s := must.Get(f.Acquire(t.Context()))(t)
+		must.Do(t, change(10))
+		must.Come(t, s.Done(), "its loss: "+name)
+		must.Do(t, s.Finish(t.Context(), gate.Release))
 	}
 }
 
@@ -148,22 +129,15 @@ func TestFollowerRefusesABudgetThatDoesNotFit(t *testing.T) {
 		t.Errorf("%v, %v", l, err)
 	}
 	f.Budget.KillAfter = 3 * time.Second
-	l, err := f.Acquire(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := l.Finish(t.Context(), gate.Release); err != nil {
-		t.Error(err)
-	}
+	l := must.Get(f.Acquire(t.Context()))(t)
+	must.Do(t, l.Finish(t.Context(), gate.Release))
 }
 
 func TestMarkIdle(t *testing.T) {
 	d := locked(t)
 	mark := func(token int64) {
 		t.Helper()
-		if err := d.MarkIdle(token); err != nil {
-			t.Error(err)
-		}
+		must.Do(t, d.MarkIdle(token))
 	}
 	stoppedIs(t, d, 1, false) // nobody has said anything
 	mark(1)
@@ -174,32 +148,15 @@ func TestMarkIdle(t *testing.T) {
 
 	write(t, d, lease(2))
 	f := follower(t, d)
-	s, err := f.Acquire(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := must.Get(f.Acquire(t.Context()))(t)
 	mark(2)
 	mark(3)
 	stoppedIs(t, d, 2, false)
 	stoppedIs(t, d, 3, false)
-	if err := s.Finish(t.Context(), gate.Release); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, s.Finish(t.Context(), gate.Release))
 	stoppedIs(t, d, 2, true)
 	mark(3)
 	stoppedIs(t, d, 3, true)
-}
-
-// followUntilKilled is a follower that does not live to give its word.
-func followUntilKilled(d *Dir, _ []string) int {
-	f := &Follower{Dir: d, Clock: gate.BootClock(), Budget: testBudget}
-	l, err := f.Acquire(context.Background())
-	if err != nil {
-		fmt.Println(err)
-		return 1
-	}
-	fmt.Println(l.Token())
-	select {}
 }
 
 // A follower that was killed, its guard too, has its flock taken from it, and
@@ -207,7 +164,7 @@ func followUntilKilled(d *Dir, _ []string) int {
 func TestACrashedFollowerIsNoEvidence(t *testing.T) {
 	d := locked(t)
 	write(t, d, lease(5))
-	said, c, _ := startChild(t, "follow", filepath.Dir(d.Path()))
+	said, c := startChild(t, "follow", filepath.Dir(d.Path()))
 	if said != "5" {
 		t.Fatal(said)
 	}
@@ -217,16 +174,12 @@ func TestACrashedFollowerIsNoEvidence(t *testing.T) {
 		t.Errorf("it is not known to have crashed: %v", err)
 	}
 	for _, token := range []int64{5, 6} { // that lease, and the one after it
-		if err := d.MarkIdle(token); err != nil {
-			t.Error(err)
-		}
+		must.Do(t, d.MarkIdle(token))
 		stoppedIs(t, d, token, false)
 	}
 	// One of another boot has left none.
 	d.boot = "another"
-	if err := d.MarkIdle(6); err != nil {
-		t.Error(err)
-	}
+	must.Do(t, d.MarkIdle(6))
 	stoppedIs(t, d, 6, true)
 }
 
@@ -268,24 +221,15 @@ func TestNeverEvidenceBesideAFollower(t *testing.T) {
 	}
 	for token := int64(1); token <= 150; token++ {
 		write(t, d, lease(token))
-		if err := d.MarkIdle(token); err != nil {
-			t.Error(err)
-		}
+		must.Do(t, d.MarkIdle(token))
 		time.Sleep(time.Duration(rand.IntN(3)) * time.Millisecond)
-		if err := d.ShutLease(token); err != nil {
-			t.Error(err)
-		}
+		must.Do(t, d.ShutLease(token))
 		for {
 			// While there is no evidence a renewal that was under way may be written.
 			write(t, d, lease(token))
-			word, err := d.Stopped(token)
-			if err != nil {
-				t.Fatal(err)
-			}
+			word := must.Get(d.Stopped(token))(t)
 			if word == nil {
-				if err := d.MarkIdle(token); err != nil {
-					t.Error(err)
-				}
+				must.Do(t, d.MarkIdle(token))
 				continue
 			}
 			words++
@@ -310,17 +254,13 @@ func TestNeverEvidenceBesideAFollower(t *testing.T) {
 func TestEvidenceAgainstAFollowerOfAnotherProcess(t *testing.T) {
 	d := locked(t)
 	write(t, d, lease(9))
-	if err := d.MarkIdle(9); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, d.MarkIdle(9))
 	stoppedIs(t, d, 9, true)
-	said, c, _ := startChild(t, "follow", filepath.Dir(d.Path()))
-	if said != strconv.Itoa(9) {
+	said, c := startChild(t, "follow", filepath.Dir(d.Path()))
+	if said != "9" {
 		t.Fatal(said)
 	}
-	if err := d.ShutLease(9); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, d.ShutLease(9))
 	stoppedIs(t, d, 9, false)
 	_ = c.Process.Kill()
 	_ = c.Wait()

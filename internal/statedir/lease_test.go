@@ -5,6 +5,7 @@ package statedir
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -12,6 +13,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/mongogate/mongogate/test/must"
 )
 
 func TestLive(t *testing.T) {
@@ -45,29 +48,21 @@ func TestReadLease(t *testing.T) {
 		t.Errorf("no file: %v", err)
 	}
 	for _, garbage := range []string{"", "{", "null garbage", `{"token":"x"}`, `[]`, `{"open":true`} {
-		if err := os.WriteFile(d.path(leaseFile), []byte(garbage), 0o600); err != nil {
-			t.Fatal(err)
-		}
+		must.Do(t, os.WriteFile(d.path(leaseFile), []byte(garbage), 0o600))
 		if l, err := d.ReadLease(); err == nil || errors.Is(err, ErrNoLease) {
 			t.Errorf("%q: %+v, %v", garbage, l, err)
 		}
 	}
 	// An empty object is a lease of nobody: shut.
-	if err := os.WriteFile(d.path(leaseFile), []byte(`{}`), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, os.WriteFile(d.path(leaseFile), []byte(`{}`), 0o600))
 	l, err := d.ReadLease()
 	if err != nil || !errors.Is(l.Live(d.BootID(), 0), ErrShut) {
 		t.Errorf("%+v, %v", l, err)
 	}
 	want := Lease{Key: "k", Holder: "h", Token: 1 << 60, Deadline: time.Hour, KillBudget: time.Second, Open: true}
-	if err := d.WriteLease(want); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, d.WriteLease(want))
 	want.BootID = d.BootID()
-	if want.Place, err = place(d.Path()); err != nil {
-		t.Fatal(err)
-	}
+	want.Place = must.Get(place(d.Path()))(t)
 	if got, err := d.ReadLease(); err != nil || got != want {
 		t.Errorf("%+v, %v, want %+v", got, err, want)
 	}
@@ -118,7 +113,7 @@ func TestLeaseFileIsReplacedInOneStep(t *testing.T) {
 
 func TestNothingIsWrittenWithoutTheFlock(t *testing.T) {
 	base := t.TempDir()
-	if said, _, _ := startChild(t, "lock", base); said != "ok" {
+	if said, _ := startChild(t, "lock", base); said != "ok" {
 		t.Fatal(said)
 	}
 	d := open(t, base, "key")
@@ -147,10 +142,7 @@ func TestALeaseThatWasShutStaysShut(t *testing.T) {
 	d := locked(t)
 	l := Lease{Token: 7, Deadline: time.Hour, Open: true}
 	isOpen := func() bool {
-		got, err := d.ReadLease()
-		if err != nil {
-			t.Fatal(err)
-		}
+		got := must.Get(d.ReadLease())(t)
 		return got.Open
 	}
 	if err := d.WriteLease(l); err != nil || !isOpen() {
@@ -167,20 +159,14 @@ func TestALeaseThatWasShutStaysShut(t *testing.T) {
 	if err := d.WriteLease(l); err != nil || !isOpen() {
 		t.Errorf("the next one: %v, open: %v", err, isOpen())
 	}
-	if err := os.WriteFile(d.path(leaseFile), []byte("{"), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, os.WriteFile(d.path(leaseFile), []byte("{"), 0o600))
 	if err := d.ShutLease(8); err != nil || isOpen() {
 		t.Errorf("garbage: %v, open: %v", err, isOpen())
 	}
 }
 
 func TestNonces(t *testing.T) {
-	base := t.TempDir()
-	d := open(t, base, "key")
-	if err := d.TryLock(); err != nil {
-		t.Fatal(err)
-	}
+	d := locked(t)
 	is := func(want ...string) {
 		t.Helper()
 		if got, err := d.Nonces(); err != nil || !slices.Equal(got, want) {
@@ -189,39 +175,27 @@ func TestNonces(t *testing.T) {
 	}
 	is()
 	for i := range maxNonces + 5 {
-		if err := d.AddNonce(fmt.Sprint(i)); err != nil {
-			t.Fatal(err)
-		}
+		must.Do(t, d.AddNonce(fmt.Sprint(i)))
 	}
 	var newest []string
 	for i := range maxNonces {
 		newest = append(newest, fmt.Sprint(5+i))
 	}
 	is(newest...)
-	if err := d.KeepNonces("a", "b"); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, d.KeepNonces("a", "b"))
 	is("a", "b")
 	// Who has no flock gets none, although the file is there.
-	if err := d.Close(); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, d.Close())
 	is()
-	if err := d.TryLock(); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, d.TryLock())
 	is("a", "b")
 	// Of another boot: the processes of that acquisition have ended, but so has the clock that it was measured by.
 	d.boot = "another"
 	is()
-	if err := d.AddNonce("c"); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, d.AddNonce("c"))
 	is("c")
 	for _, garbage := range []string{"", "{", `{"bootID":"another","nonces":[1]}`, "[]"} {
-		if err := os.WriteFile(d.path(nonceFile), []byte(garbage), 0o600); err != nil {
-			t.Fatal(err)
-		}
+		must.Do(t, os.WriteFile(d.path(nonceFile), []byte(garbage), 0o600))
 		is()
 		if err := d.AddNonce("d"); err != nil {
 			t.Errorf("after %q: %v", garbage, err)
@@ -229,10 +203,57 @@ func TestNonces(t *testing.T) {
 		is("d")
 	}
 	// What cannot be read is not forgotten.
-	if err := errors.Join(os.Remove(d.path(nonceFile)), os.Mkdir(d.path(nonceFile), 0o700)); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, errors.Join(os.Remove(d.path(nonceFile)), os.Mkdir(d.path(nonceFile), 0o700)))
 	if err := d.AddNonce("e"); err == nil {
 		t.Error("no error")
+	}
+}
+
+func TestLeftOpen(t *testing.T) {
+	base := t.TempDir()
+	lease := Lease{Token: 1, Deadline: time.Hour, KillBudget: time.Second, Open: true}
+	// leave has a gate of a key end with a lease file as it is left.
+	leave := func(key string, change func(*Lease)) *Dir {
+		t.Helper()
+		d := must.Get(Open(base, key))(t)
+		must.Do(t, d.TryLock())
+		write(t, d, lease)
+		l := must.Get(d.ReadLease())(t)
+		change(&l)
+		must.Do(t, d.write(leaseFile, 0o640, l))
+		return d
+	}
+	ends := func(d *Dir) { t.Helper(); must.Do(t, d.Close()) }
+	ends(leave("left", func(*Lease) {}))
+	ends(leave("over", func(l *Lease) { l.Deadline = 1 }))
+	ends(leave("clock", func(l *Lease) { l.TimeNamespace = "boottime 7.0" }))
+	ends(leave("shut", func(l *Lease) { l.Open = false }))
+	ends(leave("boot", func(l *Lease) { l.BootID = "that" }))
+	ends(leave("copy", func(l *Lease) { l.Place = "elsewhere" }))
+	must.Do(t, os.WriteFile(filepath.Join(base, "probe.sock"), nil, 0o600))
+	living := leave("lives", func(*Lease) {})
+	dying := leave("dying", func(*Lease) {})
+	time.AfterFunc(100*time.Millisecond, func() { _ = dying.Close() })
+
+	left := LeftOpen(base, "", 2*time.Second)
+	want := map[string]time.Duration{"left": time.Hour, "over": 1, "clock": 0, "dying": time.Hour}
+	got := map[string]time.Duration{}
+	for dir, l := range left {
+		got[filepath.Base(dir)] = l.Deadline
+	}
+	if !maps.Equal(got, want) {
+		t.Errorf("left open: %v, want %v", got, want)
+	}
+	ends(living)
+	if got := slices.Collect(maps.Keys(LeftOpen(base, "left", 0))); !slices.Equal(got, []string{filepath.Join(base, "left")}) {
+		t.Errorf("of one key: %v", got)
+	}
+	for _, key := range []string{"shut", "never"} {
+		if got := LeftOpen(base, key, 0); len(got) > 0 {
+			t.Errorf("%s: %v", key, got)
+		}
+	}
+	if _, err := os.Stat(filepath.Join(base, "never")); !os.IsNotExist(err) {
+		t.Error("a directory was made")
 	}
 }

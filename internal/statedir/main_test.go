@@ -4,6 +4,7 @@ package statedir
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	"os"
 	"os/exec"
@@ -11,11 +12,11 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"go.uber.org/goleak"
 
 	"github.com/mongogate/mongogate/pkg/gate"
+	"github.com/mongogate/mongogate/test/must"
 )
 
 // asChild makes the test binary another process at the same directory.
@@ -23,55 +24,42 @@ const asChild = "STATEDIR_TEST_CHILD"
 
 func TestMain(m *testing.M) {
 	if role := os.Getenv(asChild); role != "" {
-		os.Exit(child(role, os.Args[1], os.Args[2:]))
+		os.Exit(child(role, os.Args[1]))
 	}
 	goleak.VerifyTestMain(m)
 }
 
 // child does one thing, tells, and stays until its standard input ends.
-func child(role, base string, args []string) int {
+func child(role, base string) int {
 	d, err := Open(base, "key")
-	if err != nil {
-		fmt.Println(err)
-		return 1
+	if err == nil && role != "sees" && role != "follow" {
+		err = d.TryLock()
 	}
-	switch role {
-	case "lock":
-		fmt.Println(answer(d.TryLock()))
-	case "bequeath": // the lock outlives this process in a child of its own
-		if err := d.TryLock(); err != nil {
-			fmt.Println(err)
-			return 1
-		}
-		heir := exec.Command("sleep", "1000")
-		heir.ExtraFiles = []*os.File{d.LockFile()}
-		if err := heir.Start(); err != nil {
-			fmt.Println(err)
-			return 1
-		}
-		fmt.Println(heir.Process.Pid)
-		_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
-	case "spawn": // what is executed without being handed the lock does not have it
-		if err := d.TryLock(); err != nil {
-			fmt.Println(err)
-			return 1
-		}
-		c := exec.Command("sleep", "1000")
-		if err := c.Start(); err != nil {
-			fmt.Println(err)
-			return 1
-		}
-		fmt.Println(c.Process.Pid)
-		_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
-	case "sees": // what a follower would
+	said := answer(err)
+	switch {
+	case role == "sees": // what a follower would
 		l, err := d.ReadLease()
 		if err == nil {
 			err = d.Live(l, gate.BootClock().Now())
 		}
-		fmt.Println(answer(err))
-	case "follow":
-		return followUntilKilled(d, args)
+		said = answer(err)
+	case role == "follow": // a follower that does not live to give its word
+		l, err := (&Follower{Dir: d, Clock: gate.BootClock(), Budget: testBudget}).Acquire(context.Background())
+		if said = answer(err); err == nil {
+			said = strconv.FormatInt(l.Token(), 10)
+		}
+	case err == nil && role != "lock": // a child of its own outlives this process
+		c := exec.Command("sleep", "1000")
+		if role == "bequeath" { // or is not handed the lock
+			c.ExtraFiles = []*os.File{d.LockFile()}
+		}
+		if err := c.Start(); err != nil {
+			return 1
+		}
+		fmt.Println(c.Process.Pid)
+		_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
 	}
+	fmt.Println(said)
 	_, _ = bufio.NewReader(os.Stdin).ReadByte()
 	return 0
 }
@@ -83,45 +71,27 @@ func answer(err error) string {
 	return "ok"
 }
 
-// startChild starts a child and gives its first line. stop ends it in an orderly way, its process may be killed.
-func startChild(t *testing.T, role, base string, args ...string) (said string, c *exec.Cmd, stop func()) {
+// startChild starts a child, by way of another command if there is one, and gives its first line.
+func startChild(t *testing.T, role, base string, under ...string) (said string, c *exec.Cmd) {
 	t.Helper()
-	return startChildUnder(t, nil, role, base, args...)
-}
-
-// startChildUnder starts it by way of another command.
-func startChildUnder(t *testing.T, under []string, role, base string, args ...string) (said string, c *exec.Cmd, stop func()) {
-	t.Helper()
-	whole := append(append(under, os.Args[0], base), args...)
+	whole := append(under, os.Args[0], base)
 	c = exec.Command(whole[0], whole[1:]...)
 	c.Env = append(os.Environ(), asChild+"="+role)
-	in, err := c.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := c.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
+	in := must.Get(c.StdinPipe())(t)
+	out := must.Get(c.StdoutPipe())(t)
 	c.Stderr = os.Stderr
-	if err := c.Start(); err != nil {
-		t.Fatal(err)
-	}
-	stop = func() { _ = in.Close(); _ = c.Wait() } // once more does nothing
-	t.Cleanup(func() { _ = c.Process.Kill(); stop() })
-	said, err = bufio.NewReader(out).ReadString('\n')
+	must.Do(t, c.Start())
+	t.Cleanup(func() { _ = c.Process.Kill(); _ = in.Close(); _ = c.Wait() })
+	said, err := bufio.NewReader(out).ReadString('\n')
 	if err != nil {
 		t.Fatalf("%s said %q: %v", role, said, err)
 	}
-	return strings.TrimSpace(said), c, stop
+	return strings.TrimSpace(said), c
 }
 
 func open(t *testing.T, base, key string) *Dir {
 	t.Helper()
-	d, err := Open(base, key)
-	if err != nil {
-		t.Fatal(err)
-	}
+	d := must.Get(Open(base, key))(t)
 	t.Cleanup(func() { _ = d.Close() })
 	return d
 }
@@ -130,28 +100,11 @@ func open(t *testing.T, base, key string) *Dir {
 func locked(t *testing.T) *Dir {
 	t.Helper()
 	d := open(t, t.TempDir(), "key")
-	if err := d.TryLock(); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, d.TryLock())
 	return d
-}
-
-func until(t *testing.T, what string, happened func() bool) {
-	t.Helper()
-	for end := time.Now().Add(20 * time.Second); !happened(); time.Sleep(2 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatal("not in time: " + what)
-		}
-	}
 }
 
 func killPID(t *testing.T, pid string) {
 	t.Helper()
-	n, err := strconv.Atoi(pid)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := syscall.Kill(n, syscall.SIGKILL); err != nil {
-		t.Error(err)
-	}
+	must.Do(t, syscall.Kill(must.Get(strconv.Atoi(pid))(t), syscall.SIGKILL))
 }

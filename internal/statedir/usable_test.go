@@ -3,24 +3,26 @@
 package statedir
 
 import (
+	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
-	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/mongogate/mongogate/internal/smallfile"
+	"github.com/mongogate/mongogate/test/must"
 )
 
 // sticky is a directory like /tmp.
 func sticky(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
-	if err := os.Chmod(dir, 0o777|os.ModeSticky); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, os.Chmod(dir, 0o777|os.ModeSticky))
 	return dir
 }
 
@@ -29,19 +31,14 @@ func TestBaseInATemporaryDirectory(t *testing.T) {
 	base := filepath.Join(tmp, "mongogate-1")
 	open(t, base, "key")
 	mode := func() os.FileMode {
-		info, err := os.Lstat(base)
-		if err != nil {
-			t.Fatal(err)
-		}
+		info := must.Get(os.Lstat(base))(t)
 		return info.Mode().Perm()
 	}
 	if mode() != 0o700 {
 		t.Errorf("made with mode %o, want 700", mode())
 	}
 	// Made by an older version, or with a friendlier mode: it is taken back.
-	if err := os.Chmod(base, 0o777); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, os.Chmod(base, 0o777))
 	open(t, base, "key")
 	if mode() != 0o700 {
 		t.Errorf("left with mode %o, want 700", mode())
@@ -51,25 +48,15 @@ func TestBaseInATemporaryDirectory(t *testing.T) {
 func TestBaseOfAnotherIsRefused(t *testing.T) {
 	tmp := sticky(t)
 	mine := filepath.Join(tmp, "mine")
-	if err := os.Mkdir(mine, 0o700); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, os.Mkdir(mine, 0o700))
 	link, file := filepath.Join(tmp, "link"), filepath.Join(tmp, "file")
-	if err := os.Symlink(mine, link); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(file, nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, os.Symlink(mine, link))
+	must.Do(t, os.WriteFile(file, nil, 0o600))
 	cases := map[string]string{link: "link", file: "not a directory"}
 	if os.Geteuid() == 0 {
 		theirs := filepath.Join(tmp, "theirs")
-		if err := os.Mkdir(theirs, 0o700); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.Chown(theirs, 4711, 4711); err != nil {
-			t.Fatal(err)
-		}
+		must.Do(t, os.Mkdir(theirs, 0o700))
+		must.Do(t, os.Chown(theirs, 4711, 4711))
 		cases[theirs] = "another user"
 	}
 	for base, want := range cases {
@@ -89,16 +76,12 @@ func TestBaseOfAnotherIsRefused(t *testing.T) {
 func TestOpenTriesWhatAGateWillDo(t *testing.T) {
 	t.Run("full", func(t *testing.T) {
 		full := filepath.Join(t.TempDir(), "full")
-		if err := os.Mkdir(full, 0o700); err != nil {
-			t.Fatal(err)
-		}
+		must.Do(t, os.Mkdir(full, 0o700))
 		if err := unix.Mount("none", full, "tmpfs", 0, "size=8k,nr_inodes=20"); err != nil {
 			t.Skipf("no file system of our own: %v", err)
 		}
 		t.Cleanup(func() { _ = unix.Unmount(full, unix.MNT_DETACH) })
-		if err := os.WriteFile(filepath.Join(full, "fill"), make([]byte, 8192), 0o600); err != nil {
-			t.Fatal(err)
-		}
+		must.Do(t, os.WriteFile(filepath.Join(full, "fill"), make([]byte, 8192), 0o600))
 		if _, err := Open(full, "key"); err == nil || !strings.Contains(err.Error(), "no space left") {
 			t.Errorf("%v, want no space left", err)
 		}
@@ -110,11 +93,9 @@ func TestOpenTriesWhatAGateWillDo(t *testing.T) {
 		base := t.TempDir()
 		open(t, base, "key")
 		for _, dir := range []string{filepath.Dir(base), base} {
-			if err := os.Chmod(dir, 0o755); err != nil {
-				t.Fatal(err)
-			}
+			must.Do(t, os.Chmod(dir, 0o755))
 		}
-		err := asUser(t, 4711, func() error { _, err := Open(base, "key"); return err })
+		err := asUser(4711, func() error { _, err := Open(base, "key"); return err })
 		if err == nil || !strings.Contains(err.Error(), "permission denied") {
 			t.Errorf("%v, want permission denied", err)
 		}
@@ -123,32 +104,26 @@ func TestOpenTriesWhatAGateWillDo(t *testing.T) {
 		base := t.TempDir()
 		open(t, base, "key")
 		var before unix.Rlimit
-		if err := unix.Getrlimit(unix.RLIMIT_FSIZE, &before); err != nil {
-			t.Fatal(err)
-		}
-		if err := unix.Setrlimit(unix.RLIMIT_FSIZE, &unix.Rlimit{Cur: 0, Max: before.Max}); err != nil {
-			t.Fatal(err)
-		}
+		must.Do(t, unix.Getrlimit(unix.RLIMIT_FSIZE, &before))
+		must.Do(t, unix.Setrlimit(unix.RLIMIT_FSIZE, &unix.Rlimit{Cur: 0, Max: before.Max}))
 		_, err := Open(base, "key")
-		if err := unix.Setrlimit(unix.RLIMIT_FSIZE, &before); err != nil {
-			t.Fatal(err)
-		}
+		must.Do(t, unix.Setrlimit(unix.RLIMIT_FSIZE, &before))
 		if err == nil || !strings.Contains(err.Error(), "file too large") {
 			t.Errorf("%v, want the limit", err)
 		}
 	})
 }
 
-// asUser does something with another user's rights to files.
-func asUser(t *testing.T, uid int, do func() error) error {
-	t.Helper()
+// asUser does something with another user's rights to files, and the capabilities that go with being root.
+func asUser(uid uintptr, do func() error) error {
 	result := make(chan error, 1)
 	go func() {
-		// The thread is not given back: it ends with its other user.
-		lockThread()
-		if err := setFSUser(uid); err != nil {
-			result <- err
-			return
+		runtime.LockOSThread() // it is not given back: the thread ends with its other user
+		for _, call := range []uintptr{unix.SYS_SETFSUID, unix.SYS_SETFSGID} {
+			if _, _, errno := unix.RawSyscall(call, uid, 0, 0); errno != 0 {
+				result <- errno
+				return
+			}
 		}
 		result <- do()
 	}()
@@ -157,29 +132,37 @@ func asUser(t *testing.T, uid int, do func() error) error {
 
 func TestWhoHoldsTheFlock(t *testing.T) {
 	base := t.TempDir()
-	said, c, _ := startChild(t, "lock", base)
+	said, c := startChild(t, "lock", base)
 	if said != "ok" {
 		t.Fatal(said)
 	}
 	d := open(t, base, "key")
-	if got, want := d.Holder(), "process "+itoa(c.Process.Pid)+" ("; !strings.HasPrefix(got, want) {
+	if got, want := d.Holder(), fmt.Sprintf("process %d (", c.Process.Pid); !strings.HasPrefix(got, want) {
 		t.Errorf("held by %q, want %q…", got, want)
 	}
 	_ = c.Process.Signal(syscall.SIGKILL)
-	until(t, "the flock is free", func() bool { return d.TryLock() == nil })
+	must.Happen(t, "the flock is free", func() bool { return d.TryLock() == nil })
 }
 
-func itoa(n int) string { return strconv.Itoa(n) }
-
-func lockThread() { runtime.LockOSThread() }
-
-// setFSUser changes the user of this thread for access to files only, with the capabilities that go with being root.
-func setFSUser(uid int) error {
-	if _, _, errno := unix.RawSyscall(unix.SYS_SETFSUID, uintptr(uid), 0, 0); errno != 0 {
-		return errno
+// Whatever somebody who may write in the directory has put in the place of a file: it is not waited for, and not read without end.
+func TestStateFilesAreSmall(t *testing.T) {
+	d := open(t, t.TempDir(), "k")
+	for name, put := range map[string]func(path string) error{
+		"a pipe":   func(path string) error { return syscall.Mkfifo(path, 0o600) },
+		"a device": func(path string) error { return os.Symlink("/dev/zero", path) },
+		"a large file": func(path string) error {
+			return errors.Join(os.WriteFile(path, nil, 0o600), os.Truncate(path, 1<<30))
+		},
+	} {
+		path := filepath.Join(d.Path(), leaseFile)
+		must.Do(t, errors.Join(os.RemoveAll(path), put(path)))
+		read := make(chan error, 1)
+		go func() {
+			_, err := d.ReadLease()
+			read <- err
+		}()
+		if err := must.Come(t, read, "an answer about "+name); !errors.Is(err, smallfile.ErrIrregular) && !errors.Is(err, smallfile.ErrLarge) {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
-	if _, _, errno := unix.RawSyscall(unix.SYS_SETFSGID, uintptr(uid), 0, 0); errno != 0 {
-		return errno
-	}
-	return nil
 }

@@ -15,39 +15,51 @@ import (
 	"github.com/go-logr/logr"
 
 	"github.com/mongogate/mongogate/pkg/printable"
+	"github.com/mongogate/mongogate/test/must"
 )
 
 // reader is who reads a log, once it is let.
 type reader struct {
-	mu   sync.Mutex
-	read bytes.Buffer
-	gate chan struct{}
+	*Lines
+	gate    chan struct{}
+	reading sync.Mutex
+	read    bytes.Buffer
 }
 
-func newReader() *reader { return &reader{gate: make(chan struct{})} }
-
-func (r *reader) write(b []byte) error {
-	<-r.gate
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.read.Write(b)
-	return nil
+func newReader() *reader {
+	r := &reader{gate: make(chan struct{})}
+	r.Lines = newLines(func(b []byte) error {
+		<-r.gate
+		r.reading.Lock()
+		defer r.reading.Unlock()
+		r.read.Write(b)
+		return nil
+	})
+	return r
 }
 
-func (r *reader) said() string {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.read.String()
+// take is what was logged since it was called last.
+func (r *reader) take() string {
+	r.Flush(time.Minute)
+	r.reading.Lock()
+	defer r.reading.Unlock()
+	said := r.read.String()
+	r.read.Reset()
+	return said
+}
+
+// logTo is a log and its reader, who reads all the time.
+func logTo(t *testing.T, asJSON bool, level string) (logr.Logger, *reader) {
+	t.Helper()
+	r := newReader()
+	close(r.gate)
+	return must.Get(Logger(r.Lines, asJSON, level))(t), r
 }
 
 // Nobody reads: whoever logs does not wait, what is kept is bounded, and once it flows again the log says what is missing.
 func TestABlockedLogHoldsNobodyUp(t *testing.T) {
 	r := newReader()
-	w := newLines(r.write)
-	log, err := Logger(w, true, "info")
-	if err != nil {
-		t.Fatal(err)
-	}
+	log := must.Get(Logger(r.Lines, true, "info"))(t)
 	const written = 20 * queuedLines
 	done := make(chan struct{})
 	go func() {
@@ -56,30 +68,25 @@ func TestABlockedLogHoldsNobodyUp(t *testing.T) {
 			log.Info("message", "n", n)
 		}
 	}()
-	select {
-	case <-done:
-	case <-time.After(time.Minute):
-		t.Fatal("the log is waited for")
-	}
-	if n := w.Dropped(); n < written-queuedLines-2 || n > written {
+	must.Come(t, done, "the end of who logs")
+	if n := r.Dropped(); n < written-queuedLines-2 || n > written {
 		t.Errorf("%d dropped of %d", n, written)
 	}
-	w.mu.Lock()
-	if len(w.queue) > queuedLines || w.size > queuedBytes {
-		t.Errorf("%d lines, %d bytes wait", len(w.queue), w.size)
+	r.mu.Lock()
+	if len(r.queue) > queuedLines || r.size > queuedBytes {
+		t.Errorf("%d lines, %d bytes wait", len(r.queue), r.size)
 	}
-	w.mu.Unlock()
+	r.mu.Unlock()
 	began := time.Now()
-	w.Flush(50 * time.Millisecond)
+	r.Flush(50 * time.Millisecond)
 	if took := time.Since(began); took > 30*time.Second {
 		t.Errorf("the end waits for %v", took)
 	}
-	dropped := w.Dropped()
+	dropped := r.Dropped()
 	close(r.gate)
-	w.Flush(time.Minute)
+	r.Flush(time.Minute)
 	log.Info("after")
-	w.Flush(time.Minute)
-	lines := strings.Split(strings.TrimSpace(r.said()), "\n")
+	lines := strings.Split(strings.TrimSpace(r.take()), "\n")
 	if last := lines[len(lines)-2]; !strings.Contains(last, fmt.Sprintf(`"n":%d`, written-1)) {
 		t.Errorf("the newest is not there: %s", last)
 	}
@@ -109,18 +116,17 @@ func TestABlockedLogHoldsNobodyUp(t *testing.T) {
 // Few lines that are long are bounded as well.
 func TestLongLinesAreBounded(t *testing.T) {
 	r := newReader()
-	w := newLines(r.write)
 	line := append(bytes.Repeat([]byte("x"), queuedBytes/3), '\n')
 	for range 20 {
-		_, _ = w.Write(line)
+		_, _ = r.Write(line)
 	}
-	w.mu.Lock()
-	if w.size > queuedBytes {
-		t.Errorf("%d bytes wait", w.size)
+	r.mu.Lock()
+	if r.size > queuedBytes {
+		t.Errorf("%d bytes wait", r.size)
 	}
-	w.mu.Unlock()
+	r.mu.Unlock()
 	close(r.gate)
-	w.Flush(time.Minute)
+	r.Flush(time.Minute)
 }
 
 // A file that fails is no end: what could not be written is told later.
@@ -148,9 +154,7 @@ func TestAFailedWriteIsTold(t *testing.T) {
 // Whoever reads a pipe may go: the process that writes does not end by SIGPIPE.
 func TestAPipeWithoutReader(t *testing.T) {
 	r, wr, err := os.Pipe()
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, err)
 	defer wr.Close()
 	w := NewLines(wr)
 	_, _ = w.Write([]byte("read\n"))
@@ -173,22 +177,15 @@ const hostile = "x\n{\"level\":\"info\"}\r\x1b[2J\x1b]0;title\a\u009b31m\u202ega
 // One record is one line, whatever others have written, and everything in it shows.
 func TestNoForgedLine(t *testing.T) {
 	for _, asJSON := range []bool{true, false} {
-		r := newReader()
-		close(r.gate)
-		w := newLines(r.write)
-		log, err := Logger(w, asJSON, "debug")
-		if err != nil {
-			t.Fatal(err)
-		}
+		log, r := logTo(t, asJSON, "debug")
 		log.Info("holder "+hostile, "owner", hostile, "error", hostile)
 		log.Error(errors.New(hostile), hostile, "key", hostile)
 		log.WithValues("cluster", hostile).V(1).Info("m", "list", []string{hostile}, "any", struct{ A string }{hostile})
 		log.WithName(hostile).Info("named")
 		Warn(log, hostile, "reason", hostile)
-		w.Flush(time.Minute)
-		lines := strings.Split(strings.TrimSuffix(r.said(), "\n"), "\n")
+		lines := strings.Split(strings.TrimSuffix(r.take(), "\n"), "\n")
 		if len(lines) != 5 {
-			t.Errorf("json %v: %d lines, want 5:\n%s", asJSON, len(lines), r.said())
+			t.Errorf("json %v: %d lines, want 5:\n%s", asJSON, len(lines), strings.Join(lines, "\n"))
 		}
 		for _, line := range lines {
 			if !printable.Visible(strings.ReplaceAll(line, "\t", " ")) {
@@ -206,18 +203,11 @@ func TestNoForgedLine(t *testing.T) {
 
 // An owner of 3 MB is not written out at every turn.
 func TestLinesOfTheLogAreBounded(t *testing.T) {
-	r := newReader()
-	close(r.gate)
-	w := newLines(r.write)
-	log, err := Logger(w, true, "info")
-	if err != nil {
-		t.Fatal(err)
-	}
+	log, r := logTo(t, true, "info")
 	long := strings.Repeat("é\x1b", 1<<20)
 	log.WithValues("with", long).Info(long, "owner", long)
 	log.Error(errors.New(long), "m")
-	w.Flush(time.Minute)
-	for line := range strings.Lines(r.said()) {
+	for line := range strings.Lines(r.take()) {
 		if len(line) > 32<<10 || !json.Valid([]byte(line)) {
 			t.Errorf("a line of %d bytes: %.100s", len(line), line)
 		}
@@ -225,28 +215,3 @@ func TestLinesOfTheLogAreBounded(t *testing.T) {
 }
 
 func TestWarnWithoutZap(t *testing.T) { Warn(logr.Discard(), "nobody hears") }
-
-// written is a log of which everything that was logged before is read.
-type written struct {
-	lines *Lines
-	b     bytes.Buffer
-}
-
-func newWritten() *written {
-	w := new(written)
-	w.lines = newLines(func(p []byte) error {
-		_, err := w.b.Write(p)
-		return err
-	})
-	return w
-}
-
-func (w *written) String() string {
-	w.lines.Flush(time.Minute)
-	return w.b.String()
-}
-
-func (w *written) Reset() {
-	w.lines.Flush(time.Minute)
-	w.b.Reset()
-}

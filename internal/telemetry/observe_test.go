@@ -1,7 +1,6 @@
 package telemetry
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -15,6 +14,8 @@ import (
 
 	"github.com/mongogate/mongogate/pkg/gate"
 	"github.com/mongogate/mongogate/pkg/mongolock"
+	"github.com/mongogate/mongogate/test/bubble"
+	"github.com/mongogate/mongogate/test/must"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -45,10 +46,7 @@ func (never) Acquire(context.Context) (gate.Lease, error) { return nil, errors.N
 func metrics(t *testing.T) *Metrics {
 	t.Helper()
 	m := NewMetrics("v1")
-	g, err := gate.New(gate.Config{Clock: gate.BootClock(), Budget: gate.Budget{Kill: 1}, Lock: never{}, FinishWithin: 1})
-	if err != nil {
-		t.Fatal(err)
-	}
+	g := must.Get(gate.New(gate.Config{Clock: gate.BootClock(), Budget: gate.Budget{Kill: 1}, Lock: never{}, FinishWithin: 1}))(t)
 	m.Gate(g, gate.BootClock())
 	return m
 }
@@ -56,10 +54,7 @@ func metrics(t *testing.T) *Metrics {
 // series are the names and labels of our own metrics, without values.
 func series(t *testing.T, m *Metrics) []string {
 	t.Helper()
-	families, err := m.Registry.Gather()
-	if err != nil {
-		t.Fatal(err)
-	}
+	families := must.Get(m.Registry.Gather())(t)
 	var all []string
 	for _, f := range families {
 		for _, one := range f.GetMetric() {
@@ -73,10 +68,7 @@ func series(t *testing.T, m *Metrics) []string {
 
 func TestMetricsAreWellNamed(t *testing.T) {
 	m := metrics(t)
-	families, err := m.Registry.Gather()
-	if err != nil {
-		t.Fatal(err)
-	}
+	families := must.Get(m.Registry.Gather())(t)
 	problems, err := promlint.NewWithMetricFamilies(families).Lint()
 	if err != nil || len(problems) > 0 {
 		t.Errorf("%v, %v", problems, err)
@@ -110,10 +102,7 @@ func TestCounts(t *testing.T) {
 		m.Event(e)
 	}
 	m.Skipped()
-	families, err := m.Registry.Gather()
-	if err != nil {
-		t.Fatal(err)
-	}
+	families := must.Get(m.Registry.Gather())(t)
 	got := map[string]float64{}
 	for _, f := range families {
 		for _, one := range f.GetMetric() {
@@ -135,27 +124,11 @@ func TestCounts(t *testing.T) {
 	}
 }
 
-// lines is a log and what it wrote.
+// lines is a log and what it wrote since it was asked last.
 func lines(t *testing.T, level string) (*Log, func() []string) {
 	t.Helper()
-	var b bytes.Buffer
-	w := newLines(func(p []byte) error {
-		_, err := b.Write(p)
-		return err
-	})
-	log, err := Logger(w, true, level)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return NewLog(log), func() []string {
-		w.Flush(time.Minute)
-		all := strings.Split(strings.TrimSpace(b.String()), "\n")
-		b.Reset()
-		if len(all) == 1 && all[0] == "" {
-			return nil
-		}
-		return all
-	}
+	log, r := logTo(t, true, level)
+	return NewLog(log), func() []string { return slices.Collect(strings.Lines(r.take())) }
 }
 
 // One line per holder, for each key, however often it is looked at.
@@ -248,13 +221,10 @@ func TestNoSecretInLines(t *testing.T) {
 	l, wrote := lines(t, "debug")
 	const canary = "c4nary"
 	events := make(chan mongolock.Event, 100)
-	locker, err := mongolock.Connect("mongodb://user:"+canary+"@127.0.0.1:1/?connectTimeoutMS=50&serverSelectionTimeoutMS=50", mongolock.Options{
+	locker := must.Get(mongolock.Connect("mongodb://user:"+canary+"@127.0.0.1:1/?connectTimeoutMS=50&serverSelectionTimeoutMS=50", mongolock.Options{
 		Timing:  mongolock.Timing{TTL: time.Second, AllowShort: true},
 		Observe: func(e mongolock.Event) { events <- e },
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	}))(t)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 	defer cancel()
 	if _, err := locker.Acquire(ctx, "k"); err == nil || strings.Contains(err.Error(), canary) {
@@ -272,4 +242,61 @@ func TestNoSecretInLines(t *testing.T) {
 	if got := fmt.Sprint(wrote()); n == 0 || strings.Contains(got, canary) || strings.Contains(got, "mongodb://") {
 		t.Errorf("%d events: %s", n, got)
 	}
+}
+
+// TestWaitingSaysSoEveryMinute: one who waits for an hour is heard, about once a minute, with the holder's last renewal.
+func TestWaitingSaysSoEveryMinute(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
+		log, r := logTo(t, true, "info")
+		l := NewLog(log)
+		wait := func(owner string, renewed time.Time) {
+			l.Event(mongolock.Event{Kind: mongolock.EventWaiting, Key: "k", Info: &mongolock.Info{Key: "k", Owner: owner, Touched: renewed, TTL: time.Minute}})
+		}
+		renewed := time.Now()
+		for range 720 { // a look every 5 s
+			wait("other", renewed)
+			time.Sleep(5 * time.Second)
+		}
+		said := r.take()
+		if n := strings.Count(said, `"still waiting for the lock"`); n != 59 {
+			t.Errorf("%d reminders in an hour, want 59\n%s", n, said)
+		}
+		for _, want := range []string{`"waited":"1m0s"`, `"waited":"59m0s"`, `"lastRenewal":"2000-01-01T00:00:00Z"`, `"holder":"other"`} {
+			if !strings.Contains(said, want) {
+				t.Errorf("no %s in %s", want, said)
+			}
+		}
+		// Another holder is a new line at once, and the time of waiting goes on.
+		wait("third", time.Time{})
+		if said := r.take(); !strings.Contains(said, `"waiting for the lock"`) {
+			t.Errorf("a new holder: %s", said)
+		}
+		l.Event(mongolock.Event{Kind: mongolock.EventAcquired, Key: "k"})
+		r.take()
+		wait("other", time.Time{})
+		time.Sleep(59 * time.Second)
+		wait("other", time.Time{})
+		if said := r.take(); strings.Contains(said, "still") {
+			t.Errorf("the waiting that ended was counted: %s", said)
+		}
+	})
+}
+
+// TestFailingSaysSoEveryMinute: a store that stays away is said again.
+func TestFailingSaysSoEveryMinute(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
+		log, r := logTo(t, true, "info")
+		l := NewLog(log)
+		for range 60 {
+			l.Event(mongolock.Event{Kind: mongolock.EventUnknown, Key: "k", Call: "read", Err: errors.New("away")})
+			time.Sleep(5 * time.Second)
+		}
+		said := r.take()
+		if n := strings.Count(said, `"the store still does not acknowledge"`); n != 4 {
+			t.Errorf("%d reminders in five minutes, want 4\n%s", n, said)
+		}
+		if !strings.Contains(said, `"error":"away"`) {
+			t.Error(said)
+		}
+	})
 }
