@@ -16,6 +16,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/mongogate/mongogate/internal/guard"
+	"github.com/mongogate/mongogate/internal/proctree"
+	"github.com/mongogate/mongogate/test/must"
 )
 
 func TestExitCodes(t *testing.T) {
@@ -48,9 +50,7 @@ func TestExitCodes(t *testing.T) {
 
 func badFormat(t *testing.T) string {
 	path := filepath.Join(t.TempDir(), "program")
-	if err := os.WriteFile(path, []byte("\x7fELF and no more"), 0o755); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, os.WriteFile(path, []byte("\x7fELF and no more"), 0o755))
 	return path
 }
 
@@ -60,9 +60,7 @@ func TestStartsAgainAfterGone(t *testing.T) {
 	r := start(t, s)
 	for range s.Starts {
 		r.next("start")
-		if e := r.next("gone"); e.Code != 0 || !e.Unasked {
-			t.Errorf("gone: %+v", e)
-		}
+		r.gone(0, unasked)
 	}
 	r.next("closed")
 	if got := strings.Count(r.read("runs"), "run"); got != s.Starts {
@@ -96,19 +94,15 @@ func TestEnvironment(t *testing.T) {
 		"MONGOGATE_TOKEN=1", "MONGOGATE_HOLDER=pod-1", "KEEP=me",
 	}
 	s.Strip = []string{"PASS"}
-	r := start(t, s)
-	deadline := r.next("start").Until
-	r.untilFile("up")
+	r := up(t, s)
+	deadline := r.begun.Until
 	seen, g := 0, r.guard()
 	for _, p := range append(r.left(), g) {
 		if p.PPID != g.PID && (p.PID != g.PID || os.Geteuid() != 0) {
 			continue // it comes and goes; or nobody but root may look
 		}
 		seen++
-		b, err := os.ReadFile("/proc/" + itoa(p.PID) + "/environ")
-		if err != nil {
-			t.Fatal(err)
-		}
+		b := must.Get(os.ReadFile("/proc/" + itoa(p.PID) + "/environ"))(t)
 		if strings.Contains(string(b), "canary") {
 			t.Errorf("process %d (%s) has a secret in its environment", p.PID, p.Comm)
 		}
@@ -145,11 +139,8 @@ func TestCommandHasThreeDescriptors(t *testing.T) {
 			t.Logf("descriptors of the command: %v", open)
 		}
 	}()
-	until(t, slack, "the command has three descriptors and no more", func() bool { // the loader opens others for a moment
-		entries, err := os.ReadDir("/proc/" + pid + "/fd")
-		if err != nil {
-			t.Fatal(err)
-		}
+	must.HappenWithin(t, slack, "the command has three descriptors and no more", func() bool { // the loader opens others for a moment
+		entries := must.Get(os.ReadDir("/proc/" + pid + "/fd"))(t)
 		open = nil
 		for _, entry := range entries {
 			open = append(open, entry.Name())
@@ -165,10 +156,7 @@ func TestOrdinaryUser(t *testing.T) {
 		s.UID = 65534
 	}
 	r := start(t, s)
-	pid, err := strconv.Atoi(r.untilFile("up"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	pid := r.pid("up")
 	r.next("start")
 	g := r.guard()
 	if got := status(t, pid, "NoNewPrivs"); got != "1" {
@@ -204,4 +192,69 @@ func TestMainRefusesStrangers(t *testing.T) {
 			t.Errorf("%q: exit %d, %q", args, cmd.ProcessState.ExitCode(), out)
 		}
 	}
+}
+
+const leavesDaemon = `
+setsid sh -c 'trap "" TERM; echo up >"$DIR/up"; while [ ! -e "$DIR/enough" ]; do sleep 0.02; done; echo done >"$DIR/done"' &
+while [ ! -s "$DIR/up" ]; do sleep 0.01; done
+echo $$ >"$DIR/main"
+exit 5`
+
+// untilMainEnded waits until the guard has taken note of the end of the command itself.
+func (r *rig) untilMainEnded() {
+	r.t.Helper()
+	pid := r.pid("main")
+	must.Happen(r.t, "the command itself has been reaped", func() bool {
+		_, err := proctree.Look(pid)
+		return err != nil
+	})
+}
+
+func TestWhatIsLeftIsStopped(t *testing.T) {
+	r := start(t, shell(leavesDaemon))
+	r.next("start")
+	r.gone(5, unasked)
+	r.nothingLeft()
+}
+
+func TestWaitTree(t *testing.T) {
+	s := shell(leavesDaemon)
+	s.WaitTree, s.KillAfter, s.Kill = true, time.Millisecond, 10*time.Millisecond
+	r := start(t, s)
+	r.next("start")
+	r.untilMainEnded()
+	for end := now() + 200*time.Millisecond; now() < end; time.Sleep(10 * time.Millisecond) {
+		if len(r.left()) == 0 {
+			t.Fatal("the tree was not waited for")
+		}
+	}
+	must.Do(t, os.WriteFile(r.path("enough"), []byte("now\n"), 0o600))
+	r.gone(5, unasked)
+	if r.read("done") == "" {
+		t.Error("the daemon did not end by itself")
+	}
+}
+
+func TestWaitTreeEndsAtTheDeadline(t *testing.T) {
+	s := shell(leavesDaemon)
+	s.WaitTree, s.Lease = true, time.Second
+	r := start(t, s)
+	begun := r.next("start")
+	e := r.next("gone")
+	if e.At < begun.Until || e.At > begun.Until+300*time.Millisecond+slack {
+		t.Errorf("gone %v after the deadline", e.At-begun.Until)
+	}
+	if e.Unasked {
+		t.Errorf("gone: %+v, want asked for", e)
+	}
+}
+
+func TestWaitTreeStopsWhenAsked(t *testing.T) {
+	s := shell(strings.Replace(leavesDaemon, `trap "" TERM; `, "", 1))
+	s.WaitTree = true
+	r := start(t, s)
+	r.next("start")
+	r.untilMainEnded()
+	r.order("forward " + itoa(int(unix.SIGTERM)))
+	r.gone(5, asked)
 }

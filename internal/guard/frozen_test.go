@@ -15,6 +15,7 @@ import (
 
 	"github.com/mongogate/mongogate/internal/guard"
 	"github.com/mongogate/mongogate/internal/proctree"
+	"github.com/mongogate/mongogate/test/must"
 )
 
 // attack is what a command does to its gate and its guard.
@@ -105,13 +106,10 @@ func strike(t *testing.T, a attack, who string, tweak func(*gateSpec)) (r *rig, 
 	if tweak != nil {
 		tweak(&s)
 	}
-	r = start(t, s)
-	r.untilFile("up")
-	deadline := r.next("start").Until
+	r = up(t, s)
+	deadline := r.begun.Until
 	r.guard()
-	if err := os.WriteFile(r.path("go"), []byte("go\n"), 0o644); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, os.WriteFile(r.path("go"), []byte("go\n"), 0o644))
 	late, gone = r.outlived(deadline, s.Kill+slack)
 	return r, late, gone
 }
@@ -165,18 +163,15 @@ func TestLoneGuardIsNotKilled(t *testing.T) {
 	t.Parallel()
 	s := shell(stubborn)
 	s.Lease = 2 * time.Second
-	r := start(t, s)
-	deadline := r.next("start").Until
-	r.untilFile("up")
+	r := up(t, s)
+	deadline := r.begun.Until
 	g := r.guard()
 	r.signalGate(syscall.SIGKILL)
-	until(t, patience, "the guard knows", func() bool { return strings.Contains(r.read("stdout"), "the gate has died") })
+	must.Happen(t, "the guard knows", func() bool { return strings.Contains(r.read("stdout"), "the gate has died") })
 	// As fast as can be: between two stops it must not get to its work.
 	stopper := exec.Command("/bin/sh", "-c", "while kill -STOP $0; do :; done", itoa(g.PID))
-	if err := stopper.Start(); err != nil {
-		t.Fatal(err)
-	}
-	until(t, patience, "its timer would have killed it", func() bool { return now() > deadline+6*time.Second })
+	must.Do(t, stopper.Start())
+	must.Happen(t, "its timer would have killed it", func() bool { return now() > deadline+6*time.Second })
 	if err := stopper.Process.Kill(); err != nil {
 		t.Errorf("it was killed, and %d processes of the tree live: %v", len(r.tree()), err)
 	}

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/mongogate/mongogate/internal/proctree"
+	"github.com/mongogate/mongogate/test/must"
 )
 
 func itoa(n int) string { return strconv.Itoa(n) }
@@ -36,16 +37,14 @@ echo up >"$DIR/up"
 while :; do sleep 0.02; done`
 
 func TestGuardKilledTreeGone(t *testing.T) {
-	r := start(t, shell(stubborn))
-	r.untilFile("up")
-	r.next("start")
+	r := up(t, shell(stubborn))
 	r.signal(r.guard(), syscall.SIGKILL)
 	r.untilGone(slack) // at once: nobody has to ask for it
 	if e := r.next("broken"); !strings.Contains(e.Err, "guard was killed") {
 		t.Errorf("broken: %q", e.Err)
 	}
-	if e := r.next("gone"); e.Code != 128+9 || e.Unasked || e.Err != "" {
-		t.Errorf("gone: %+v, want the death of the command by SIGKILL, asked for", e)
+	if e := r.gone(128+9, asked); e.Err != "" {
+		t.Errorf("gone: %+v", e)
 	}
 }
 
@@ -57,14 +56,11 @@ func TestCommandDiesWithGuard(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := start(t, shell(`echo $$ >"$DIR/pid"; while :; do sleep 0.05; done`), tweak)
-			pid, err := strconv.Atoi(r.untilFile("pid"))
-			if err != nil {
-				t.Fatal(err)
-			}
+			pid := r.pid("pid")
 			g := r.guard()
 			r.signalGate(syscall.SIGSTOP)
 			r.signal(g, syscall.SIGKILL)
-			until(t, slack, "the command's death", func() bool {
+			must.HappenWithin(t, slack, "the command's death", func() bool {
 				p, err := proctree.Look(pid)
 				return err != nil || !p.Alive()
 			})
@@ -93,10 +89,9 @@ func TestDeadlineMovesWithRenewals(t *testing.T) {
 	t.Parallel()
 	s := shell(polite)
 	s.Lease, s.Renew = 900*time.Millisecond, 100*time.Millisecond
-	r := start(t, s)
-	begun := r.next("start")
-	r.untilFile("up")
-	until(t, patience, "three leases have passed", func() bool { return now() > begun.At+3*s.Lease })
+	r := up(t, s)
+	begun := r.begun
+	must.Happen(t, "three leases have passed", func() bool { return now() > begun.At+3*s.Lease })
 	if got := r.read("asked"); got != "" {
 		t.Fatal("stopped although the lease was renewed")
 	}
@@ -113,33 +108,23 @@ func TestDeadlineMovesWithRenewals(t *testing.T) {
 }
 
 func TestTerminateThenKill(t *testing.T) {
-	r := start(t, shell(stubborn))
-	r.next("start")
-	r.untilFile("up")
+	r := up(t, shell(stubborn))
 	r.order("terminate")
 	r.order("kill")
-	if e := r.next("gone"); e.Unasked || e.Code != 128+9 {
-		t.Errorf("gone: %+v", e)
-	}
-	if left := r.left(); len(left) > 0 {
-		t.Errorf("left after the evidence: %v", left)
-	}
+	r.gone(128+9, asked)
+	r.nothingLeft()
 }
 
 // A stopped process acts on SIGTERM because SIGCONT goes with it.
 func TestTerminateReachesStoppedProcesses(t *testing.T) {
-	r := start(t, shell(polite))
-	r.next("start")
-	r.untilFile("up")
+	r := up(t, shell(polite))
 	for _, p := range r.left() {
 		if p.PPID == r.guard().PID {
 			r.signal(p, syscall.SIGSTOP)
 		}
 	}
 	r.order("terminate")
-	if e := r.next("gone"); e.Unasked || e.Code != 0 {
-		t.Errorf("gone: %+v", e)
-	}
+	r.gone(0, asked)
 	r.untilFile("asked")
 }
 
@@ -159,10 +144,8 @@ func TestKillCatchesAMovingTarget(t *testing.T) {
 				hop "$1" & exit 0
 			}
 			hop "$1"`))
-			r := start(t, s)
-			r.next("start")
-			r.untilFile("up")
-			until(t, patience, "the chains are running", func() bool { return len(r.read("hops")) > 50 })
+			r := up(t, s)
+			must.Happen(t, "the chains are running", func() bool { return len(r.read("hops")) > 50 })
 			end(r)
 			hops := len(r.read("hops"))
 			if left := r.left(); len(left) > 0 || len(r.read("hops")) != hops {
@@ -175,9 +158,7 @@ func TestKillCatchesAMovingTarget(t *testing.T) {
 func script(t *testing.T, lines string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "script")
-	if err := os.WriteFile(path, []byte("#!/bin/sh\n"+lines+"\n"), 0o755); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, os.WriteFile(path, []byte("#!/bin/sh\n"+lines+"\n"), 0o755))
 	return path
 }
 
@@ -188,13 +169,10 @@ func TestFlockLivesAsLongAsTheTree(t *testing.T) {
 	r := start(t, s)
 	r.untilFile("up")
 	r.signalGate(syscall.SIGKILL)
-	fd, err := unix.Open(lock, unix.O_RDONLY|unix.O_CLOEXEC, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
+	fd := must.Get(unix.Open(lock, unix.O_RDONLY|unix.O_CLOEXEC, 0))(t)
 	defer unix.Close(fd)
 	var refused int
-	until(t, patience, "the lock is free", func() bool {
+	must.Happen(t, "the lock is free", func() bool {
 		alive := len(r.left()) > 0
 		free := unix.Flock(fd, unix.LOCK_EX|unix.LOCK_NB) == nil
 		if !free {
@@ -209,4 +187,21 @@ func TestFlockLivesAsLongAsTheTree(t *testing.T) {
 		t.Error("the lock was never held by the guard")
 	}
 	r.untilGone(slack)
+}
+
+// What kills one run has stopped before the next begins: a look for processes that was under way when the evidence
+// came would find the next guard, and kill it.
+func TestKillOfOneRunSparesTheNext(t *testing.T) {
+	const runs = 150
+	s := shell(`sleep 60 & sleep 60 & echo up >"$DIR/up"; wait`)
+	s.Starts = runs
+	r := start(t, s)
+	for range runs {
+		r.next("start")
+		r.untilFile("up")
+		must.Do(t, os.Remove(r.path("up")))
+		r.order("kill")
+		r.gone(128+9, asked)
+	}
+	r.next("closed")
 }

@@ -13,13 +13,12 @@ import (
 	"github.com/mongogate/mongogate/internal/guard"
 )
 
-// isolated is a shell in a process namespace of its own, as root and as another user.
-func isolated(t *testing.T, uid int, script string) gateSpec {
+// isolated is a command in a process namespace of its own, as a user.
+func isolated(t *testing.T, uid int, s gateSpec) gateSpec {
 	t.Helper()
 	if err := guard.IsolatePIDs.Check(); err != nil {
 		t.Skip(err)
 	}
-	s := shell(script)
 	s.Isolation, s.UID = guard.IsolatePIDs, uid
 	return s
 }
@@ -35,12 +34,11 @@ func users(t *testing.T, test func(t *testing.T, uid int)) {
 
 func TestNamespaceIsTheCommandsOwn(t *testing.T) {
 	users(t, func(t *testing.T, uid int) {
-		s := isolated(t, uid, `
-ps=$(echo /proc/[0-9]*); grep -c . /proc/self/status >/dev/null && echo "$$ $PPID $(id -u) $ps $(grep CapEff /proc/self/status)" >"$DIR/sees"; exit 7`)
-		r := start(t, s)
+		r := start(t, isolated(t, uid, shell(`
+ps=$(echo /proc/[0-9]*); grep -c . /proc/self/status >/dev/null && echo "$$ $PPID $(id -u) $ps $(grep CapEff /proc/self/status)" >"$DIR/sees"; exit 7`)))
 		if e := r.next("start", "gone"); e.Kind == "start" {
-			if e := r.next("gone"); e.Code != 7 || e.Err != "" || !e.Unasked {
-				t.Errorf("gone: %+v, want the command's own code", e)
+			if e := r.gone(7, unasked); e.Err != "" {
+				t.Errorf("gone: %+v", e)
 			}
 		}
 		saw := strings.Fields(r.untilFile("sees"))
@@ -55,51 +53,35 @@ ps=$(echo /proc/[0-9]*); grep -c . /proc/self/status >/dev/null && echo "$$ $PPI
 
 func TestNamespaceForwardsAndEnds(t *testing.T) {
 	users(t, func(t *testing.T, uid int) {
-		r := start(t, isolated(t, uid, polite))
-		r.next("start")
-		r.untilFile("up")
+		r := up(t, isolated(t, uid, shell(polite)))
 		r.order("forward " + itoa(int(unix.SIGTERM)))
 		r.untilFile("asked")
-		if e := r.next("gone"); e.Code != 0 || e.Unasked {
-			t.Errorf("gone: %+v", e)
-		}
+		r.gone(0, asked)
 	})
 }
 
-func TestNamespaceCommandThatIsNotThere(t *testing.T) {
-	users(t, func(t *testing.T, uid int) {
-		s := isolated(t, uid, "")
-		s.Path, s.Args = "/nowhere/at/all", nil
-		r := start(t, s)
-		r.next("start")
-		if e := r.next("gone"); e.Code != 127 || !strings.Contains(e.Err, "no such file") {
-			t.Errorf("gone: %+v, want 127", e)
-		}
-	})
-}
-
-func TestNamespaceKilledBySignal(t *testing.T) {
-	users(t, func(t *testing.T, uid int) {
-		r := start(t, isolated(t, uid, `kill -9 $$`))
-		r.next("start")
-		if e := r.next("gone"); e.Code != 128+9 {
-			t.Errorf("gone: %+v, want 137", e)
-		}
-	})
-}
-
-// What the command leaves is stopped, or waited for.
-func TestNamespaceWhatIsLeft(t *testing.T) {
-	users(t, func(t *testing.T, uid int) {
-		r := start(t, isolated(t, uid, stubbornDaemon))
-		r.next("start")
-		if e := r.next("gone"); e.Code != 3 {
-			t.Errorf("gone: %+v, want 3", e)
-		}
-		if left := r.left(); len(left) > 0 {
-			t.Errorf("left: %v", left)
-		}
-	})
+// However the command ends, its code is told, and what it leaves is stopped.
+func TestNamespaceTellsTheEnd(t *testing.T) {
+	for name, c := range map[string]struct {
+		command gateSpec
+		code    int
+		err     string
+	}{
+		"of what is not there":      {gateSpec{Path: "/nowhere/at/all"}, 127, "no such file"},
+		"by a signal":               {shell(`kill -9 $$`), 128 + 9, ""},
+		"with a daemon left behind": {shell(stubbornDaemon), 3, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			users(t, func(t *testing.T, uid int) {
+				r := start(t, isolated(t, uid, c.command))
+				r.next("start")
+				if e := r.next("gone"); e.Code != c.code || !strings.Contains(e.Err, c.err) {
+					t.Errorf("gone: %+v, want %d", e, c.code)
+				}
+				r.nothingLeft()
+			})
+		})
+	}
 }
 
 const stubbornDaemon = `
@@ -110,9 +92,7 @@ exit 3`
 // Gate and guard killed at once, from outside: the kernel ends all of it.
 func TestNamespaceEndsWithGateAndGuard(t *testing.T) {
 	users(t, func(t *testing.T, uid int) {
-		r := start(t, isolated(t, uid, stubborn))
-		r.next("start")
-		r.untilFile("up")
+		r := up(t, isolated(t, uid, shell(stubborn)))
 		g := r.guard()
 		r.signalGate(syscall.SIGSTOP) // or it would do it
 		r.signal(g, syscall.SIGKILL)

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/mongogate/mongogate/test/must"
 )
 
 // ownNamespace makes the gate PID 1.
@@ -40,9 +42,7 @@ func TestStuckPID1(t *testing.T) {
 	s := shell(`trap '' TERM; echo up >"$DIR/up"; while :; do sleep 0.05; done`)
 	s.MountProc = true
 	s.KillAfter, s.Kill = 100*time.Millisecond, 600*time.Millisecond
-	r := start(t, s, ownNamespace)
-	r.next("start")
-	r.untilFile("up")
+	r := up(t, s, ownNamespace)
 	g := r.guard()
 	var command int
 	for _, p := range r.left() {
@@ -52,9 +52,7 @@ func TestStuckPID1(t *testing.T) {
 	}
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	if err := unix.PtraceSeize(command); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, unix.PtraceSeize(command))
 	defer func() { // nobody else can end what a failed test leaves
 		if t.Failed() {
 			_ = r.gate.Process.Kill()
@@ -67,13 +65,8 @@ func TestStuckPID1(t *testing.T) {
 	if after := e.At - asked; after < s.Kill-s.KillAfter {
 		t.Errorf("given up after %v, want the rest of the budget, %v", after, s.Kill-s.KillAfter)
 	}
-	if _, err := unix.Wait4(command, nil, unix.WALL, nil); err != nil {
-		t.Fatal(err)
-	}
-	_ = r.gate.Wait()
-	if code := r.gate.ProcessState.ExitCode(); code != 88 {
-		t.Errorf("exit code %d, want that of the hook", code)
-	}
+	must.Get(unix.Wait4(command, nil, unix.WALL, nil))(t)
+	r.exits(88) // by the hook
 }
 
 // As PID 1 the gate inherits orphans that are not of the tree; they do not keep the evidence back.
@@ -81,29 +74,29 @@ func TestForeignOrphanOfPID1(t *testing.T) {
 	needNamespaces(t)
 	s := shell(`echo up >"$DIR/up"; while [ ! -e "$DIR/end" ]; do sleep 0.02; done`)
 	s.MountProc = true
-	r := start(t, s, ownNamespace)
-	r.next("start")
-	r.untilFile("up")
+	r := up(t, s, ownNamespace)
 	enter := exec.Command("nsenter", "--target", itoa(r.gate.Process.Pid), "--pid", "--mount",
 		"sh", "-c", `setsid sleep 1000 >/dev/null 2>&1 & exit 0`)
 	if out, err := enter.CombinedOutput(); err != nil {
 		t.Skipf("not shown here: a namespace cannot be entered: %v, %s", err, out)
 	}
-	if err := os.WriteFile(r.path("end"), nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if e := r.next("gone"); e.Code != 0 || !e.Unasked {
-		t.Errorf("gone: %+v, want success", e)
-	}
+	must.Do(t, os.WriteFile(r.path("end"), nil, 0o600))
+	r.gone(0, unasked)
 	r.next("closed")
 }
 
 func TestProcOfAnotherNamespaceIsRefused(t *testing.T) {
 	needNamespaces(t)
 	r := start(t, shell("exit 0"), ownNamespace)
+	r.exits(64)
+}
+
+// exits waits for the end of the gate itself.
+func (r *rig) exits(want int) {
+	r.t.Helper()
 	_ = r.gate.Wait()
-	if code := r.gate.ProcessState.ExitCode(); code != 64 {
-		t.Errorf("exit code %d, want a refusal", code)
+	if code := r.gate.ProcessState.ExitCode(); code != want {
+		r.t.Errorf("exit code %d, want %d", code, want)
 	}
 }
 
@@ -118,9 +111,7 @@ func TestStrangersOfPID1(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := shell(`echo up >"$DIR/up"; while [ ! -e "$DIR/end" ]; do sleep 0.02; done; rm "$DIR/end"`)
 			s.MountProc, s.Starts = true, 2 // the gate lives on, or the kernel would end everything with it
-			r := start(t, s, ownNamespace)
-			r.next("start")
-			r.untilFile("up")
+			r := up(t, s, ownNamespace)
 			enter := exec.Command("nsenter", "--target", itoa(r.gate.Process.Pid), "--pid", "--mount", "sh", "-c", `trap "" TERM; echo up >"`+r.path("in")+`"; while :; do sleep 0.02; done`)
 			if err := enter.Start(); err != nil {
 				t.Skipf("not shown here: a namespace cannot be entered: %v", err)

@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -20,6 +21,7 @@ import (
 	"github.com/mongogate/mongogate/internal/guard"
 	"github.com/mongogate/mongogate/internal/proctree"
 	"github.com/mongogate/mongogate/pkg/gate"
+	"github.com/mongogate/mongogate/test/must"
 )
 
 const (
@@ -28,8 +30,6 @@ const (
 	slack = 1500 * time.Millisecond
 	// quickExit: a binary built with -race otherwise takes a second to exit.
 	quickExit = "GORACE=atexit_sleep_ms=0"
-	// patience is for what only has to happen at some time.
-	patience = 20 * time.Second
 )
 
 // rig is one gate with guard and command, watched from outside.
@@ -41,6 +41,7 @@ type rig struct {
 	events *json.Decoder
 	mark   string
 	dir    string
+	begun  event // of what is up
 }
 
 func shell(script string) gateSpec { return gateSpec{Path: "/bin/sh", Args: []string{"-c", script}} }
@@ -58,24 +59,16 @@ func start(t *testing.T, s gateSpec, tweak ...func(*exec.Cmd)) *rig {
 		}
 	}
 	s.Env = append(append(os.Environ(), s.Env...), markName+"="+r.mark, "DIR="+r.dir, quickExit)
-	spec, err := json.Marshal(s)
-	if err != nil {
-		t.Fatal(err)
-	}
+	spec := must.Get(json.Marshal(s))(t)
 	if s.UID != 0 {
 		for _, dir := range []string{r.dir, filepath.Dir(r.dir)} {
-			if err := os.Chmod(dir, 0o777); err != nil {
-				t.Fatal(err)
-			}
+			must.Do(t, os.Chmod(dir, 0o777))
 		}
 	}
 	ordersIn, orders := pipe(t)
 	events, eventsOut := pipe(t)
 	r.orders, r.events, r.pipe = orders, json.NewDecoder(events), events
-	stdout, err := os.Create(r.path("stdout"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	stdout := must.Get(os.Create(r.path("stdout")))(t)
 	r.gate = exec.Command(os.Args[0], gateName, string(spec))
 	r.gate.Stdout, r.gate.Stderr = stdout, stdout
 	r.gate.Env = append(os.Environ(), quickExit)
@@ -83,9 +76,7 @@ func start(t *testing.T, s gateSpec, tweak ...func(*exec.Cmd)) *rig {
 	for _, change := range tweak {
 		change(r.gate)
 	}
-	if err := r.gate.Start(); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, r.gate.Start())
 	for _, f := range []*os.File{ordersIn, eventsOut, stdout} {
 		f.Close()
 	}
@@ -93,12 +84,19 @@ func start(t *testing.T, s gateSpec, tweak ...func(*exec.Cmd)) *rig {
 	return r
 }
 
+// up is start, up to the command's word that it is up.
+func up(t *testing.T, s gateSpec, tweak ...func(*exec.Cmd)) *rig {
+	t.Helper()
+	r := start(t, s, tweak...)
+	r.begun = r.next("start")
+	r.untilFile("up")
+	return r
+}
+
 func pipe(t *testing.T) (in, out *os.File) {
 	t.Helper()
 	in, out, err := os.Pipe()
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, err)
 	t.Cleanup(func() { in.Close(); out.Close() })
 	return in, out
 }
@@ -134,33 +132,26 @@ func (r *rig) read(name string) string {
 
 // left are the living processes of guard and command, of the guard only if we are root.
 func (r *rig) left() []proctree.Process {
-	marked, err := proctree.Marked(markName, r.mark)
-	if err != nil {
-		r.t.Fatal(err)
-	}
+	marked := must.Get(proctree.Marked(markName, r.mark))(r.t)
 	return marked
-}
-
-// until polls for what is to happen.
-func until(t *testing.T, within time.Duration, what string, happened func() bool) {
-	t.Helper()
-	for end := time.Now().Add(within); !happened(); time.Sleep(10 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("not within %v: %s", within, what)
-		}
-	}
 }
 
 // untilFile waits for a file that the command writes.
 func (r *rig) untilFile(name string) string {
 	r.t.Helper()
-	until(r.t, patience, "file "+name, func() bool { return strings.HasSuffix(r.read(name), "\n") })
+	must.Happen(r.t, "file "+name, func() bool { return strings.HasSuffix(r.read(name), "\n") })
 	return strings.TrimSpace(r.read(name))
+}
+
+// pid is the process id that the command writes into a file.
+func (r *rig) pid(name string) int {
+	r.t.Helper()
+	return must.Get(strconv.Atoi(r.untilFile(name)))(r.t)
 }
 
 func (r *rig) untilGone(within time.Duration) {
 	r.t.Helper()
-	until(r.t, within, "no process of the tree is left", func() bool { return len(r.left()) == 0 })
+	must.HappenWithin(r.t, within, "no process of the tree is left", func() bool { return len(r.left()) == 0 })
 }
 
 // guard finds the guard: the gate's only child. It is not looked for by its
@@ -168,11 +159,8 @@ func (r *rig) untilGone(within time.Duration) {
 func (r *rig) guard() proctree.Process {
 	r.t.Helper()
 	var found proctree.Process
-	until(r.t, patience, "a guard", func() bool {
-		all, err := proctree.Scan()
-		if err != nil {
-			r.t.Fatal(err)
-		}
+	must.Happen(r.t, "a guard", func() bool {
+		all := must.Get(proctree.Scan())(r.t)
 		for _, p := range all {
 			if p.PPID == r.gate.Process.Pid && isGuard(p) {
 				found = p
@@ -190,30 +178,24 @@ func isGuard(p proctree.Process) bool {
 
 func (r *rig) signal(p proctree.Process, sig syscall.Signal) {
 	r.t.Helper()
-	if err := p.Signal(sig); err != nil {
-		r.t.Fatal(err)
-	}
+	must.Do(r.t, p.Signal(sig))
 }
 
 func (r *rig) signalGate(sig syscall.Signal) {
 	r.t.Helper()
-	if err := r.gate.Process.Signal(sig); err != nil {
-		r.t.Fatal(err)
-	}
+	must.Do(r.t, r.gate.Process.Signal(sig))
 }
 
 func (r *rig) order(line string) {
 	r.t.Helper()
-	if _, err := io.WriteString(r.orders, line+"\n"); err != nil {
-		r.t.Fatal(err)
-	}
+	must.Get(io.WriteString(r.orders, line+"\n"))(r.t)
 }
 
 // next waits for the next event and wants it to be of one of the kinds.
 func (r *rig) next(kinds ...string) event {
 	r.t.Helper()
 	var e event
-	if err := r.pipe.SetReadDeadline(time.Now().Add(patience)); err != nil { // each event has its own
+	if err := r.pipe.SetReadDeadline(time.Now().Add(must.Patience)); err != nil { // each event has its own
 		r.t.Fatal(err)
 	}
 	if err := r.events.Decode(&e); err != nil {
@@ -223,6 +205,27 @@ func (r *rig) next(kinds ...string) event {
 		r.t.Fatalf("event %+v, want %v", e, kinds)
 	}
 	return e
+}
+
+// How a command ended: by itself, or because it was asked to.
+const unasked, asked = true, false
+
+// gone waits for the evidence, and wants the command to have ended with a code.
+func (r *rig) gone(code int, unasked bool) event {
+	r.t.Helper()
+	e := r.next("gone")
+	if e.Code != code || e.Unasked != unasked {
+		r.t.Errorf("gone: %+v, want code %d, unasked %v", e, code, unasked)
+	}
+	return e
+}
+
+// nothingLeft is asked for after the evidence.
+func (r *rig) nothingLeft() {
+	r.t.Helper()
+	if left := r.left(); len(left) > 0 {
+		r.t.Errorf("left after the evidence: %v", left)
+	}
 }
 
 func now() time.Duration { return gate.BootClock().Now() }

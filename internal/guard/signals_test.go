@@ -10,21 +10,21 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
+	"github.com/go-logr/logr"
 	"golang.org/x/sys/unix"
 
 	"github.com/mongogate/mongogate/internal/guard"
 	"github.com/mongogate/mongogate/internal/proctree"
+	"github.com/mongogate/mongogate/pkg/gate"
+	"github.com/mongogate/mongogate/test/must"
 )
 
 // status is a line of /proc/PID/status.
 func status(t *testing.T, pid int, name string) string {
 	t.Helper()
-	b, err := os.ReadFile("/proc/" + itoa(pid) + "/status")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return field(t, string(b), name)
+	return field(t, string(must.Get(os.ReadFile("/proc/"+itoa(pid)+"/status"))(t)), name)
 }
 
 func field(t *testing.T, status, name string) string {
@@ -42,11 +42,7 @@ func field(t *testing.T, status, name string) string {
 // to itself: whoever is started by its posix_spawn, as by make, inherits them ignored.
 func signalSet(t *testing.T, status, name string) uint64 {
 	t.Helper()
-	set, err := strconv.ParseUint(field(t, status, name), 16, 64)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return set &^ (3 << 31)
+	return must.Get(strconv.ParseUint(field(t, status, name), 16, 64))(t) &^ (3 << 31)
 }
 
 func TestCommandHasDefaultSignals(t *testing.T) {
@@ -76,9 +72,7 @@ func TestIgnoredAtStartStaysIgnored(t *testing.T) {
 }
 
 func TestGuardDropsSignals(t *testing.T) {
-	r := start(t, shell(polite))
-	r.next("start")
-	r.untilFile("up")
+	r := up(t, shell(polite))
 	g := r.guard()
 	for sig := syscall.Signal(1); sig <= 64; sig++ {
 		if sig != unix.SIGKILL && sig != unix.SIGSTOP && (sig < 32 || sig > 34) {
@@ -87,27 +81,16 @@ func TestGuardDropsSignals(t *testing.T) {
 	}
 	r.order("forward " + itoa(int(unix.SIGWINCH))) // is confirmed by a guard that lives
 	r.order("forward " + itoa(int(unix.SIGTERM)))
-	if e := r.next("gone"); e.Code != 0 || e.Unasked {
-		t.Errorf("gone: %+v, want the end that was asked for", e)
-	}
+	r.gone(0, asked)
 }
 
 func TestGuardHasASessionOfItsOwn(t *testing.T) {
 	r := start(t, shell(`echo $$ >"$DIR/pid"; while :; do sleep 0.05; done`))
 	r.next("start")
-	main, err := strconv.Atoi(r.untilFile("pid"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	until(t, patience, "a session of the guard", func() bool { g := r.guard(); return g.Session == g.PID })
-	command, err := proctree.Look(main)
-	if err != nil {
-		t.Fatal(err)
-	}
-	gate, err := proctree.Look(r.gate.Process.Pid)
-	if err != nil {
-		t.Fatal(err)
-	}
+	main := r.pid("pid")
+	must.Happen(t, "a session of the guard", func() bool { g := r.guard(); return g.Session == g.PID })
+	command := must.Get(proctree.Look(main))(t)
+	gate := must.Get(proctree.Look(r.gate.Process.Pid))(t)
 	if command.Group != main || command.Session != gate.Session {
 		t.Errorf("command %+v: want a group of its own in the gate's session %d", command, gate.Session)
 	}
@@ -121,9 +104,7 @@ trap 'echo term >>"$DIR/got"; exit 7' TERM
 echo up >"$DIR/up"
 while :; do sleep 0.02; done`)
 	s.Forward = true
-	r := start(t, s)
-	r.next("start")
-	r.untilFile("up")
+	r := up(t, s)
 	for _, step := range []struct {
 		sig  syscall.Signal
 		want string
@@ -132,28 +113,19 @@ while :; do sleep 0.02; done`)
 		if e := r.next("signal"); e.Code != int(step.sig) {
 			t.Fatalf("the gate got %d, want %d", e.Code, step.sig)
 		}
-		until(t, patience, "the command gets "+step.sig.String(), func() bool { return r.read("got") == step.want })
+		must.Happen(t, "the command gets "+step.sig.String(), func() bool { return r.read("got") == step.want })
 	}
-	if e := r.next("gone"); e.Code != 7 || e.Unasked {
-		t.Errorf("gone: %+v, want code 7, asked for", e)
-	}
+	r.gone(7, asked)
 }
 
 func TestForwardOfOtherSignalsLeavesTheEndUnasked(t *testing.T) {
-	r := start(t, shell(`trap 'exit 0' USR1; echo up >"$DIR/up"; while :; do sleep 0.02; done`))
-	r.next("start")
-	r.untilFile("up")
+	r := up(t, shell(`trap 'exit 0' USR1; echo up >"$DIR/up"; while :; do sleep 0.02; done`))
 	r.order("forward " + itoa(int(unix.SIGUSR1)))
-	if e := r.next("gone"); e.Code != 0 || !e.Unasked {
-		t.Errorf("gone: %+v, want success, unasked", e)
-	}
+	r.gone(0, unasked)
 }
 
 func TestSignals(t *testing.T) {
-	all, err := guard.Signals()
-	if err != nil {
-		t.Fatal(err)
-	}
+	all := must.Get(guard.Signals())(t)
 	for sig, want := range map[syscall.Signal]bool{
 		unix.SIGTERM: true, unix.SIGHUP: true, unix.SIGQUIT: true, unix.SIGWINCH: true, unix.SIGCONT: true, unix.SIGTSTP: true, 35: true, 64: true,
 		unix.SIGURG: false, unix.SIGCHLD: false, unix.SIGPIPE: false, unix.SIGKILL: false, unix.SIGSTOP: false, unix.SIGTTOU: false, 33: false,
@@ -161,5 +133,20 @@ func TestSignals(t *testing.T) {
 		if got := slices.Contains(all, os.Signal(sig)); got != want {
 			t.Errorf("signal %d forwarded: %v, want %v", int(sig), got, want)
 		}
+	}
+}
+
+// A request to stop that comes between the lock and the start is not lost: nothing is started.
+func TestForwardBeforeStart(t *testing.T) {
+	w := must.Get(guard.New(guard.Command{
+		Path: "/bin/sleep", Args: []string{"60"}, Clock: gate.BootClock(), Log: logr.Discard(),
+		Budget: gate.Budget{Kill: time.Second, KillAfter: time.Second / 2}, Confirm: time.Second,
+	}))(t)
+	defer w.Close()
+	w.Forward(syscall.SIGWINCH) // asks nobody to stop
+	w.Forward(syscall.SIGTERM)
+	w.Start(gate.Grant{Key: "k", Token: 1, Deadline: gate.BootClock().Now() + time.Minute})
+	if ended := must.Come(t, w.Gone(), "the end of a command that was not started"); ended.Code != 128+int(syscall.SIGTERM) || ended.Unasked || ended.Err != nil {
+		t.Errorf("ended as %+v, want 143, asked", ended)
 	}
 }

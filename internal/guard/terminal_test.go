@@ -11,28 +11,19 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/mongogate/mongogate/test/must"
 )
 
 // openTerminal gives both sides of a new pseudo-terminal.
 func openTerminal(t *testing.T) (keyboard, terminal *os.File) {
 	t.Helper()
-	fd, err := unix.Open("/dev/ptmx", unix.O_RDWR|unix.O_NOCTTY|unix.O_CLOEXEC, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
+	fd := must.Get(unix.Open("/dev/ptmx", unix.O_RDWR|unix.O_NOCTTY|unix.O_CLOEXEC, 0))(t)
 	keyboard = os.NewFile(uintptr(fd), "keyboard")
 	t.Cleanup(func() { keyboard.Close() })
-	if err := unix.IoctlSetPointerInt(fd, unix.TIOCSPTLCK, 0); err != nil {
-		t.Fatal(err)
-	}
-	number, err := unix.IoctlGetInt(fd, unix.TIOCGPTN)
-	if err != nil {
-		t.Fatal(err)
-	}
-	terminal, err = os.OpenFile(fmt.Sprintf("/dev/pts/%d", number), os.O_RDWR|unix.O_NOCTTY, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, unix.IoctlSetPointerInt(fd, unix.TIOCSPTLCK, 0))
+	number := must.Get(unix.IoctlGetInt(fd, unix.TIOCGPTN))(t)
+	terminal = must.Get(os.OpenFile(fmt.Sprintf("/dev/pts/%d", number), os.O_RDWR|unix.O_NOCTTY, 0))(t)
 	t.Cleanup(func() { terminal.Close() })
 	return keyboard, terminal
 }
@@ -66,9 +57,7 @@ func TestTerminal(t *testing.T) {
 	keyboard, terminal := openTerminal(t)
 	s := shell(atKeyboard)
 	s.Forward = true
-	r := start(t, s, atTerminalWithOutput(nil, terminal))
-	r.next("start")
-	r.untilFile("up")
+	r := up(t, s, atTerminalWithOutput(nil, terminal))
 	groups := strings.Fields(r.read("groups"))
 	if len(groups) != 2 || groups[0] != groups[1] {
 		t.Errorf("group of the command and of the terminal: %v, want the same", groups)
@@ -78,9 +67,7 @@ func TestTerminal(t *testing.T) {
 			t.Errorf("%s of the command is %016x, want none", set, got)
 		}
 	}
-	if _, err := keyboard.WriteString("\x03"); err != nil {
-		t.Fatal(err)
-	}
+	must.Get(keyboard.WriteString("\x03"))(t)
 	r.untilFile("int")
 	// No event of a signal comes before the end: ^C was the command's alone.
 	if e := r.next("gone"); e.Code != 0 || !e.Foreground {
@@ -93,9 +80,7 @@ func TestTerminal(t *testing.T) {
 
 // The terminal comes back from a guard that cannot give it back, too.
 func TestTerminalComesBackAfterGuardKilled(t *testing.T) {
-	r := start(t, shell(atKeyboard), atTerminalWithOutput(openTerminal(t)))
-	r.next("start")
-	r.untilFile("up")
+	r := up(t, shell(atKeyboard), atTerminalWithOutput(openTerminal(t)))
 	r.signal(r.guard(), syscall.SIGKILL)
 	r.next("broken")
 	if e := r.next("gone"); e.Code != 128+9 || !e.Foreground {
