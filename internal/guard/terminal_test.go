@@ -46,6 +46,7 @@ func atTerminalWithOutput(_, terminal *os.File) func(*exec.Cmd) {
 // Of proc_pid_stat(5): 5 is the process group, 8 the foreground group of the terminal.
 const atKeyboard = `
 trap 'echo int >>"$DIR/int"' INT
+trap 'echo usr1 >"$DIR/usr1"' USR1
 while read -r line; do echo "$line"; done </proc/$$/status >"$DIR/status" # not by a child: the shell blocks signals while it forks
 set -- $(cat /proc/$$/stat)
 echo $5 $8 >>"$DIR/groups"
@@ -81,6 +82,8 @@ func TestTerminal(t *testing.T) {
 // The terminal comes back from a guard that cannot give it back, too.
 func TestTerminalComesBackAfterGuardKilled(t *testing.T) {
 	r := up(t, shell(atKeyboard), atTerminalWithOutput(openTerminal(t)))
+	r.order("forward " + itoa(int(unix.SIGUSR1)))
+	r.untilFile("usr1") // so that the guard has told before that the command was started
 	r.signal(r.guard(), syscall.SIGKILL)
 	r.next("broken")
 	if e := r.next("gone"); e.Code != 128+9 || !e.Foreground {
