@@ -5,7 +5,7 @@ const (
 	statusUnit  = "./internal/kube -run=TestStatus"
 	labelUnit   = "./internal/kube -run=Test(Label|AnotherPods|ALate|Settled|NotFound)"
 	eventsUnit  = "./internal/kube -run=Test(Events|TheQueue|ARepeated|AMissing|AnEvent|TheEnd)"
-	clientUnit  = "./internal/kube -run=Test(Rotation|TheToken|EachCall)"
+	clientUnit  = "./internal/kube -run=Test(TheTokenGoes|EachCall)"
 	fenceStatus = "./internal/podworkload -run=Test(Status|FollowersWordBefore|ProcessesBefore)"
 	noticeUnit  = "./internal/telemetry -run=Test(Waiting|Loss|Unreachable|NoError)"
 )
@@ -38,13 +38,21 @@ var kubeMutants = []mutant{
 	take("events-unbounded", "Events: the queue is bounded", edits{{"Events.Write", "for len(e.queue) > queued {", "for false {"}}, eventsUnit),
 	take("events-twice", "Events: a repeated call writes none twice", edits{{"Events.run", `err == nil || answered(err, "AlreadyExists")`, "err == nil"}}, eventsUnit),
 	take("events-wait-at-the-end", "Events: the end of a gate does not wait for the API", edits{{"owner.end", "case <-time.After(within):", "case <-time.After(within * 3):"}}, eventsUnit),
-	take("kube-no-deadline", "the Kubernetes API: each call has a deadline", edits{{"Client.call", "context.WithTimeout(ctx, callTimeout)", "context.WithTimeout(ctx, 4*callTimeout)"}}, clientUnit),
+	take("kube-no-deadline", "the Kubernetes API: each call has a deadline", edits{{"kube.call", "context.WithTimeout(ctx, callTimeout)", "context.WithTimeout(ctx, 4*callTimeout)"}}, clientUnit),
 	take("label-forgets-the-gate-before", "label: a late call of a gate that was killed is undone",
 		edits{{"Label.run", "overtaken := time.Now().Add(l.again)", "var overtaken time.Time"}}, "./internal/kube -run=TestALateLabelOfTheGateBefore"),
-	take("kube-connects-for-ever", "the Kubernetes API: connections that were begun while it was away do not stay",
-		edits{{"Client.trusting", "TLSHandshakeTimeout: callTimeout,", "MaxConnsPerHost: 4,"}}, "./internal/kube -run=TestConnectionsThatBeganWhileTheServerWasAway"),
+	take("kube-lost-connection", "the Kubernetes API: a connection that carries nothing fails one call, not the next",
+		edits{{"kube.connect", `config.NextProtos = []string{"http/1.1"}`, ""}}, "./internal/kube -run=TestALostConnectionIsUsedOnce"),
 	take("kube-token-redirected", "the Kubernetes API: the token goes nowhere else",
-		edits{{"Client.trusting", "CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }", "CheckRedirect: nil"}}, clientUnit),
+		edits{{"kube.connect", "return http.ErrUseLastResponse", "return nil"}}, clientUnit),
+	take("kube-endless-answer", "the Kubernetes API: an answer is bounded",
+		edits{{"bounds.RoundTrip", "http.MaxBytesReader(nil, res.Body, maxAnswer)", "http.MaxBytesReader(nil, res.Body, 1<<40)"}}, "./internal/kube -run=TestAnAnswerIsBounded"),
+	take("kube-waits-in-vain", "the Kubernetes API: a call does not sleep until its deadline, and forget what was answered",
+		edits{{"bounds.RoundTrip", "after < time.Until(deadline)", "after < time.Until(deadline)+time.Hour"}}, "./internal/kube -run=TestRetryAfterBeyondACall"),
+	take("kube-comes-too-early", "the Kubernetes API: it is left alone for as long as it asks",
+		edits{{"kube.after", "return refused.after", "return 0"}}, "./internal/kube -run=TestRetryAfterBetweenCalls"),
+	take("kube-own-format", "the Kubernetes API: nothing is written beside the gate's own log",
+		edits{{"kube.connect", "silence()", ""}}, "./internal/kube -run=TestClientGoIsSilent"),
 	take("notices-loud", "Events: waiting is news once for each holder", edits{{"Notices.wait", "if n.waiting[e.Key] == who {", "if false {"}}, noticeUnit),
 	take("notices-tell-errors", "Events: no error of the store", edits{{"Notices.Shut", "text = why(reason)", "_ = why(reason)"}}, noticeUnit),
 }

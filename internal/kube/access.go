@@ -1,9 +1,6 @@
 package kube
 
-import (
-	"context"
-	"net/http"
-)
+import "context"
 
 // Right is something that a service account may be allowed to do in its own namespace.
 type Right struct{ Verb, Resource, Group string }
@@ -27,15 +24,15 @@ func (c *Client) Can(ctx context.Context, r Right) (bool, error) {
 			Allowed bool `json:"allowed"`
 		} `json:"status"`
 	}
-	err := c.call(ctx, http.MethodPost, "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", plainJSON, ask, &answer)
+	err := call(ctx, c.post().AbsPath(accessAPI, "selfsubjectaccessreviews"), ask, &answer)
 	return answer.Status.Allowed, err
 }
 
 // Provable reads the pod and says why its status can never be evidence; nil where it can.
 func (c *Client) Provable(ctx context.Context, marker string) error {
-	var p apiPod
-	if err := c.call(ctx, http.MethodGet, c.path("pods", c.pod.Name), "", nil, &p); err != nil {
+	p, err := c.readPod(ctx)
+	if err != nil {
 		return err
 	}
-	return provable(&p, c.pod, marker)
+	return provable(p, c.pod, marker)
 }

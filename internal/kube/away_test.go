@@ -7,6 +7,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+
+	"github.com/mongogate/mongogate/test/must"
 )
 
 // deaf is a place where connections are accepted and nobody says a word, as
@@ -18,6 +20,7 @@ type deaf struct {
 	open []net.Conn
 	to   string       // once set, new connections are carried on to there
 	vain atomic.Int32 // callers of nobody that have not hung up yet
+	lost *atomic.Bool // set once the connections that there are carry nothing any more
 }
 
 func newDeaf(t *testing.T) *deaf {
@@ -26,7 +29,7 @@ func newDeaf(t *testing.T) *deaf {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := &deaf{Listener: l}
+	d := &deaf{Listener: l, lost: new(atomic.Bool)}
 	var serving sync.WaitGroup
 	serving.Go(func() {
 		for {
@@ -66,26 +69,58 @@ func (d *deaf) serve(c net.Conn, to string) {
 		_ = c.Close()
 		return
 	}
+	d.mu.Lock()
+	lost := d.lost
+	d.mu.Unlock()
 	var both sync.WaitGroup
-	both.Go(func() { _, _ = io.Copy(out, c); _ = out.Close() })
-	both.Go(func() { _, _ = io.Copy(c, out); _ = c.Close() })
+	both.Go(func() { _, _ = io.Copy(carrier{out, lost}, c); _ = out.Close() })
+	both.Go(func() { _, _ = io.Copy(carrier{c, lost}, out); _ = c.Close() })
 	both.Wait()
+}
+
+// lose has the network forget the connections that there are, without a word to either end.
+func (d *deaf) lose() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.lost.Store(true)
+	d.lost = new(atomic.Bool)
+}
+
+// carrier writes until its connection is lost, and then to nobody.
+type carrier struct {
+	io.Writer
+	lost *atomic.Bool
+}
+
+func (c carrier) Write(b []byte) (int, error) {
+	if c.lost.Load() {
+		return len(b), nil
+	}
+	return c.Writer.Write(b)
+}
+
+// behind is the server as it is seen from behind d.
+func (a *api) behind(t *testing.T, d *deaf) *api {
+	t.Helper()
+	host, port, err := net.SplitHostPort(d.Addr().String())
+	must.Do(t, err)
+	c := must.Get(New(Place{Host: host, Port: port, Account: a.dir, Pod: a.client.pod}))(t)
+	t.Cleanup(c.Close)
+	return &api{Server: a.Server, client: c, dir: a.dir, log: a.log}
+}
+
+// back has new connections carried on to the server.
+func (d *deaf) back(a *api) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.to = net.JoinHostPort(a.Host, a.Port)
 }
 
 // TestConnectionsThatBeganWhileTheServerWasAway: what was dialled in vain is not waited for once it is back.
 func TestConnectionsThatBeganWhileTheServerWasAway(t *testing.T) {
 	a := start(t)
 	d := newDeaf(t)
-	host, port, err := net.SplitHostPort(d.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	c, err := New(Place{Host: host, Port: port, Account: a.dir, Pod: a.client.pod})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer c.Close()
-	away := &api{Server: a.Server, client: c, dir: a.dir, log: a.log}
+	away := a.behind(t, d)
 
 	// More calls than there may be connections, by three features side by side.
 	var calls sync.WaitGroup
@@ -97,12 +132,26 @@ func TestConnectionsThatBeganWhileTheServerWasAway(t *testing.T) {
 		})
 	}
 	calls.Wait()
-	d.mu.Lock()
-	d.to = net.JoinHostPort(a.Host, a.Port)
-	d.mu.Unlock()
+	d.back(a)
 	until(t, "an answer of the server that is back", func() bool {
 		return away.get(t) == nil
 	})
 	// And what was dialled in vain does not stay forever.
 	until(t, "the end of the connections in vain", func() bool { return d.vain.Load() == 0 })
+}
+
+// TestALostConnectionIsUsedOnce: the call that finds it out fails, and no other.
+func TestALostConnectionIsUsedOnce(t *testing.T) {
+	a := start(t)
+	d := newDeaf(t)
+	d.back(a)
+	through := a.behind(t, d)
+	must.Do(t, through.get(t))
+	d.lose()
+	if err := through.get(t); err == nil {
+		t.Error("answered by a connection that carries nothing")
+	}
+	if err := through.get(t); err != nil {
+		t.Errorf("the next call: %v", err)
+	}
 }

@@ -51,6 +51,9 @@ func (c *calm) success() {
 	c.failed = 0
 }
 
+// maxAfter is how long a feature leaves the API alone at most where the API asks for that, lest one odd answer ends it.
+const maxAfter = 30 * time.Second
+
 // pause is what passes after the n-th failure in a row, from one on.
 func pause(n int, first, most time.Duration) time.Duration {
 	return min(first<<min(n-1, 16), most)

@@ -3,19 +3,12 @@ package kube
 import (
 	"bytes"
 	"cmp"
-	"context"
-	"crypto/tls"
-	"crypto/x509"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"net"
-	"net/http"
-	"net/url"
 	"path/filepath"
-	"sync"
-	"time"
+
+	utilnet "k8s.io/apimachinery/pkg/util/net"
+	"k8s.io/client-go/rest"
 
 	"github.com/mongogate/mongogate/internal/smallfile"
 )
@@ -23,14 +16,8 @@ import (
 // AccountDir is where the kubelet mounts a pod's service account.
 const AccountDir = "/var/run/secrets/kubernetes.io/serviceaccount"
 
-const (
-	// callTimeout ends a call. A label that should go waits behind one call at most.
-	callTimeout = 3 * time.Second
-	// maxAnswer is more than etcd stores in one object.
-	maxAnswer = 4 << 20
-	// maxAccountFile is more than a token or a bundle of authorities has.
-	maxAccountFile = 1 << 20
-)
+// maxAccountFile is more than a token or a bundle of authorities has.
+const maxAccountFile = 1 << 20
 
 // Pod is the gate's own pod.
 type Pod struct {
@@ -42,12 +29,7 @@ type Pod struct {
 // Client calls the API server of the own cluster as the pod's service account.
 type Client struct {
 	pod  Pod
-	base string
-	dir  string
-
-	mu   sync.Mutex
-	ca   []byte
-	http *http.Client // trusts ca
+	rest *rest.RESTClient
 }
 
 // Place is where a gate is, as far as that has to be known to reach the API.
@@ -78,13 +60,16 @@ func New(p Place) (*Client, error) {
 	if p.Pod.UID == "" {
 		miss("the pod's UID is not known", "set POD_UID by the downward API (fieldPath: metadata.uid)")
 	}
-	c := &Client{pod: p.Pod, base: "https://" + net.JoinHostPort(p.Host, p.Port), dir: p.Account}
-	namespace, err := c.file("namespace")
+	c := &Client{pod: p.Pod}
+	namespace, err := p.file("namespace")
 	c.pod.Namespace = string(namespace)
-	_, tokenErr := c.file("token")
-	_, caErr := c.file("ca.crt")
-	if first := cmp.Or(err, tokenErr, caErr); first != nil {
-		miss("there is no service account to ask as: "+first.Error(), "set automountServiceAccountToken: true in the pod, and give its service account the rights")
+	_, tokenErr := p.file("token")
+	_, caErr := p.file("ca.crt") // without it client-go would trust the system's authorities
+	if err = cmp.Or(err, tokenErr, caErr); err == nil && len(missing) == 0 {
+		c.rest, err = p.connect()
+	}
+	if err != nil {
+		miss("there is no service account to ask as: "+err.Error(), "set automountServiceAccountToken: true in the pod, and give its service account the rights")
 	}
 	if len(missing) > 0 {
 		return nil, errors.Join(missing...)
@@ -93,8 +78,8 @@ func New(p Place) (*Client, error) {
 }
 
 // file reads a file of the service account.
-func (c *Client) file(name string) ([]byte, error) {
-	path := filepath.Join(c.dir, name)
+func (p Place) file(name string) ([]byte, error) {
+	path := filepath.Join(p.Account, name)
 	b, err := smallfile.Read(path, maxAccountFile)
 	if err != nil {
 		return nil, err
@@ -105,113 +90,7 @@ func (c *Client) file(name string) ([]byte, error) {
 	return b, nil
 }
 
-// trusting gives the HTTP client that trusts the cluster's authorities as they are now.
-func (c *Client) trusting() (*http.Client, error) {
-	ca, err := c.file("ca.crt")
-	if err != nil {
-		return nil, err
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.http != nil && bytes.Equal(ca, c.ca) {
-		return c.http, nil
-	}
-	pool := x509.NewCertPool()
-	if !pool.AppendCertsFromPEM(ca) {
-		return nil, fmt.Errorf("%s holds no certificate", filepath.Join(c.dir, "ca.crt"))
-	}
-	if c.http != nil {
-		c.http.CloseIdleConnections()
-	}
-	c.ca = ca
-	c.http = &http.Client{
-		// HTTP/1.1: a call that is given up takes its connection with it, so a dead one is never used again.
-		Transport: &http.Transport{
-			Proxy: http.ProxyFromEnvironment,
-			// A connection is made beside the call that wants it and goes on without it, so it has limits of its own;
-			// how many are made is not limited, for a later call would wait for those that are made in vain.
-			DialContext:         (&net.Dialer{Timeout: callTimeout}).DialContext,
-			TLSHandshakeTimeout: callTimeout,
-			TLSClientConfig:     &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12},
-			IdleConnTimeout:     30 * time.Second,
-		},
-		// The token goes to the API server and nowhere else.
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
-	return c.http, nil
-}
-
 // Close closes connections. Calls after it open new ones.
 func (c *Client) Close() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.http != nil {
-		c.http.CloseIdleConnections()
-	}
-}
-
-const (
-	plainJSON  = "application/json"
-	mergePatch = "application/merge-patch+json"
-)
-
-// call asks the API, once. in is the body, nil for none; the answer goes to out unless that is nil.
-func (c *Client) call(ctx context.Context, method, path, kind string, in, out any) error {
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
-	defer cancel()
-	client, err := c.trusting()
-	if err != nil {
-		return err
-	}
-	token, err := c.file("token")
-	if err != nil {
-		return err
-	}
-	var body io.Reader
-	if in != nil {
-		b, err := json.Marshal(in)
-		if err != nil {
-			return fmt.Errorf("writing the request: %w", err)
-		}
-		body = bytes.NewReader(b)
-	}
-	req, err := http.NewRequestWithContext(ctx, method, c.base+path, body)
-	if err != nil {
-		return err
-	}
-	req.Header.Set("Authorization", "Bearer "+string(token))
-	req.Header.Set("Accept", plainJSON)
-	req.Header.Set("User-Agent", "mongogate")
-	if in != nil {
-		req.Header.Set("Content-Type", kind)
-	}
-	res, err := client.Do(req)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = res.Body.Close() }()
-	answer, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer+1))
-	switch {
-	case err != nil:
-		return fmt.Errorf("reading the answer: %w", err)
-	case len(answer) > maxAnswer:
-		return fmt.Errorf("an answer of more than %d bytes", maxAnswer)
-	case res.StatusCode < 200 || res.StatusCode > 299:
-		return refusal(res.StatusCode, answer)
-	case out == nil:
-		return nil
-	}
-	if err := json.Unmarshal(answer, out); err != nil {
-		return fmt.Errorf("an answer that is not understood: %w", err)
-	}
-	return nil
-}
-
-// path is that of an object of the pod's namespace in the core group; name may be empty.
-func (c *Client) path(resource, name string) string {
-	p := "/api/v1/namespaces/" + url.PathEscape(c.pod.Namespace) + "/" + resource
-	if name != "" {
-		p += "/" + url.PathEscape(name)
-	}
-	return p
+	utilnet.CloseIdleConnectionsFor(c.rest.Client.Transport)
 }

@@ -1,6 +1,7 @@
 package kube
 
 import (
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -16,8 +17,7 @@ import (
 // get reads the pod, to try the client.
 func (a *api) get(t *testing.T) error {
 	t.Helper()
-	var p apiPod
-	err := a.client.call(t.Context(), http.MethodGet, a.client.path("pods", podName), "", nil, &p)
+	p, err := a.client.readPod(t.Context())
 	if err == nil && p.Metadata.UID != podUID {
 		t.Errorf("uid %q", p.Metadata.UID)
 	}
@@ -66,45 +66,10 @@ func TestEverythingThatIsMissingIsNamed(t *testing.T) {
 		}
 		a.write(t, name, was)
 	}
-}
-
-// The kubelet replaces the token and, rarely, the authorities.
-func TestRotation(t *testing.T) {
-	a := start(t)
-	if err := a.get(t); err != nil {
-		t.Fatal(err)
-	}
-	a.write(t, "token", "an old one")
-	if err := a.get(t); codeOf(err) != http.StatusUnauthorized || remedy(err, "") == "" {
-		t.Errorf("with another token: %v", err)
-	}
-	a.write(t, "token", kubetest.Token)
-	if err := a.get(t); err != nil {
-		t.Error(err)
-	}
-	ca := a.file(t, "ca.crt")
 	a.write(t, "ca.crt", "no certificate")
-	if err := a.get(t); err == nil {
-		t.Error("trusted without an authority")
+	if _, err := New(Place{Host: a.Host, Port: a.Port, Account: a.dir, Pod: a.client.pod}); !errors.As(err, new(*Missing)) || !strings.Contains(err.Error(), "root certificates") {
+		t.Errorf("authorities that are none: %v", err)
 	}
-	a.write(t, "ca.crt", otherAuthority(t))
-	if err := a.get(t); err == nil || !strings.Contains(err.Error(), "certificate") {
-		t.Errorf("trusted by another authority: %v", err)
-	}
-	a.write(t, "ca.crt", ca)
-	if err := a.get(t); err != nil {
-		t.Error(err)
-	}
-}
-
-// otherAuthority is a certificate that has signed nothing here.
-func otherAuthority(t *testing.T) string {
-	t.Helper()
-	b, err := os.ReadFile(filepath.Join("testdata", "other.crt"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(b)
 }
 
 func TestTheTokenGoesNowhereElse(t *testing.T) {
@@ -133,6 +98,36 @@ func TestAnswersThatAreNone(t *testing.T) {
 		err := a.get(t)
 		if err == nil || answered(err, "NotFound") {
 			t.Errorf("%s: %v", what, err)
+		}
+	}
+}
+
+func TestAnAnswerIsBounded(t *testing.T) {
+	a := start(t)
+	for what, header := range map[string]func(http.ResponseWriter){
+		"an answer": func(http.ResponseWriter) {},
+		"a refusal": func(w http.ResponseWriter) { w.WriteHeader(http.StatusForbidden) },
+		"a refusal that is later": func(w http.ResponseWriter) {
+			w.Header().Set("Retry-After", "60")
+			w.WriteHeader(http.StatusServiceUnavailable)
+		},
+	} {
+		gone := make(chan struct{})
+		a.Fault(func(w http.ResponseWriter, _ *http.Request) bool {
+			defer close(gone)
+			header(w)
+			for part, sent := make([]byte, 1<<20), 0; sent < 1<<30; sent += len(part) {
+				if _, err := w.Write(part); err != nil {
+					return true
+				}
+			}
+			return true
+		})
+		began := time.Now()
+		err := a.get(t)
+		<-gone
+		if took := time.Since(began); err == nil || took > callTimeout/2 {
+			t.Errorf("%s without end: %v after %v", what, err, took)
 		}
 	}
 }

@@ -3,7 +3,6 @@ package kube
 import (
 	"context"
 	"crypto/rand"
-	"net/http"
 	"strings"
 	"sync"
 	"time"
@@ -94,7 +93,7 @@ func (e *Events) run(ctx context.Context) {
 			}
 			continue
 		}
-		err := e.client.call(ctx, http.MethodPost, e.client.path("events", ""), plainJSON, o, nil)
+		err := call(ctx, e.client.own(e.client.post(), coreAPI, "events"), o, nil)
 		switch {
 		case err == nil || answered(err, "AlreadyExists"): // an earlier try has written it
 			e.calm.success()
@@ -113,7 +112,7 @@ func (e *Events) run(ctx context.Context) {
 			return
 		}
 		failed++
-		if !e.sleep(ctx, e.wait(failed)) {
+		if !e.sleep(ctx, max(e.wait(failed), after(err))) {
 			return
 		}
 	}

@@ -2,9 +2,10 @@ package kube
 
 import (
 	"context"
-	"net/http"
 	"sync"
 	"time"
+
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/mongogate/mongogate/internal/telemetry"
 )
@@ -122,7 +123,7 @@ func (l *Label) run(ctx context.Context) {
 		if codeOf(err) == 0 {
 			overtaken = time.Now().Add(l.again)
 		}
-		if closing || !l.sleep(ctx, l.wait(failed)) {
+		if closing || !l.sleep(ctx, max(l.wait(failed), after(err))) {
 			return
 		}
 	}
@@ -166,5 +167,5 @@ func (l *Label) patch(ctx context.Context, want bool) error {
 	}
 	pod := l.client.pod
 	body := object{"metadata": object{"uid": pod.UID, "labels": object{l.key: value}}}
-	return l.client.call(ctx, http.MethodPatch, l.client.path("pods", pod.Name), mergePatch, body, nil)
+	return call(ctx, l.client.own(l.client.rest.Patch(types.MergePatchType), coreAPI, "pods").Name(pod.Name), body, nil)
 }

@@ -3,8 +3,6 @@ package kube
 import (
 	"context"
 	"fmt"
-	"net/http"
-	"net/url"
 	"strings"
 	"time"
 )
@@ -36,8 +34,7 @@ const scheduledAnnotation = "batch.kubernetes.io/cronjob-scheduled-timestamp"
 // owner is the CronJob, and the name was chosen. The error says that the API did not answer.
 func (c *Client) ScheduledBy(ctx context.Context, cronJob string, minute time.Time) (why string, err error) {
 	var job apiJob
-	path := "/apis/batch/v1/namespaces/" + url.PathEscape(c.pod.Namespace) + "/jobs/" + url.PathEscape(c.pod.JobName)
-	if err := c.call(ctx, http.MethodGet, path, "", nil, &job); err != nil {
+	if err := call(ctx, c.own(c.rest.Get(), batchAPI, "jobs").Name(c.pod.JobName), nil, &job); err != nil {
 		if answered(err, "NotFound") {
 			return "there is no Job of this name", nil
 		}

@@ -27,34 +27,34 @@ type api struct {
 	*kubetest.Server
 	client *Client
 	dir    string
-	log    *log
+	log    *lines
 }
 
-// log keeps what is logged.
-type log struct {
-	mu    sync.Mutex
-	lines bytes.Buffer
+// lines keeps what is logged.
+type lines struct {
+	mu   sync.Mutex
+	text bytes.Buffer
 }
 
-func (l *log) told() Told {
+func (l *lines) told() Told {
 	return Told{Log: funcr.New(func(prefix, args string) {
 		l.mu.Lock()
 		defer l.mu.Unlock()
-		l.lines.WriteString(prefix + args + "\n")
+		l.text.WriteString(prefix + args + "\n")
 	}, funcr.Options{})}
 }
 
-func (l *log) String() string {
+func (l *lines) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.lines.String()
+	return l.text.String()
 }
 
-func (l *log) count(text string) int { return strings.Count(l.String(), text) }
+func (l *lines) count(text string) int { return strings.Count(l.String(), text) }
 
 func start(t *testing.T) *api {
 	t.Helper()
-	a := &api{Server: kubetest.Start(t, podName, podUID), dir: t.TempDir(), log: &log{}}
+	a := &api{Server: kubetest.Start(t, podName, podUID), dir: t.TempDir(), log: &lines{}}
 	if err := kubetest.WriteAccount(a.dir); err != nil {
 		t.Fatal(err)
 	}

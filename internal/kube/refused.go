@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"time"
 	"unicode/utf8"
 )
 
@@ -14,6 +15,7 @@ import (
 type refusedError struct {
 	code            int
 	reason, message string
+	after           time.Duration // how long the server asks to be left alone, where that is longer than a call
 }
 
 func (e *refusedError) Error() string {
@@ -25,7 +27,7 @@ func (e *refusedError) Error() string {
 }
 
 // refusal reads a Status of meta/v1, which proxies before the API server do not send.
-func refusal(code int, answer []byte) error {
+func refusal(code int, answer []byte) *refusedError {
 	var status struct{ Kind, Reason, Message string }
 	if json.Unmarshal(answer, &status) != nil || status.Kind != "Status" {
 		return &refusedError{code: code}
@@ -44,6 +46,15 @@ func codeOf(err error) int {
 	var refused *refusedError
 	if errors.As(err, &refused) {
 		return refused.code
+	}
+	return 0
+}
+
+// after is how long an error asks to be left alone.
+func after(err error) time.Duration {
+	var refused *refusedError
+	if errors.As(err, &refused) {
+		return refused.after
 	}
 	return 0
 }

@@ -3,7 +3,6 @@ package kube
 import (
 	"context"
 	"errors"
-	"net/http"
 	"sync"
 	"time"
 
@@ -84,7 +83,7 @@ func (s *Status) run(ctx context.Context) {
 			return
 		}
 		looks++
-		if !s.sleep(ctx, s.wait(looks)) {
+		if !s.sleep(ctx, max(s.wait(looks), after(err))) {
 			return
 		}
 	}
@@ -97,10 +96,9 @@ func (s *Status) needless() bool {
 	return s.ended || s.read && time.Now().After(s.until)
 }
 
-// look reads the pod from the API's store: without resourceVersion a read is the most recent, never a cache's.
+// look reads the pod and judges it.
 func (s *Status) look(ctx context.Context) error {
-	var p apiPod
-	err := s.client.call(ctx, http.MethodGet, s.client.path("pods", s.client.pod.Name), "", nil, &p)
+	p, err := s.client.readPod(ctx)
 	if ctx.Err() != nil {
 		return err
 	}
@@ -112,7 +110,7 @@ func (s *Status) look(ctx context.Context) error {
 		return err
 	}
 	s.calm.success()
-	verdict, ever := judge(&p, s.client.pod, s.marker), provable(&p, s.client.pod, s.marker)
+	verdict, ever := judge(p, s.client.pod, s.marker), provable(p, s.client.pod, s.marker)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !s.read && ever != nil {

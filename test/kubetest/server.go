@@ -69,7 +69,9 @@ func Start(t testing.TB, name, uid string) *Server {
 func Open(name, uid string) (*Server, error) {
 	s := &Server{denied: map[string]bool{}}
 	s.pod = map[string]any{"metadata": map[string]any{"name": name, "namespace": Namespace, "uid": uid, "labels": map[string]any{}}}
-	s.web = httptest.NewTLSServer(http.HandlerFunc(s.serve))
+	s.web = httptest.NewUnstartedServer(http.HandlerFunc(s.serve))
+	s.web.EnableHTTP2 = true // as a real one does
+	s.web.StartTLS()
 	var err error
 	if s.Host, s.Port, err = net.SplitHostPort(s.web.Listener.Addr().String()); err != nil {
 		return nil, errors.Join(err, s.Close())
