@@ -27,6 +27,17 @@ func (p *Pod) MemoryOf(role Role) (bytes int64, version string) {
 	return m.read(p), m.version
 }
 
+// PartsOf is what that is made of, in bytes: anonymous memory, the kernel's for the container, and pages of files. Pages of
+// the gate's program are in it only where its container was the first on the node to read them.
+func (p *Pod) PartsOf(role Role) (anonymous, kernel, file int64) {
+	p.s.t.Helper()
+	m := memoryOf(p, p.one(role))
+	if m.version == "v2" {
+		return p.number(m.dir+"memory.stat", "anon "), p.number(m.dir+"memory.stat", "kernel "), p.number(m.dir+"memory.stat", "file ")
+	}
+	return p.number(m.dir+"memory.stat", "rss "), p.number(m.dir+"memory.kmem.usage_in_bytes", ""), p.number(m.dir+"memory.stat", "cache ")
+}
+
 // ResidentOf is what a role's process has in memory, in bytes: the pages of its
 // program too, which no cgroup may count (VmRSS in proc_pid_status(5)).
 func (p *Pod) ResidentOf(role Role) int64 {

@@ -46,6 +46,8 @@ func costs(t *testing.T, values kube.Values) {
 			t.Errorf("the gate that %s takes %.1f millicores, bound %d", role, millicores, cpuBound)
 		}
 		p.Figure(figure+"-memory-cgroup-"+version, fmt.Sprintf("%.1f MiB", float64(memory)/(1<<20)))
+		anonymous, kernel, file := pod.PartsOf(kube.Sidecar)
+		p.Figure(figure+"-memory-parts", fmt.Sprintf("%.1f MiB anonymous, %.1f kernel, %.1f files", float64(anonymous)/(1<<20), float64(kernel)/(1<<20), float64(file)/(1<<20)))
 		p.Figure(figure+"-resident", fmt.Sprintf("%.1f MiB", float64(pod.ResidentOf(kube.Sidecar))/(1<<20)))
 		if memory > memoryLimit/2 {
 			t.Errorf("the gate that %s takes %d bytes, more than half of its limit", role, memory)
