@@ -34,25 +34,18 @@ type command struct {
 }
 
 // genericFields are those that any command may have and that change nothing here.
-var genericFields = []string{
-	"$db", "$readPreference", "$clusterTime", "lsid", "txnNumber", "comment", "maxTimeMS", "readConcern", "writeConcern", "apiVersion", "apiStrict",
-	"apiDeprecationErrors",
-}
+var genericFields = []string{"$db", "$readPreference", "$clusterTime", "lsid", "txnNumber", "maxTimeMS", "readConcern", "writeConcern"}
 
 var commands = map[string]command{
-	"ping":        {run: func(*execution) (bson.D, error) { return nil, nil }},
-	"buildInfo":   {run: buildInfo},
-	"endSessions": {run: func(*execution) (bson.D, error) { return nil, nil }},
-	"find": {run: find, fields: []string{
-		"filter", "projection", "sort", "limit", "skip", "singleBatch", "batchSize", "hint", "allowDiskUse", "collation", "tailable",
-	}},
-	"insert":        {run: insert, writes: true, fields: []string{"documents", "ordered", "bypassDocumentValidation"}},
-	"update":        {run: update, writes: true, fields: []string{"updates", "ordered", "bypassDocumentValidation"}},
+	"buildInfo":     {run: buildInfo},
+	"endSessions":   {run: func(*execution) (bson.D, error) { return nil, nil }},
+	"find":          {run: find, fields: []string{"filter", "projection", "sort", "limit", "singleBatch", "collation", "tailable"}},
+	"insert":        {run: insert, writes: true, fields: []string{"documents", "ordered"}},
+	"update":        {run: update, writes: true, fields: []string{"updates", "ordered"}},
 	"delete":        {run: deleteDocuments, writes: true, fields: []string{"deletes", "ordered"}},
-	"findAndModify": {run: findAndModify, writes: true, fields: []string{"query", "sort", "remove", "update", "new", "fields", "upsert", "hint", "bypassDocumentValidation", "collation"}},
-	"createIndexes": {run: createIndexes, writes: true, fields: []string{"indexes", "commitQuorum"}},
+	"findAndModify": {run: findAndModify, writes: true, fields: []string{"query", "update", "new", "fields", "upsert", "collation"}},
+	"createIndexes": {run: createIndexes, writes: true, fields: []string{"indexes"}},
 	"listIndexes":   {run: listIndexes, fields: []string{"cursor"}},
-	"drop":          {run: drop, writes: true},
 	"dropDatabase":  {run: dropDatabase, writes: true},
 }
 
@@ -79,12 +72,7 @@ func (x *execution) run(replicaSet bool) (bson.D, error) {
 	if !ok {
 		return nil, fail(59, "no such command: '%s'", x.name)
 	}
-	for _, e := range x.body[1:] {
-		if !slices.Contains(genericFields, e.Key) && !slices.Contains(cmd.fields, e.Key) {
-			return nil, fail(40415, "BSON field '%s.%s' is an unknown field (or one that fakemongo does not implement).", x.name, e.Key)
-		}
-	}
-	if err := simple(x.body); err != nil {
+	if err := knows(x.body[1:], slices.Concat(genericFields, cmd.fields)...); err != nil {
 		return nil, err
 	}
 	x.db, _ = lookup(x.body, "$db").(string)
@@ -108,8 +96,13 @@ func (x *execution) run(replicaSet bool) (bson.D, error) {
 	return doc, err
 }
 
-// simple refuses every collation but the one that compares bytes, which is all that is implemented.
-func simple(d bson.D) error {
+// knows refuses every field but these, and every collation but the one that compares bytes.
+func knows(d bson.D, fields ...string) error {
+	for _, e := range d {
+		if !slices.Contains(fields, e.Key) {
+			return fail(40415, "BSON field '%s' is an unknown field (or one that fakemongo does not implement).", e.Key)
+		}
+	}
 	c, err := document(d, "collation")
 	if err == nil && len(c) > 0 && (len(c) != 1 || lookup(c, "locale") != any("simple")) {
 		err = unsupported("the collation %v", c)

@@ -7,7 +7,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 )
 
-// find answers everything in the first batch, whatever batchSize says: no cursor stays open.
+// find answers everything in the first batch: no cursor stays open.
 func find(x *execution) (bson.D, error) {
 	namespace, err := x.namespace()
 	if err != nil {
@@ -17,37 +17,65 @@ func find(x *execution) (bson.D, error) {
 	if err != nil {
 		return nil, err
 	}
+	project, err := parseProjection(x.body, "projection")
+	if err != nil {
+		return nil, err
+	}
 	sort, err := document(x.body, "sort")
 	if err != nil {
 		return nil, err
 	}
-	spec, err := document(x.body, "projection")
-	if err != nil {
-		return nil, err
-	}
-	project, err := parseProjection(spec)
-	if err != nil {
-		return nil, err
-	}
-	limit, skip := number(x.body, "limit"), number(x.body, "skip")
-	if limit < 0 || skip < 0 {
-		return nil, fail(51024, "limit and skip must not be negative")
-	}
-	if limit > 0 {
-		limit += skip
+	if len(sort) > 0 && (len(sort) != 1 || sort[0] != bson.E{Key: "_id", Value: int32(1)}) {
+		return nil, unsupported("the sort %v", sort)
 	}
 	if truthy(lookup(x.body, "tailable")) {
 		return nil, fail(2, "error processing query: tailable cursor requested on non capped collection")
 	}
-	docs, err := x.data.match(namespace, filter, sort, limit, x.now)
+	docs, err := x.data.match(namespace, filter, 0, x.now)
 	if err != nil {
 		return nil, err
 	}
-	batch := bson.A{}
-	for _, d := range docs[min(skip, len(docs)):] {
-		batch = append(batch, project.apply(d.doc))
+	if len(sort) > 0 {
+		err = sortByID(docs)
 	}
-	return firstBatch(namespace, batch), nil
+	if limit := number(x.body, "limit"); limit > 0 && limit < len(docs) {
+		docs = docs[:limit]
+	}
+	batch := bson.A{}
+	for _, d := range docs {
+		batch = append(batch, project(d.doc))
+	}
+	return firstBatch(namespace, batch), err
+}
+
+func sortByID(docs []found) (failed error) {
+	slices.SortStableFunc(docs, func(a, b found) int {
+		c, err := compare(lookup(a.doc, "_id"), lookup(b.doc, "_id"))
+		if err != nil {
+			failed = err
+		}
+		return c
+	})
+	return failed
+}
+
+// parseProjection takes fields to leave out, which is all that is implemented.
+func parseProjection(body bson.D, field string) (func(bson.D) bson.D, error) {
+	spec, err := document(body, field)
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range spec {
+		if n, ok := integral(e.Value); !ok || n != 0 || e.Key == "_id" || !isName(e.Key) {
+			return nil, unsupported("the projection %v", spec)
+		}
+	}
+	return func(doc bson.D) bson.D {
+		for _, e := range spec {
+			doc = with(doc, e.Key, missing)
+		}
+		return doc
+	}, nil
 }
 
 func firstBatch(namespace string, batch bson.A) bson.D {
@@ -100,16 +128,6 @@ func listIndexes(x *execution) (bson.D, error) {
 		batch = append(batch, spec)
 	}
 	return firstBatch(namespace, batch), nil
-}
-
-func drop(x *execution) (bson.D, error) {
-	namespace, err := x.namespace()
-	if err != nil {
-		return nil, err
-	}
-	_, x.changed = x.data.collections[namespace]
-	delete(x.data.collections, namespace)
-	return nil, nil
 }
 
 func dropDatabase(x *execution) (bson.D, error) {

@@ -2,13 +2,13 @@
 // stands beside the real servers of the test suite for the two things that
 // they cannot give: faults at a chosen instant, and virtual time.
 //
-// What it promises: the commands that this project sends (find, insert,
-// update, delete, findAndModify with the update pipelines of package
+// What it promises: the commands and operators that this project sends (find,
+// insert, update, delete, findAndModify with the update pipelines of package
 // mongolock) mean what they mean on MongoDB, down to the bytes of the stored
 // document, because they are evaluated, not recognised. A test runs one table
 // of documents and pipelines against it and against a real engine and compares
-// the two. What is not implemented is refused with a server error, never
-// ignored.
+// the two. What the project does not send is not implemented, and what is not
+// implemented is refused with a server error, never ignored.
 //
 // The replica set is a model, not an implementation: a write that the majority
 // side accepts is committed at once, and [Cluster.Isolate] makes the one

@@ -22,13 +22,9 @@ const (
 )
 
 var codeNames = map[int32]string{
-	2: "BadValue", 9: "FailedToParse", 14: "TypeMismatch", 20: "IllegalOperation", 26: "NamespaceNotFound",
-	28: "PathNotViable", 40: "ConflictingUpdateOperators", 43: "CursorNotFound", 50: "MaxTimeMSExpired",
-	53: "InvalidIdField", 59: "CommandNotFound", 64: "WriteConcernFailed", 66: "ImmutableField",
-	72: "InvalidOptions", 91: "ShutdownInProgress", 168: "InvalidPipelineOperator", 189: "PrimarySteppedDown",
-	224: "QueryFeatureNotAllowed", 238: "NotImplemented", 241: "ConversionFailure",
-	10107: "NotWritablePrimary", 11000: "DuplicateKey", 11600: "InterruptedAtShutdown",
-	11602: "InterruptedDueToReplStateChange", 13436: "NotPrimaryOrSecondary",
+	2: "BadValue", 9: "FailedToParse", 14: "TypeMismatch", 20: "IllegalOperation", 26: "NamespaceNotFound", 50: "MaxTimeMSExpired",
+	59: "CommandNotFound", 64: "WriteConcernFailed", 66: "ImmutableField", 72: "InvalidOptions", 189: "PrimarySteppedDown",
+	238: "NotImplemented", 241: "ConversionFailure", 10107: "NotWritablePrimary", 11000: "DuplicateKey",
 }
 
 func fail(code int32, format string, args ...any) error {

@@ -1,6 +1,7 @@
 package fakemongo
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -35,6 +36,8 @@ func (p parser) parse(v any) (expr, error) {
 		return p.parseArray(v)
 	case bson.D:
 		return p.parseObject(v)
+	case missingType:
+		return nil, unsupported("an operator without one of its arguments")
 	}
 	return constant(v), nil
 }
@@ -73,19 +76,13 @@ func (p parser) parseAll(a bson.A) ([]expr, error) {
 }
 
 func (p parser) parseObject(d bson.D) (expr, error) {
-	if len(d) > 0 && strings.HasPrefix(d[0].Key, "$") {
-		if len(d) != 1 {
-			return nil, fail(15983, "An object representing an expression must have exactly one field: %v", d)
-		}
+	if len(d) == 1 && strings.HasPrefix(d[0].Key, "$") {
 		return p.parseOperator(d[0].Key, d[0].Value)
 	}
 	fields := make([]expr, len(d))
 	for i, e := range d {
-		switch {
-		case strings.HasPrefix(e.Key, "$"):
-			return nil, fail(16410, "FieldPath field names may not start with '$'. Consider using $getField or $setField. %s", e.Key)
-		case strings.Contains(e.Key, "."):
-			return nil, fail(16412, "FieldPath field names may not contain '.'. %s", e.Key)
+		if !isName(e.Key) {
+			return nil, unsupported("%s as the name of a field", e.Key)
 		}
 		f, err := p.parse(e.Value)
 		if err != nil {
@@ -108,27 +105,19 @@ func (p parser) parseObject(d bson.D) (expr, error) {
 
 // parsePath parses "$a.b", "$$NOW" and "$$ROOT.a".
 func (p parser) parsePath(path string) (expr, error) {
-	name, rest := "ROOT", strings.TrimPrefix(path, "$")
-	if strings.HasPrefix(rest, "$") {
-		name, rest, _ = strings.Cut(rest[1:], ".")
-		if name == "" {
-			return nil, fail(9, "empty variable names are not allowed")
-		}
-	} else if rest == "" {
-		return nil, fail(16872, "'$' by itself is not a valid FieldPath")
-	}
-	var parts []string
-	if rest != "" {
-		var err error
-		if parts, err = splitPath(rest); err != nil {
-			return nil, err
-		}
-	} else if strings.HasSuffix(path, ".") {
-		return nil, fail(40353, "FieldPath must not end with a '.'.")
+	name, rest, below := "ROOT", path[1:], true
+	if after, ok := strings.CutPrefix(rest, "$"); ok {
+		name, rest, below = strings.Cut(after, ".")
 	}
 	variable, err := p.variable(name)
 	if err != nil {
 		return nil, err
+	}
+	var parts []string
+	if below {
+		if parts, err = splitPath(rest); err != nil {
+			return nil, err
+		}
 	}
 	return func(s *scope) (any, error) {
 		v := variable(s)
@@ -147,19 +136,17 @@ func (p parser) parsePath(path string) (expr, error) {
 
 func (p parser) variable(name string) (func(*scope) any, error) {
 	switch name {
-	case "ROOT", "CURRENT":
+	case "ROOT":
 		return func(s *scope) any { return s.root }, nil
 	case "REMOVE":
 		return func(*scope) any { return missing }, nil
 	case "NOW":
 		return func(s *scope) any { return bson.NewDateTimeFromTime(s.now) }, nil
 	}
-	for _, known := range p.vars {
-		if known == name {
-			return func(s *scope) any { return s.vars[name] }, nil
-		}
+	if !slices.Contains(p.vars, name) {
+		return nil, unsupported("the variable %s", name)
 	}
-	return nil, fail(17276, "Use of undefined variable: %s", name)
+	return func(s *scope) any { return s.vars[name] }, nil
 }
 
 // walk follows a field path; an array on the way gives the array of what its objects have there.

@@ -41,10 +41,10 @@ func TestVerdicts(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			inBubble(t, Options{ReplicaSet: "rs", Decide: decide}, func(t *testing.T, c *Cluster) {
-				coll, end := locks(t, c, 0)
+				coll, end := connect(t, c, 0)
 				defer end()
 				verdict = Verdict{}
-				if _, err := acquire(coll, "A", nil); err != nil {
+				if _, err := acquire(coll, "A", ""); err != nil {
 					t.Fatal(err)
 				}
 				verdict = tt.verdict
@@ -88,18 +88,18 @@ func isWriteConcernError(err error) bool {
 
 func TestCut(t *testing.T) {
 	inBubble(t, Options{ReplicaSet: "rs"}, func(t *testing.T, c *Cluster) {
-		cut, end := locks(t, c, 0)
+		cut, end := connect(t, c, 0)
 		defer end()
-		other, endOther := locks(t, c, 1)
+		other, endOther := connect(t, c, 1)
 		defer endOther()
-		if _, err := acquire(cut, "A", nil); err != nil {
+		if _, err := acquire(cut, "A", ""); err != nil {
 			t.Fatal(err)
 		}
 		c.Cut(0, true)
 		if _, err := renew(cut, "A", 1); err == nil {
 			t.Error("a process that is cut off was answered")
 		}
-		if raw, err := acquire(other, "B", nil); err != nil || nonceOf(raw) != "A" {
+		if raw, err := acquire(other, "B", ""); err != nil || nonceOf(raw) != "A" {
 			t.Errorf("another process: %v, %v", raw, err)
 		}
 		time.Sleep(time.Minute)
@@ -118,9 +118,9 @@ func TestCut(t *testing.T) {
 func TestCutBeforeTheReply(t *testing.T) {
 	delay := time.Duration(0)
 	inBubble(t, Options{ReplicaSet: "rs", Decide: func(Call) Verdict { return Verdict{ReplyDelay: delay} }}, func(t *testing.T, c *Cluster) {
-		coll, end := locks(t, c, 0)
+		coll, end := connect(t, c, 0)
 		defer end()
-		if _, err := acquire(coll, "A", nil); err != nil {
+		if _, err := acquire(coll, "A", ""); err != nil {
 			t.Fatal(err)
 		}
 		delay = 2 * time.Second
@@ -134,8 +134,8 @@ func TestCutBeforeTheReply(t *testing.T) {
 // TestDisconnectFromSilence: a client whose server no longer answers ends in virtual time.
 func TestDisconnectFromSilence(t *testing.T) {
 	inBubble(t, Options{ReplicaSet: "rs"}, func(t *testing.T, c *Cluster) {
-		coll, end := locks(t, c, 0)
-		if _, err := acquire(coll, "A", nil); err != nil {
+		coll, end := connect(t, c, 0)
+		if _, err := acquire(coll, "A", ""); err != nil {
 			t.Fatal(err)
 		}
 		c.Cut(0, true)
@@ -153,9 +153,9 @@ func TestDisconnectFromSilence(t *testing.T) {
 // TestClockStep steps the primary's wall clock under a running client.
 func TestClockStep(t *testing.T) {
 	inBubble(t, Options{ReplicaSet: "rs"}, func(t *testing.T, c *Cluster) {
-		coll, end := locks(t, c, 0)
+		coll, end := connect(t, c, 0)
 		defer end()
-		if _, err := acquire(coll, "A", nil); err != nil {
+		if _, err := acquire(coll, "A", ""); err != nil {
 			t.Fatal(err)
 		}
 		c.SetNow(func() time.Time { return time.Now().Add(-time.Hour) })

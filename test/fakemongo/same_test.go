@@ -165,7 +165,7 @@ func TestSameAsTheRealServer(t *testing.T) {
 		c.upsert = true
 		cases = append(cases, c)
 	}
-	cases = append(cases, protocolCases()...)
+	cases = append(cases, protocolCases(t)...)
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	bad, refused := 0, 0

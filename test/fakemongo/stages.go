@@ -1,7 +1,6 @@
 package fakemongo
 
 import (
-	"slices"
 	"strings"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -15,35 +14,19 @@ func parsePipeline(list bson.A) ([]stage, error) {
 	stages := make([]stage, len(list))
 	for i, item := range list {
 		d, ok := item.(bson.D)
-		if !ok {
-			return nil, fail(14, "Each element of the 'pipeline' array must be an object")
-		}
-		if len(d) != 1 {
-			return nil, fail(40323, "A pipeline stage specification object must contain exactly one field.")
+		if !ok || len(d) != 1 {
+			return nil, unsupported("the stage %v", item)
 		}
 		var err error
 		switch name, arg := d[0].Key, d[0].Value; name {
-		case "$set", "$addFields":
-			stages[i], err = parseSet(name, arg)
+		case "$set":
+			stages[i], err = parseSet(arg)
 		case "$unset":
 			stages[i], err = parseUnset(arg)
 		case "$replaceWith":
 			stages[i], err = parseReplace(arg)
-		case "$replaceRoot":
-			spec, ok := arg.(bson.D)
-			if !ok {
-				return nil, fail(40229, "expected an object as specification for $replaceRoot stage, got %T", arg)
-			}
-			if err := onlyFields(spec, "newRoot"); err != nil {
-				return nil, err
-			}
-			stages[i], err = parseReplace(lookup(spec, "newRoot"))
-		case "$project":
-			return nil, unsupported("the stage $project")
-		case "$match", "$sort", "$limit", "$skip", "$group", "$lookup", "$unwind", "$merge", "$out", "$count", "$facet":
-			return nil, fail(72, "%s is not allowed to be used within an update", name)
 		default:
-			return nil, fail(40324, "Unrecognized pipeline stage name: '%s'", name)
+			err = unsupported("the stage %s", name)
 		}
 		if err != nil {
 			return nil, err
@@ -63,152 +46,47 @@ func runPipeline(stages []stage, s scope) (bson.D, error) {
 	return live(s.root), nil
 }
 
-// setNode is one name in the tree of paths that a $set names: a computed value, or children.
-type setNode struct {
-	name     string
-	value    expr
-	children []*setNode
-}
-
-func parseSet(name string, arg any) (stage, error) {
+// parseSet takes computed values of fields at the top. An object without an
+// operator would be merged into what is there; that is not implemented.
+func parseSet(arg any) (stage, error) {
 	spec, ok := arg.(bson.D)
 	if !ok {
-		return nil, fail(40272, "%s specification stage must be an object, got %T", name, arg)
+		return nil, unsupported("$set of %v", arg)
 	}
-	root := &setNode{}
-	if err := root.addFields(spec, false); err != nil {
-		return nil, err
+	values := make([]expr, len(spec))
+	for i, e := range spec {
+		if _, isObject := e.Value.(bson.D); isObject && !isOperators(e.Value) || !isName(e.Key) {
+			return nil, unsupported("$set of %s to %v", e.Key, e.Value)
+		}
+		var err error
+		if values[i], err = (parser{}).parse(e.Value); err != nil {
+			return nil, err
+		}
 	}
 	return func(s *scope) (bson.D, error) {
 		s.rebuilt = true
-		return root.apply(s, s.root)
-	}, nil
-}
-
-// addFields takes an object without operators as further paths, not as a value: $set merges into what is there.
-func (n *setNode) addFields(spec bson.D, below bool) error {
-	for _, e := range spec {
-		if strings.HasPrefix(e.Key, "$") {
-			return fail(16410, "FieldPath field names may not start with '$': %s", e.Key)
-		}
-		if below && strings.Contains(e.Key, ".") {
-			return fail(40183, "cannot use dotted field name '%s' in a sub object", e.Key)
-		}
-		parts, err := splitPath(e.Key)
-		if err != nil {
-			return err
-		}
-		at := n
-		for i, part := range parts {
-			if at, err = at.child(part, i == len(parts)-1); err != nil {
-				return err
-			}
-		}
-		nested, ok := e.Value.(bson.D)
-		operator := slices.ContainsFunc(nested, func(e bson.E) bool { return strings.HasPrefix(e.Key, "$") })
-		switch {
-		case operator && len(nested) != 1:
-			return fail(40181, "an expression specification must contain exactly one field, the name of the expression: %s", e.Key)
-		case ok && !operator && len(nested) > 0:
-			err = at.addFields(nested, true)
-		default:
-			at.value, err = parser{}.parse(e.Value)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (n *setNode) child(name string, last bool) (*setNode, error) {
-	for _, c := range n.children {
-		if c.name == name {
-			if c.value != nil || last {
-				return nil, fail(40176, "specification contains two conflicting paths at %s", name)
-			}
-			return c, nil
-		}
-	}
-	c := &setNode{name: name}
-	n.children = append(n.children, c)
-	return c, nil
-}
-
-func (n *setNode) apply(s *scope, doc bson.D) (bson.D, error) {
-	for _, c := range n.children {
-		v, err := c.applyTo(s, lookup(doc, c.name))
-		if err != nil {
-			return nil, err
-		}
-		doc = place(doc, c.name, v)
-	}
-	return doc, nil
-}
-
-func (n *setNode) applyTo(s *scope, old any) (any, error) {
-	if n.value != nil {
-		return n.value(s)
-	}
-	switch old := old.(type) {
-	case bson.D:
-		return n.apply(s, old)
-	case bson.A:
-		out := make(bson.A, len(old))
-		for i, item := range old {
-			v, err := n.applyTo(s, item)
+		doc := s.root
+		for i, value := range values {
+			v, err := value(s)
 			if err != nil {
 				return nil, err
 			}
-			out[i] = v
+			doc = place(doc, spec[i].Key, v)
 		}
-		return out, nil
-	}
-	return n.apply(s, bson.D{})
+		return doc, nil
+	}, nil
 }
 
 func parseUnset(arg any) (stage, error) {
-	var list bson.A
-	switch arg := arg.(type) {
-	case string:
-		list = bson.A{arg}
-	case bson.A:
-		list = arg
-	default:
-		return nil, fail(31002, "$unset specification must be a string or an array")
-	}
-	if len(list) == 0 {
-		return nil, fail(31119, "$unset specification must be a string or an array with at least one field")
-	}
-	var paths [][]string
-	for _, item := range list {
-		path, ok := item.(string)
-		if !ok {
-			return nil, fail(31120, "$unset specification must be a string or an array containing only string values")
-		}
-		if strings.HasPrefix(path, "$") {
-			return nil, fail(16410, "FieldPath field names may not start with '$': %s", path)
-		}
-		parts, err := splitPath(path)
-		if err != nil {
-			return nil, err
-		}
-		for _, other := range paths {
-			if n := min(len(parts), len(other)); slices.Equal(parts[:n], other[:n]) {
-				if len(parts) == len(other) {
-					return nil, fail(31250, "Path collision at %s", path)
-				}
-				return nil, fail(31249, "Path collision at %s", path)
-			}
-		}
-		paths = append(paths, parts)
+	field, ok := arg.(string)
+	if !ok || !isName(field) {
+		return nil, unsupported("$unset of %v", arg)
 	}
 	return func(s *scope) (bson.D, error) {
-		doc := s.root
-		for _, parts := range paths {
-			doc = remover{gaps: s.rebuilt}.without(doc, parts)
+		if s.rebuilt && lookup(s.root, field) != any(missing) {
+			return place(s.root, field, missing), nil
 		}
-		return doc, nil
+		return with(s.root, field, missing), nil
 	}, nil
 }
 
@@ -229,4 +107,79 @@ func parseReplace(arg any) (stage, error) {
 		}
 		return d, nil
 	}, nil
+}
+
+// isName is true for the name of a field at the top of a document.
+func isName(s string) bool { return s != "" && !strings.HasPrefix(s, "$") && !strings.Contains(s, ".") }
+
+// isOperators is true for an object that is an operator, or several.
+func isOperators(v any) bool {
+	d, ok := v.(bson.D)
+	return ok && len(d) > 0 && strings.HasPrefix(d[0].Key, "$")
+}
+
+// place is with, but a field that a pipeline makes missing keeps its place as a
+// gap, or takes one at the end: a later stage that gives it a value puts it
+// there. So the server does, whose documents are rebuilt once, at the end; only
+// an $unset of the document as it was stored leaves none.
+func place(doc bson.D, field string, v any) bson.D {
+	out := append(make(bson.D, 0, len(doc)+1), doc...)
+	for i, e := range out {
+		if e.Key == field {
+			out[i].Value = v
+			return out
+		}
+	}
+	return append(out, bson.E{Key: field, Value: v})
+}
+
+// live is the document without the places of missing fields.
+func live(doc bson.D) bson.D {
+	if !hasGaps(doc) {
+		return doc
+	}
+	out := make(bson.D, 0, len(doc))
+	for _, e := range doc {
+		if e.Value != any(missing) {
+			out = append(out, bson.E{Key: e.Key, Value: liveIn(e.Value)})
+		}
+	}
+	return out
+}
+
+func liveIn(v any) any {
+	switch v := v.(type) {
+	case bson.D:
+		return live(v)
+	case bson.A:
+		if !hasGaps(v) {
+			return v
+		}
+		out := make(bson.A, len(v))
+		for i, item := range v {
+			out[i] = liveIn(item)
+		}
+		return out
+	}
+	return v
+}
+
+func hasGaps(v any) bool {
+	switch v := v.(type) {
+	case missingType:
+		return true
+	case bson.D:
+		for _, e := range v {
+			if hasGaps(e.Value) {
+				return true
+			}
+		}
+	case bson.A:
+		for _, item := range v {
+			if hasGaps(item) {
+				return true
+			}
+		}
+	}
+	return false
 }

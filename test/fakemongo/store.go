@@ -73,8 +73,8 @@ type found struct {
 	doc bson.D
 }
 
-// match returns the documents that the filter matches, sorted, at most limit of them (0: all).
-func (c *copyOf) match(namespace string, filter, sort bson.D, limit int, now time.Time) ([]found, error) {
+// match returns the documents that the filter matches, in natural order, at most limit of them (0: all).
+func (c *copyOf) match(namespace string, filter bson.D, limit int, now time.Time) ([]found, error) {
 	matches, err := parseFilter(filter)
 	if err != nil {
 		return nil, err
@@ -110,15 +110,9 @@ func (c *copyOf) match(namespace string, filter, sort bson.D, limit int, now tim
 		if ok {
 			out = append(out, found{key, raw, doc})
 		}
-		if len(sort) == 0 && limit > 0 && len(out) == limit {
+		if limit > 0 && len(out) == limit {
 			break
 		}
-	}
-	if err := sortDocuments(out, sort); err != nil {
-		return nil, err
-	}
-	if limit > 0 && len(out) > limit {
-		out = out[:limit]
 	}
 	return out, nil
 }
@@ -130,44 +124,4 @@ func isPlain(v any) bool {
 		return true
 	}
 	return false
-}
-
-func sortDocuments(docs []found, spec bson.D) (failed error) {
-	var paths [][]string
-	var signs []int
-	for _, e := range spec {
-		parts, err := splitPath(e.Key)
-		if err != nil {
-			return err
-		}
-		sign, ok := integral(e.Value)
-		if !ok || sign != 1 && sign != -1 {
-			return fail(15975, "$sort key ordering must be 1 (for ascending) or -1 (for descending)")
-		}
-		paths, signs = append(paths, parts), append(signs, int(sign))
-	}
-	slices.SortStableFunc(docs, func(a, b found) int {
-		for i, parts := range paths {
-			x, y := walk(a.doc, parts), walk(b.doc, parts)
-			for _, v := range []any{x, y} {
-				if _, ok := v.(bson.A); ok {
-					failed = unsupported("sorting by an array")
-				}
-			}
-			if c, err := compare(nullIfMissing(x), nullIfMissing(y)); err != nil {
-				failed = err
-			} else if c != 0 {
-				return c * signs[i]
-			}
-		}
-		return 0
-	})
-	return failed
-}
-
-func nullIfMissing(v any) any {
-	if v == any(missing) {
-		return nil
-	}
-	return v
 }

@@ -3,6 +3,7 @@ package fakemongo
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -18,53 +19,57 @@ var missing = missingType{}
 
 func isNullish(v any) bool {
 	switch v.(type) {
-	case nil, missingType, bson.Undefined:
+	case nil, missingType:
 		return true
 	}
 	return false
 }
 
-// typeName is what $type answers.
-func typeName(v any) (string, error) {
+// kind is a type of values: its name is what $type answers, its order is canonicalizeBSONType of
+// MongoDB's src/mongo/bson/bsontypes.h: missing < null < numbers < strings < objects < arrays < … < bool < date.
+type kind struct {
+	name  string
+	order int
+}
+
+func kindOf(v any) (kind, error) {
 	switch v.(type) {
-	case missingType:
-		return "missing", nil
-	case nil:
-		return "null", nil
-	case bson.Undefined:
-		return "undefined", nil
-	case float64:
-		return "double", nil
-	case string:
-		return "string", nil
-	case bson.D:
-		return "object", nil
-	case bson.A:
-		return "array", nil
-	case bson.Binary:
-		return "binData", nil
-	case bson.ObjectID:
-		return "objectId", nil
-	case bool:
-		return "bool", nil
-	case bson.DateTime:
-		return "date", nil
-	case bson.Regex:
-		return "regex", nil
-	case int32:
-		return "int", nil
-	case int64:
-		return "long", nil
-	case bson.Decimal128:
-		return "decimal", nil
-	case bson.Timestamp:
-		return "timestamp", nil
 	case bson.MinKey:
-		return "minKey", nil
+		return kind{"minKey", -1}, nil
+	case missingType:
+		return kind{"missing", 0}, nil
+	case nil:
+		return kind{"null", 5}, nil
+	case int32:
+		return kind{"int", 10}, nil
+	case int64:
+		return kind{"long", 10}, nil
+	case float64:
+		return kind{"double", 10}, nil
+	case bson.Decimal128:
+		return kind{"decimal", 10}, nil
+	case string:
+		return kind{"string", 15}, nil
+	case bson.D:
+		return kind{"object", 20}, nil
+	case bson.A:
+		return kind{"array", 25}, nil
+	case bson.Binary:
+		return kind{"binData", 30}, nil
+	case bson.ObjectID:
+		return kind{"objectId", 35}, nil
+	case bool:
+		return kind{"bool", 40}, nil
+	case bson.DateTime:
+		return kind{"date", 45}, nil
+	case bson.Timestamp:
+		return kind{"timestamp", 47}, nil
+	case bson.Regex:
+		return kind{"regex", 50}, nil
 	case bson.MaxKey:
-		return "maxKey", nil
+		return kind{"maxKey", 127}, nil
 	}
-	return "", unsupported("values of Go type %T", v)
+	return kind{}, unsupported("values of Go type %T", v)
 }
 
 func isNumber(v any) bool {
@@ -93,7 +98,7 @@ func integral(v any) (int64, bool) {
 // truthy is the server's coercion to a boolean.
 func truthy(v any) bool {
 	switch v := v.(type) {
-	case nil, missingType, bson.Undefined:
+	case nil, missingType:
 		return false
 	case bool:
 		return v
@@ -160,17 +165,9 @@ func idKey(v any) (string, error) {
 }
 
 func splitPath(path string) ([]string, error) {
-	if path == "" {
-		return nil, fail(40352, "FieldPath cannot be constructed with empty string")
-	}
-	if strings.HasSuffix(path, ".") {
-		return nil, fail(40353, "FieldPath must not end with a '.'.")
-	}
 	parts := strings.Split(path, ".")
-	for _, p := range parts {
-		if p == "" {
-			return nil, fail(15998, "FieldPath field names may not be empty strings: '%s'", path)
-		}
+	if slices.Contains(parts, "") {
+		return nil, unsupported("the path '%s'", path)
 	}
 	return parts, nil
 }

@@ -14,7 +14,6 @@ const (
 	opQuery = 2004
 	opMsg   = 2013
 
-	flagChecksum   = 1 << 0
 	flagMoreToCome = 1 << 1
 
 	largestMessage = 48_000_000
@@ -56,9 +55,6 @@ func readMessage(r io.Reader) (message, error) {
 
 func (m *message) parseMsg(b []byte) error {
 	flags := binary.LittleEndian.Uint32(b)
-	if flags&flagChecksum != 0 && len(b) >= 8 {
-		b = b[:len(b)-4]
-	}
 	m.oneWay = flags&flagMoreToCome != 0
 	var sequences bson.D
 	for b = b[4:]; len(b) > 0; {
