@@ -83,7 +83,7 @@ func (l *Locker) refusal(key string, d *document) error {
 	}
 }
 
-// acquire waits for as long as r says.
+// acquire waits for as long as r says, with plain reads, and tries only when a read shows that it may win.
 func (l *Locker) acquire(ctx context.Context, r *request) (*Lease, error) {
 	if r.limit == 0 {
 		return l.once(ctx, r)
@@ -95,67 +95,79 @@ func (l *Locker) acquire(ctx context.Context, r *request) (*Lease, error) {
 	if err != nil {
 		return nil, err
 	}
-	return l.poll(ctx, r, p)
-}
-
-// poll waits with plain reads and tries only when a read shows that it may win.
-func (l *Locker) poll(ctx context.Context, r *request, p *place) (*Lease, error) {
 	wake, unsubscribe := l.hint.subscribe(r.key)
 	defer unsubscribe()
-	var (
-		last     *HeldError
-		store    error
-		answered bool // by the store, in the round before
-	)
+	w := waiter{locker: l, request: r, place: p}
 	// The first look is a try: uncontended, one call is all there is.
-	try := r.may()
-	for {
-		cut := l.cutShort(ctx)
-		lease, d, again, err := l.round(ctx, r, try)
+	for try := r.may(); ; {
+		var (
+			lease *Lease
+			d     *document
+			cut   = l.cutShort(ctx)
+		)
+		if try {
+			lease, d, err = l.attempt(ctx, r)
+		} else {
+			d, err = l.look(ctx, r.key)
+		}
 		if lease != nil {
 			return l.handOut(ctx, lease)
 		}
-		if try = again; try {
+		if try && err == nil && d.State == stateDone {
+			// A refused try writes nothing, so its answer may be that of a primary which is being rolled back: no proof.
+			d, err = l.look(ctx, r.key)
+		}
+		if try = !try && err == nil && r.may() && l.mayWin(r, d); try {
 			continue
 		}
-
-		pause := l.jitter()
-		if store = err; err != nil {
-			if refused(err) || errors.Is(err, ErrConfig) || errors.Is(err, errNonce) || errors.As(err, new(*FormatError)) {
-				return nil, err
-			}
-			if answered = answered && cut && isTimeout(err); answered {
-				store = nil // the end of the waiting cut the call short, not the store
-			}
-		} else if last, err = l.judge(r, d); err != nil {
+		if err := w.heard(d, err, cut); err != nil {
 			return nil, err
-		} else {
-			answered = true
-			l.lines.saw(p, last)
 		}
-		if _, in, ever := l.watch.ripe(r.key); ever && r.may() {
-			// The try is made the moment the watch is ripe.
-			pause = min(pause, max(in, time.Millisecond))
-		}
-		sleep(ctx, pause, wake)
+		sleep(ctx, w.pause(), wake)
 		if cause := l.ended(ctx); cause != nil {
-			return nil, &WaitError{Key: r.key, Held: last, Store: store, Cause: cause}
+			return nil, &WaitError{Key: r.key, Held: w.held, Store: w.store, Cause: cause}
 		}
 	}
 }
 
-// round is one try or one look. again: the look shows that a try may win.
-func (l *Locker) round(ctx context.Context, r *request, try bool) (lease *Lease, d *document, again bool, err error) {
-	if !try {
-		d, err = l.look(ctx, r.key)
-		return nil, d, err == nil && r.may() && l.mayWin(r, d), err
+// waiter is what one who waits has heard.
+type waiter struct {
+	locker  *Locker
+	request *request
+	place   *place
+	held    *HeldError
+	store   error
+	// answered: by the store, in the round before.
+	answered bool
+}
+
+// heard takes what a round has brought. The error is one that no waiting mends. cut: the end of the waiting has cut the call short.
+func (w *waiter) heard(d *document, err error, cut bool) error {
+	w.store = err
+	if err == nil {
+		if w.held, err = w.locker.judge(w.request, d); err != nil {
+			return err
+		}
+		w.answered = true
+		w.locker.lines.saw(w.place, w.held)
+		return nil
 	}
-	lease, d, err = l.attempt(ctx, r)
-	if lease == nil && err == nil && d.State == stateDone {
-		// A refused try writes nothing, so its answer may be that of a primary which is being rolled back: no proof.
-		d, err = l.look(ctx, r.key)
+	if refused(err) || errors.Is(err, errNonce) || errors.As(err, new(*FormatError)) {
+		return err
 	}
-	return lease, d, false, err
+	if w.answered = w.answered && cut && isTimeout(err); w.answered {
+		w.store = nil // the end of the waiting cut the call short, not the store
+	}
+	return nil
+}
+
+// pause is how long to wait before the next round. A try is made the moment the watch is ripe.
+func (w *waiter) pause() time.Duration {
+	pause := w.locker.jitter()
+	if _, in, ever := w.locker.watch.ripe(w.request.key); ever && w.request.may() {
+		pause = min(pause, max(in, time.Millisecond))
+	}
+	return pause
 }
 
 // cutShort says whether ctx ends before a call that begins now has had its time.
@@ -237,16 +249,6 @@ func (l *Locker) jitter() time.Duration {
 
 var errNonce = errors.New("keeping the nonce")
 
-// attempt is one acquisition under one nonce. It returns the lease; or the
-// document that refuses it; or an error after which the nonce has been given up.
-func (l *Locker) attempt(ctx context.Context, r *request) (*Lease, *document, error) {
-	a, err := l.prepare(r)
-	if err != nil {
-		return nil, nil, err
-	}
-	return l.outlive(ctx, r, a)
-}
-
 // prepare asks the caller for what an acquisition is sent with, and gives it the nonce.
 func (l *Locker) prepare(r *request) (*attempt, error) {
 	a := &attempt{key: r.key, nonce: newNonce(), mark: newMark(), owner: l.opts.Owner, holder: l.opts.Holder, timing: r.timing, adopt: r.adopt(), seen: l.watch.token(r.key)}
@@ -263,10 +265,11 @@ func (l *Locker) prepare(r *request) (*attempt, error) {
 }
 
 // send asks under one nonce until the answer is known, asked ends, or a lease that counted from the first try would be
-// over. The calls themselves end with call, which outlives asked.
-func (l *Locker) send(asked, call context.Context, r *request, a *attempt) (*Lease, *document, error) {
+// over. The calls themselves end with call, which outlives asked. What it returns is handed over as well.
+func (l *Locker) send(asked, call context.Context, r *request, a *attempt, hand func(answered)) (lease *Lease, d *document, err error) {
+	defer func() { hand(answered{lease, d, err}) }()
 	plain := len(a.adopt) == 0 && a.watched == nil // else once in the life of a process, or of a holder
-	filter, pipeline, err := l.encodeAcquisition(a, plain)
+	c, err := l.encodeAcquisition(a, plain)
 	if err != nil {
 		return nil, nil, fmt.Errorf("acquiring lock %q: %w", r.key, err)
 	}
@@ -274,7 +277,7 @@ func (l *Locker) send(asked, call context.Context, r *request, a *attempt) (*Lea
 	first, unknown := clock.Now(), false
 	for tries := 0; ; tries++ {
 		sent := clock.Now()
-		d, err := l.modify(call, r.key, r.timing.Operation, filter, pipeline, upserting)
+		d, err := c.answer(l.store.Modify(call, c))
 		switch {
 		case err != nil && repeatable(err) && tries < raceTries:
 			// The loser of a race of first inserts: nothing was done, and the document exists by now.
@@ -291,7 +294,7 @@ func (l *Locker) send(asked, call context.Context, r *request, a *attempt) (*Lea
 			return l.won(asked, call, r, a, d, sent, unknown)
 		case err == nil && plain && l.mayWin(r, d):
 			// Written by others, or the failed run of this same Job.
-			plain, pipeline = false, a.pipeline()
+			plain, c.Pipeline, c.step = false, a.pipeline(), a
 			continue
 		case err == nil:
 			l.watch.saw(r.key, d)

@@ -12,8 +12,8 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 )
 
-// Store says which store a Locker talks to.
-type Store struct {
+// StoreInfo says which store a Locker talks to.
+type StoreInfo struct {
 	// Fingerprint is made once per collection: two clusters that point at different databases show different ones.
 	Fingerprint string `json:"fingerprint"`
 	// Kind is replica set, sharded or standalone.
@@ -39,22 +39,25 @@ type Finding struct {
 const storeID = reservedPrefix + ".store"
 
 // Store identifies the store; it writes the fingerprint on first use.
-func (l *Locker) Store(ctx context.Context) (Store, error) {
-	k, done := l.conn.use()
+func (l *Locker) Store(ctx context.Context) (StoreInfo, error) {
+	k, done, err := l.use()
+	if err != nil {
+		return StoreInfo{}, err
+	}
 	defer done()
 	s, err := l.identify(ctx, k, true)
 	if err == nil {
-		l.store.CompareAndSwap(nil, &s.Fingerprint)
+		l.fingerprint.CompareAndSwap(nil, &s.Fingerprint)
 	}
 	return s, err
 }
 
-func (l *Locker) identify(ctx context.Context, k *connection, create bool) (Store, error) {
+func (l *Locker) identify(ctx context.Context, k *connection, create bool) (StoreInfo, error) {
 	h, err := l.hello(ctx, k)
 	if err != nil {
-		return Store{}, err
+		return StoreInfo{}, err
 	}
-	s := Store{Set: h.SetName, Kind: "standalone"}
+	s := StoreInfo{Set: h.SetName, Kind: "standalone"}
 	switch {
 	case h.Msg == "isdbgrid":
 		s.Kind = "sharded"
@@ -71,7 +74,7 @@ func (l *Locker) identify(ctx context.Context, k *connection, create bool) (Stor
 		return s, fmt.Errorf("asking the server for its version: %w", err)
 	}
 	s.Version = build.Version
-	id, err := l.fingerprint(ctx, k, create)
+	id, err := l.fingerprintOf(ctx, k, create)
 	if err != nil {
 		return s, err
 	}
@@ -82,7 +85,7 @@ func (l *Locker) identify(ctx context.Context, k *connection, create bool) (Stor
 	return s, nil
 }
 
-func (l *Locker) fingerprint(ctx context.Context, k *connection, create bool) (string, error) {
+func (l *Locker) fingerprintOf(ctx context.Context, k *connection, create bool) (string, error) {
 	var doc struct {
 		Store string `bson:"store"`
 	}
@@ -128,9 +131,12 @@ const purgeIndex = "mongogate_purgeAt"
 func (l *Locker) CreateIndex(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 10*l.opts.Timing.Operation) // building an index may take longer than a call
 	defer cancel()
-	k, done := l.conn.use()
+	k, done, err := l.use()
+	if err != nil {
+		return err
+	}
 	defer done()
-	_, err := k.coll.Indexes().CreateOne(ctx, mongo.IndexModel{
+	_, err = k.coll.Indexes().CreateOne(ctx, mongo.IndexModel{
 		Keys:    bson.D{{Key: "purgeAt", Value: 1}},
 		Options: options.Index().SetExpireAfterSeconds(0).SetName(purgeIndex),
 	})
@@ -141,7 +147,7 @@ func (l *Locker) CreateIndex(ctx context.Context) error {
 }
 
 // Check looks at what can make a lock unsafe in this store. The error is that of a call; what was found is in Findings.
-func (l *Locker) Check(ctx context.Context) (Store, error) {
+func (l *Locker) Check(ctx context.Context) (StoreInfo, error) {
 	s, err := l.Store(ctx)
 	if err != nil {
 		return s, err

@@ -25,9 +25,12 @@ func (l *Locker) Close(ctx context.Context) error {
 	l.hint.close()
 	l.entering.Unlock()
 	l.changing.Lock() // a Reconnect that is under way ends, for the Locker's life is over
-	k := l.conn.current()
+	var k *connection
+	if l.conn != nil {
+		k = l.conn.current()
+		k.replace()
+	}
 	l.changing.Unlock()
-	k.replace()
 	l.settle(ctx)
 	err := k.close(ctx)
 	l.told.Flush(observer.FlushWithin)
@@ -51,7 +54,7 @@ func (l *Locker) settle(ctx context.Context) {
 
 // close ends the client, if it is ours.
 func (k *connection) close(ctx context.Context) error {
-	if k.client == nil {
+	if k == nil || k.client == nil {
 		return nil
 	}
 	// Without a deadline of its own: the driver (2.9.3) waits for connections that

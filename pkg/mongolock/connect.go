@@ -29,7 +29,8 @@ func Connect(uri string, opts Options) (*Locker, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newLocker(client.Database(o.Database).Collection(o.Collection), client, sockets, o), nil
+	conn := &connections{now: newConnection(client.Database(o.Database).Collection(o.Collection), client, sockets)}
+	return newLocker(conn, conn, o), nil
 }
 
 func newClient(uri string, o Options) (*mongo.Client, *sockets, error) {

@@ -47,7 +47,7 @@ func decisive(c *mongo.Collection) *mongo.Collection {
 		SetReadPreference(readpref.Primary()))
 }
 
-// connections is the one in use.
+// connections are a collection in MongoDB over the one connection that is in use.
 type connections struct {
 	mu  sync.RWMutex
 	now *connection
@@ -76,30 +76,34 @@ func (c *connections) swap(next *connection) (old *connection) {
 	return old
 }
 
-// call runs one call to the store, on the connection in use and under its own deadline.
+// call runs one call to the collection that is none of a [Store]'s, on the connection in use and under its own deadline.
 func (l *Locker) call(ctx context.Context, f func(context.Context, *connection) error) error {
-	return l.callWithin(ctx, l.opts.Timing.Operation, f)
-}
-
-// callWithin is call with the deadline of a lease whose timing is not the Locker's.
-func (l *Locker) callWithin(ctx context.Context, within time.Duration, f func(context.Context, *connection) error) error {
-	k, done := l.conn.use()
+	k, done, err := l.use()
+	if err != nil {
+		return err
+	}
 	defer done()
-	ctx, cancel := context.WithTimeout(ctx, within)
-	defer cancel()
-	return marked(k.ask(ctx, f))
+	return l.callOn(ctx, k, f)
 }
 
 func (l *Locker) callOn(ctx context.Context, k *connection, f func(context.Context, *connection) error) error {
 	ctx, cancel := context.WithTimeout(ctx, l.opts.Timing.Operation)
 	defer cancel()
-	return marked(k.ask(ctx, f))
+	sent := time.Now()
+	return marked(k.heard(ctx, sent, f(ctx, k)))
 }
 
-// ask sends one call. What is as silent as a call that got no answer in its time is not used again.
-func (k *connection) ask(ctx context.Context, f func(context.Context, *connection) error) error {
-	sent := time.Now()
-	err := f(ctx, k)
+// use gives the connection in use to one call, which ends it with done, where the store is a collection in MongoDB.
+func (l *Locker) use() (k *connection, done func(), err error) {
+	if l.conn == nil {
+		return nil, nil, errNoCollection
+	}
+	k, done = l.conn.use()
+	return k, done, nil
+}
+
+// heard is the error of a call that was sent on this connection. What is as silent as a call that got no answer in its time is not used again.
+func (k *connection) heard(ctx context.Context, sent time.Time, err error) error {
 	if err != nil && k.sockets != nil && (errors.Is(ctx.Err(), context.DeadlineExceeded) || mongo.IsTimeout(err)) {
 		k.sockets.unanswered(sent)
 	}

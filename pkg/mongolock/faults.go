@@ -59,7 +59,7 @@ func Denied(err error) bool {
 
 // refused tells errors that no repetition mends.
 func refused(err error) bool {
-	if errors.Is(err, ErrCollection) || foreignIndex(err) {
+	if errors.Is(err, ErrConfig) || foreignIndex(err) {
 		return true
 	}
 	if repeatable(err) {

@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 	"time"
-
-	"go.mongodb.org/mongo-driver/v2/bson"
 )
 
 // Outcome says how a lease ends in the store.
@@ -98,25 +96,14 @@ func endless(err error) bool {
 	return refused(err) && !Denied(err)
 }
 
-// filter selects the document that the nonce holds, or the one that it has finished.
-func (e *ending) filter(key string) bson.D {
-	return bson.D{
-		{Key: "_id", Value: key},
-		{Key: "$or", Value: bson.A{
-			bson.D{{Key: "nonce", Value: e.nonce}, {Key: "state", Value: stateHeld}, {Key: "mark", Value: bson.D{{Key: "$in", Value: e.known}}}, {Key: "twin", Value: bson.D{{Key: "$ne", Value: true}}}},
-			bson.D{{Key: "lastNonce", Value: e.nonce}},
-		}},
-	}
-}
-
 // finish is one request that ends a lease. false: the document shows no trace
 // of the nonce, or somebody else has ended it otherwise than e does.
 func (l *Locker) finish(ctx context.Context, within time.Duration, key string, e *ending) (bool, error) {
-	filter, pipeline, err := l.encodeEnding(key, e)
+	c, err := l.encodeEnding(key, e, within)
 	if err != nil {
 		return false, fmt.Errorf("finishing lock %q: %w", key, err)
 	}
-	d, err := l.modify(ctx, key, within, filter, pipeline, updating)
+	d, err := c.answer(l.store.Modify(ctx, c))
 	if err != nil {
 		return false, fmt.Errorf("finishing lock %q: %w", key, err)
 	}

@@ -24,15 +24,17 @@ func TestWhatIsSent(t *testing.T) {
 	whole := a
 	whole.adopt, whole.watched = []string{"EARLIER"}, &beatOf{nonce: "SILENT", beat: 3}
 	release := ending{nonce: "NONCE", try: 1, known: []int64{1}}
+	renew := renewal{nonce: a.nonce, timing: timing, beat: 4, mark: 5, known: []int64{1}}
+	revoke := revoking{}.change(a.key, timing.Operation)
 	done := release
 	done.done, done.purge = &Done{By: "pod-a", JobUID: "job-uid", Outcome: "succeeded"}, 30*24*time.Hour
 	for name, sent := range map[string]struct{ filter, pipeline any }{
 		"acquire-free": {byID(a.key), a.plain()},
 		"acquire":      {byID(a.key), whole.pipeline()},
-		"renew":        {held(a.key, a.nonce), renewal(timing, 4, 5, []int64{1})},
+		"renew":        {held(a.key, a.nonce), renew.pipeline()},
 		"release":      {release.filter(a.key), release.pipeline()},
 		"done":         {done.filter(a.key), done.pipeline()},
-		"revoke":       {revocable(a.key), revoke()},
+		"revoke":       {revoke.Filter, revoke.Pipeline},
 	} {
 		b, err := bson.MarshalExtJSON(bson.D{{Key: "filter", Value: sent.filter}, {Key: "pipeline", Value: sent.pipeline}}, false, false)
 		if err != nil {

@@ -24,12 +24,7 @@ func (l *Locker) Info(ctx context.Context, key string) (Info, error) {
 	if err := CheckKey(key); err != nil {
 		return Info{}, err
 	}
-	var raw bson.Raw
-	err := l.call(ctx, func(ctx context.Context, k *connection) (err error) {
-		raw, err = k.display.FindOne(ctx, byID(key)).Raw()
-		return err
-	})
-	d, err := answer(key, raw, err)
+	d, err := l.show(ctx, key)
 	if err != nil {
 		return Info{}, fmt.Errorf("reading lock %q: %w", key, err)
 	}
@@ -37,6 +32,19 @@ func (l *Locker) Info(ctx context.Context, key string) (Info, error) {
 		return Info{}, fmt.Errorf("%q: %w", key, ErrNoLock)
 	}
 	return d.shown(), nil
+}
+
+// show reads a document for people, with its history.
+func (l *Locker) show(ctx context.Context, key string) (*document, error) {
+	if l.conn == nil {
+		return l.read(ctx, key)
+	}
+	var raw bson.Raw
+	err := l.call(ctx, func(ctx context.Context, k *connection) (err error) {
+		raw, err = found(k.display.FindOne(ctx, byID(key)).Raw())
+		return err
+	})
+	return Change{Key: key}.answer(raw, err)
 }
 
 // History lists the last acquisitions of a key, oldest first, at most 10.
@@ -67,7 +75,10 @@ func (l *Locker) each(ctx context.Context, prefix string, limit int64, f func(*d
 	ctx, cancel := context.WithTimeout(ctx, 4*l.opts.Timing.Operation) // many documents, so more than one call's time
 	defer cancel()
 	o := options.Find().SetSort(bson.D{{Key: "_id", Value: 1}}).SetProjection(hideHistory).SetLimit(limit).SetCollation(bytewise)
-	k, done := l.conn.use()
+	k, done, err := l.use()
+	if err != nil {
+		return err
+	}
 	defer done()
 	cur, err := k.display.Find(ctx, keysFrom(prefix), o)
 	if err != nil {
@@ -105,7 +116,7 @@ func (l *Locker) Revoke(ctx context.Context, key string) (Info, error) {
 	if err := CheckKey(key); err != nil {
 		return Info{}, err
 	}
-	d, err := l.modify(ctx, key, l.opts.Timing.Operation, revocable(key), revoke(), forcing)
+	d, err := l.change(ctx, revoking{}.change(key, l.opts.Timing.Operation))
 	if err != nil {
 		return Info{}, fmt.Errorf("revoking lock %q: %w", key, err)
 	}
@@ -113,16 +124,6 @@ func (l *Locker) Revoke(ctx context.Context, key string) (Info, error) {
 		return l.notRevoked(ctx, key)
 	}
 	return d.Info, nil
-}
-
-// revocable selects a document that a gate holds.
-func revocable(key string) bson.D {
-	return bson.D{{Key: "_id", Value: key}, {Key: "state", Value: stateHeld}, {Key: "nonce", Value: bson.D{{Key: "$type", Value: "string"}}}, known()}
-}
-
-// known selects documents of this format, or of none: a later one is not ours to change.
-func known() bson.E {
-	return bson.E{Key: "v", Value: bson.D{{Key: "$in", Value: bson.A{Format, nil}}}}
 }
 
 // unknownFormat returns a [*FormatError] where the document is of a later format, ErrNoLock where there is none.
@@ -137,11 +138,6 @@ func (l *Locker) unknownFormat(ctx context.Context, key string) (Info, error) {
 		return d.Info, &FormatError{Key: key, Problems: append(d.problems, mendIt)}
 	}
 	return d.Info, nil
-}
-
-// revoke marks the nonce that holds the key.
-func revoke() bson.A {
-	return bson.A{op("$set", bson.D{{Key: "revoked", Value: op("$cond", sane(), "$nonce", op("$ifNull", "$revoked", "$$REMOVE"))}})}
 }
 
 func (l *Locker) notRevoked(ctx context.Context, key string) (Info, error) {
@@ -163,20 +159,7 @@ func (l *Locker) ForceReleaseNow(ctx context.Context, key string) (Info, error) 
 	if err := CheckKey(key); err != nil {
 		return Info{}, err
 	}
-	free := bson.D{
-		{Key: "_id", Value: "$_id"},
-		{Key: "locked", Value: false},
-		{Key: "owner", Value: nil},
-		{Key: "created", Value: nil},
-		{Key: "expire", Value: nil},
-		{Key: "state", Value: stateFree},
-		{Key: "v", Value: int32(Format)},
-		{Key: "token", Value: "$token"},
-		{Key: "lastNonce", Value: op("$ifNull", "$nonce", op("$ifNull", "$lastNonce", "$$REMOVE"))},
-		{Key: "touched", Value: "$$NOW"},
-		{Key: "history", Value: op("$cond", op("$isArray", "$history"), "$history", bson.A{})},
-	}
-	d, err := l.modify(ctx, key, l.opts.Timing.Operation, bson.D{{Key: "_id", Value: key}, known()}, bson.A{op("$replaceWith", op("$cond", sane(), free, "$$ROOT"))}, forcing)
+	d, err := l.change(ctx, freeing{}.change(key, l.opts.Timing.Operation))
 	if err != nil {
 		return Info{}, fmt.Errorf("freeing lock %q: %w", key, err)
 	}
@@ -218,7 +201,10 @@ func (l *Locker) MarkAbandoned(ctx context.Context, prefix string, idle time.Dur
 
 // ServerTime is the clock of the server that answered, for people ("12 s left"); nothing is decided by it.
 func (l *Locker) ServerTime(ctx context.Context) (time.Time, error) {
-	k, done := l.conn.use()
+	k, done, err := l.use()
+	if err != nil {
+		return time.Time{}, err
+	}
 	defer done()
 	h, err := l.hello(ctx, k)
 	if err != nil {

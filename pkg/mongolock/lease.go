@@ -234,23 +234,24 @@ func (s *Lease) renew(ctx context.Context) error {
 func (s *Lease) beatOnce(ctx context.Context) error {
 	s.mu.Lock()
 	s.beat++
-	beat, floor, mark, known := s.beat, s.floor, newMark(), s.marks.known()
-	s.marks.send(mark)
+	r := &renewal{nonce: s.nonce, timing: s.timing, beat: s.beat, mark: newMark(), known: s.marks.known()}
+	floor := s.floor
+	s.marks.send(r.mark)
 	s.mu.Unlock()
 	clock := s.locker.opts.Clock
 	sent := clock.Now()
-	filter, pipeline, err := s.locker.encodeRenewal(s.key, s.nonce, s.timing, beat, mark, known)
+	c, err := s.locker.encodeRenewal(s.key, r)
 	if err != nil {
 		return fmt.Errorf("renewing lock %q: %w", s.key, err)
 	}
-	d, err := s.locker.modify(ctx, s.key, s.timing.Operation, filter, pipeline, renewing)
+	d, err := c.answer(s.locker.store.Modify(ctx, c))
 	took := clock.Now() - sent
 	var lost *LostError
 	if err == nil && d != nil {
-		lost = s.left(d, beat, floor)
+		lost = s.left(d, r.beat, floor)
 	}
 	s.mu.Lock()
-	s.marks.settle(mark, err == nil && d != nil)
+	s.marks.settle(r.mark, err == nil && d != nil)
 	s.mu.Unlock()
 	switch {
 	case err != nil:
@@ -269,7 +270,7 @@ func (s *Lease) beatOnce(ctx context.Context) error {
 		return lost
 	}
 	s.mu.Lock()
-	s.floor = max(s.floor, beat)
+	s.floor = max(s.floor, r.beat)
 	s.mu.Unlock()
 	if !s.acknowledged(sent) {
 		return &LostError{Key: s.key, Reason: LostDeadline}

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-
-	"go.mongodb.org/mongo-driver/v2/bson"
 )
 
 // left says why a document is not as its lease left it: what a renewal found
@@ -72,8 +70,7 @@ func (s *Lease) twin() error {
 // renewal has done so already: neither adopts it, and the other loses it too. Should it fail, the
 // other still finds this one's mark.
 func (s *Lease) disown(ctx context.Context) {
-	filter := bson.D{{Key: "_id", Value: s.key}, {Key: "nonce", Value: s.nonce}, {Key: "state", Value: stateHeld}, known()}
-	_, err := s.locker.modify(context.WithoutCancel(ctx), s.key, s.timing.Operation, filter, bson.A{op("$set", bson.D{{Key: "twin", Value: true}})}, updating)
+	_, err := s.locker.change(context.WithoutCancel(ctx), disowning{s.nonce}.change(s.key, s.timing.Operation))
 	if err != nil {
 		s.locker.tell(Event{Kind: EventUnknown, Key: s.key, Token: s.token, Call: "disown", Err: err})
 	}

@@ -3,7 +3,6 @@ package mongolock
 import (
 	"context"
 	"crypto/rand"
-	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -12,21 +11,21 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
-	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"github.com/mongogate/mongogate/pkg/observer"
 )
 
 // Locker obtains leases on the keys of one collection. It may be used by many goroutines.
 type Locker struct {
-	opts Options
-	conn connections
+	opts  Options
+	store Store
+	// conn is the store where that is a collection in MongoDB, or nil.
+	conn *connections
 	// changing is held by who replaces the connection.
 	changing sync.Mutex
-	// store is the fingerprint, once it is known.
-	store atomic.Pointer[string]
+	// fingerprint is the store's, once it is known.
+	fingerprint atomic.Pointer[string]
 	// leased is true once a lease was acquired.
 	leased atomic.Bool
 
@@ -52,13 +51,13 @@ func New(c *mongo.Collection, opts Options) (*Locker, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newLocker(c, nil, nil, o), nil
+	conn := &connections{now: newConnection(c, nil, nil)}
+	return newLocker(conn, conn, o), nil
 }
 
-func newLocker(c *mongo.Collection, own *mongo.Client, sockets *sockets, o Options) *Locker {
+func newLocker(s Store, conn *connections, o Options) *Locker {
 	life, stop := context.WithCancelCause(context.Background())
-	l := &Locker{opts: o, life: life, stop: stop, told: telling(o.Observe)}
-	l.conn.now = newConnection(c, own, sockets)
+	l := &Locker{opts: o, store: s, conn: conn, life: life, stop: stop, told: telling(o.Observe)}
 	l.watch.clock = o.Clock
 	l.hint = newHints(l)
 	return l
@@ -98,58 +97,6 @@ func distinct(key, job string) error {
 		return fmt.Errorf("%w: key %q: cannot be held twice", ErrConfig, key)
 	}
 	return nil
-}
-
-// hideHistory leaves out of an answer what no decision needs.
-var hideHistory = bson.D{{Key: "history", Value: 0}} //nolint:gochecknoglobals // a constant
-
-// modify is one findAndModify that returns the document as it then is (as it was just before, for a renewal), or nil where none matched. It takes no longer than within.
-func (l *Locker) modify(ctx context.Context, key string, within time.Duration, filter, pipeline any, how *options.FindOneAndUpdateOptionsBuilder) (*document, error) {
-	var raw bson.Raw
-	err := l.callWithin(ctx, within, func(ctx context.Context, k *connection) (err error) {
-		raw, err = k.coll.FindOneAndUpdate(ctx, filter, pipeline, how).Raw()
-		return err
-	})
-	return answer(key, raw, err)
-}
-
-// The ways to ask. Who renews knows who holds the key, and wants to know whether anybody else has written.
-//
-//nolint:gochecknoglobals // constants
-var (
-	// forcing is not held against a nonce: it must not meet another key's document.
-	forcing   = options.FindOneAndUpdate().SetReturnDocument(options.After).SetProjection(hideHistory).SetCollation(bytewise)
-	updating  = options.FindOneAndUpdate().SetReturnDocument(options.After).SetProjection(hideHistory)
-	renewing  = options.FindOneAndUpdate().SetReturnDocument(options.Before).SetProjection(bson.D{{Key: "history", Value: 0}, {Key: "holder", Value: 0}})
-	upserting = options.FindOneAndUpdate().SetReturnDocument(options.After).SetProjection(hideHistory).SetUpsert(true)
-)
-
-// read is one read of what a majority has, or nil where there is no document.
-func (l *Locker) read(ctx context.Context, key string) (*document, error) {
-	var raw bson.Raw
-	err := l.call(ctx, func(ctx context.Context, k *connection) (err error) {
-		raw, err = k.coll.FindOne(ctx, byID(key), options.FindOne().SetProjection(hideHistory)).Raw()
-		return err
-	})
-	return answer(key, raw, err)
-}
-
-func byID(key string) bson.D { return bson.D{{Key: "_id", Value: key}} }
-
-// answer is the document of a key, or nil where there is none.
-func answer(key string, raw bson.Raw, err error) (*document, error) {
-	if errors.Is(err, mongo.ErrNoDocuments) {
-		return nil, nil //nolint:nilnil // no document is an answer, not a fault
-	}
-	// A write concern error comes with the document, but what it shows is not a majority's: it is no answer.
-	if err != nil {
-		return nil, err
-	}
-	d := decode(raw)
-	if d.id != key {
-		return nil, otherKey(key, d.id)
-	}
-	return d, nil
 }
 
 func newNonce() string { return rand.Text() }

@@ -31,28 +31,34 @@ type answered struct {
 	err   error
 }
 
-// outlive runs an acquisition whose calls do not end with ctx. A lease that comes when ctx has ended is given back.
-func (l *Locker) outlive(ctx context.Context, r *request, a *attempt) (*Lease, *document, error) {
+// attempt is one acquisition under one nonce, whose calls do not end with ctx: a lease that comes when ctx has ended is given back. It
+// returns the lease; or the document that refuses it; or an error after which the nonce has been given up.
+func (l *Locker) attempt(ctx context.Context, r *request) (*Lease, *document, error) {
+	a, err := l.prepare(r)
+	if err != nil {
+		return nil, nil, err
+	}
 	if !l.enter() {
 		return nil, nil, fmt.Errorf("acquiring lock %q: %w", r.key, ErrClosed)
 	}
 	defer l.wait.Done()
 	if ctx.Done() == nil {
-		lease, doc, err := l.send(ctx, ctx, r, a)
+		lease, doc, err := l.send(ctx, ctx, r, a, func(answered) {})
 		return l.inTime(ctx, r, answered{lease, doc, err})
 	}
 	call, cut := context.WithCancel(context.WithoutCancel(ctx))
 	defer cut()
 	answer, gone := make(chan answered), make(chan struct{})
 	l.pending.add()
-	l.wait.Go(func() {
+	l.wait.Add(1)
+	go l.send(ctx, call, r, a, func(got answered) { //nolint:errcheck // it is handed over
+		defer l.wait.Done()
 		defer l.pending.done()
-		lease, doc, err := l.send(ctx, call, r, a)
 		select {
-		case answer <- answered{lease, doc, err}:
+		case answer <- got:
 		case <-gone:
-			if lease != nil {
-				l.giveBack(call, lease)
+			if got.lease != nil {
+				l.giveBack(call, got.lease)
 			}
 		}
 	})

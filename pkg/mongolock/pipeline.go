@@ -188,15 +188,22 @@ func (a *attempt) plain() bson.A {
 // among those that the lease may have left there, another process renews the same nonce: the same
 // step says so, for good, so that both learn of it, and nobody adopts the nonce. A request that comes late, with
 // a beat below the document's, cannot know.
-func renewal(timing Timing, beat, mark int64, known []int64) bson.A {
+type renewal struct {
+	nonce      string
+	timing     Timing
+	beat, mark int64
+	known      []int64
+}
+
+func (r *renewal) pipeline() bson.A {
 	return bson.A{
 		op("$set", bson.D{
-			{Key: "expire", Value: op("$add", "$$NOW", timing.Silence().Milliseconds())},
+			{Key: "expire", Value: op("$add", "$$NOW", r.timing.Silence().Milliseconds())},
 			{Key: "touched", Value: "$$NOW"},
-			{Key: "beat", Value: op("$max", "$beat", beat)},
-			{Key: "mark", Value: mark},
+			{Key: "beat", Value: op("$max", "$beat", r.beat)},
+			{Key: "mark", Value: r.mark},
 			{Key: "twin", Value: op("$cond",
-				op("$or", op("$lt", beat, "$beat"), op("$in", "$mark", known)),
+				op("$or", op("$lt", r.beat, "$beat"), op("$in", "$mark", r.known)),
 				op("$ifNull", "$twin", "$$REMOVE"), true)},
 		}),
 		// Who lives again after it was marked as abandoned must not be purged.
@@ -234,14 +241,7 @@ func (e *ending) pipeline() bson.A {
 	}
 	finished := bson.D{{Key: "_id", Value: "$_id"}}
 	if e.done == nil {
-		// The five fields as the Python library releases them.
-		finished = append(finished, bson.D{
-			{Key: "locked", Value: false},
-			{Key: "owner", Value: nil},
-			{Key: "created", Value: nil},
-			{Key: "expire", Value: nil},
-			{Key: "state", Value: stateFree},
-		}...)
+		finished = append(finished, released...)
 	} else {
 		// Locked without an end: the Python library never takes it.
 		finished = append(finished, bson.D{
@@ -262,4 +262,67 @@ func (e *ending) pipeline() bson.A {
 	finished = append(finished, kept...)
 	repeated := op("$mergeObjects", "$$ROOT", bson.D{{Key: "finishTry", Value: op("$max", "$finishTry", e.try)}})
 	return bson.A{op("$replaceWith", op("$cond", mine, finished, repeated))}
+}
+
+// released are the fields of a free document: the first four as the Python library releases them.
+var released = bson.D{ //nolint:gochecknoglobals // a constant
+	{Key: "locked", Value: false},
+	{Key: "owner", Value: nil},
+	{Key: "created", Value: nil},
+	{Key: "expire", Value: nil},
+	{Key: "state", Value: stateFree},
+}
+
+// filter selects the document that the nonce holds, or the one that it has finished.
+func (e *ending) filter(key string) bson.D {
+	return bson.D{
+		{Key: "_id", Value: key},
+		{Key: "$or", Value: bson.A{
+			bson.D{{Key: "nonce", Value: e.nonce}, {Key: "state", Value: stateHeld}, {Key: "mark", Value: bson.D{{Key: "$in", Value: e.known}}}, {Key: "twin", Value: bson.D{{Key: "$ne", Value: true}}}},
+			bson.D{{Key: "lastNonce", Value: e.nonce}},
+		}},
+	}
+}
+
+// disowning says of a nonce that two processes have it.
+type disowning struct{ nonce string }
+
+func (d disowning) change(key string, within time.Duration) Change {
+	return Change{Key: key, Filter: append(held(key, d.nonce), known()), Pipeline: bson.A{op("$set", bson.D{{Key: "twin", Value: true}})}, Within: within, step: d}
+}
+
+// revoking marks the nonce that holds the key, where one of ours does.
+type revoking struct{}
+
+func (r revoking) change(key string, within time.Duration) Change {
+	return Change{
+		Key:      key,
+		Filter:   bson.D{{Key: "_id", Value: key}, {Key: "state", Value: stateHeld}, {Key: "nonce", Value: bson.D{{Key: "$type", Value: "string"}}}, known()},
+		Pipeline: bson.A{op("$set", bson.D{{Key: "revoked", Value: op("$cond", sane(), "$nonce", op("$ifNull", "$revoked", "$$REMOVE"))}})},
+		Within:   within, step: r, exactly: true,
+	}
+}
+
+// freeing frees the key, whoever holds it.
+type freeing struct{}
+
+func (f freeing) change(key string, within time.Duration) Change {
+	free := append(append(bson.D{{Key: "_id", Value: "$_id"}}, released...), bson.D{
+		{Key: "v", Value: int32(Format)},
+		{Key: "token", Value: "$token"},
+		{Key: "lastNonce", Value: op("$ifNull", "$nonce", op("$ifNull", "$lastNonce", "$$REMOVE"))},
+		{Key: "touched", Value: "$$NOW"},
+		{Key: "history", Value: op("$cond", op("$isArray", "$history"), "$history", bson.A{})},
+	}...)
+	return Change{
+		Key:      key,
+		Filter:   bson.D{{Key: "_id", Value: key}, known()},
+		Pipeline: bson.A{op("$replaceWith", op("$cond", sane(), free, "$$ROOT"))},
+		Within:   within, step: f, exactly: true,
+	}
+}
+
+// known selects documents of this format, or of none: a later one is not ours to change.
+func known() bson.E {
+	return bson.E{Key: "v", Value: bson.D{{Key: "$in", Value: bson.A{Format, nil}}}}
 }

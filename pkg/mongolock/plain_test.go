@@ -39,8 +39,8 @@ func plainTakesLess(t *testing.T, s *devdb.Server) {
 	}
 	a := &attempt{key: "k", nonce: "mine", mark: newMark(), owner: "me", holder: Holder{Pod: "p"}, timing: Timing{}.WithDefaults(), seen: 5}
 	database := client.Database(TestDatabase)
-	documents, plains := applied(t, database.Collection("plain_takes_less"), drawn, a.plain())
-	_, fulls := applied(t, database.Collection("plain_takes_less"), drawn, a.pipeline())
+	documents, plains := applied(t, database.Collection("plain_takes_less"), drawn, bson.D{}, a.plain())
+	_, fulls := applied(t, database.Collection("plain_takes_less"), drawn, bson.D{}, a.pipeline())
 	var plainly, otherwise, damaged, refused int
 	for i, before := range documents {
 		d, plain, full := decode(before), taken(before, plains[i]), taken(before, fulls[i])
@@ -111,7 +111,7 @@ func TestPlainTakesWhatWeLeave(t *testing.T) {
 
 // applied stores the documents, applies the acquisition to each, and returns them in the same order, as they were stored
 // (some servers know no type "undefined") and after it.
-func applied(t *testing.T, coll *mongo.Collection, documents []bson.Raw, pipeline bson.A) (before, after []bson.Raw) {
+func applied(t *testing.T, coll *mongo.Collection, documents []bson.Raw, filter bson.D, pipeline bson.A) (before, after []bson.Raw) {
 	t.Helper()
 	ctx := t.Context()
 	if _, err := coll.DeleteMany(ctx, bson.D{}); err != nil {
@@ -122,7 +122,7 @@ func applied(t *testing.T, coll *mongo.Collection, documents []bson.Raw, pipelin
 		t.Fatal(err)
 	}
 	before = inOrder(t, coll, len(documents))
-	if _, err := coll.UpdateMany(ctx, bson.D{}, pipeline); err != nil {
+	if _, err := coll.UpdateMany(ctx, filter, pipeline); err != nil {
 		t.Fatal(err)
 	}
 	return before, inOrder(t, coll, len(documents))

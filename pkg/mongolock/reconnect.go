@@ -29,7 +29,7 @@ var ErrOtherStore = errors.New("this is another store")
 // The error is [ErrConfig] for a string that cannot be used, [ErrOtherStore],
 // [ErrClosed], or that of a call. It never contains the password.
 func (l *Locker) Reconnect(ctx context.Context, uri string) error {
-	if l.conn.current().client == nil {
+	if l.conn == nil || l.conn.current().client == nil {
 		return fmt.Errorf("%w: reconnecting: the client is the caller's", ErrConfig)
 	}
 	if err := CheckURI(uri); err != nil {
@@ -88,13 +88,13 @@ func (l *Locker) same(ctx context.Context, next *connection) error {
 	if known == "" && l.leased.Load() {
 		return fmt.Errorf("%w: a lease was acquired meanwhile, before the store was identified", ErrUnknown)
 	}
-	l.store.Store(&s.Fingerprint)
+	l.fingerprint.Store(&s.Fingerprint)
 	return nil
 }
 
 // fingerprintInUse is that of the store in use; empty where no lease was ever had from it, so that another store is as good.
 func (l *Locker) fingerprintInUse(ctx context.Context) (string, error) {
-	if known := l.store.Load(); known != nil {
+	if known := l.fingerprint.Load(); known != nil {
 		return *known, nil
 	}
 	s, err := l.Store(ctx)

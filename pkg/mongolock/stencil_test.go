@@ -45,18 +45,19 @@ func TestStencilsGiveWhatEncodingGives(t *testing.T) {
 			key := strings.Repeat(string(rune('a'+i%26)), 1+i%9)
 			nonce, tm, n := newNonce(), timings[i%2], rand.Int64N(1<<61)
 			a := &attempt{key: key, nonce: nonce, owner: l.opts.Owner, holder: l.opts.Holder, timing: tm, seen: n, mark: newMark()}
-			filter, pipeline, err := l.encodeAcquisition(a, true)
+			c, err := l.encodeAcquisition(a, true)
 			if err != nil {
 				t.Fatal(err)
 			}
-			same("acquisition's filter", filter, byID(key))
-			same("acquisition", pipeline, a.plain())
+			same("acquisition's filter", c.Filter, byID(key))
+			same("acquisition", c.Pipeline, a.plain())
 			known := []int64{newMark(), newMark(), newMark()}[:1+i%3]
-			if filter, pipeline, err = l.encodeRenewal(key, nonce, tm, n, a.mark, known); err != nil {
+			r := &renewal{nonce: nonce, timing: tm, beat: n, mark: a.mark, known: known}
+			if c, err = l.encodeRenewal(key, r); err != nil {
 				t.Fatal(err)
 			}
-			same("renewal's filter", filter, held(key, nonce))
-			same("renewal", pipeline, renewal(tm, n, a.mark, known))
+			same("renewal's filter", c.Filter, held(key, nonce))
+			same("renewal", c.Pipeline, r.pipeline())
 			for _, e := range []*ending{
 				{nonce: nonce, known: known, try: n},
 				{nonce: nonce, known: known, try: n, purge: l.opts.Keep},
@@ -64,11 +65,11 @@ func TestStencilsGiveWhatEncodingGives(t *testing.T) {
 				{nonce: nonce, try: n, purge: l.opts.Keep, done: &Done{By: l.opts.Owner, JobUID: l.opts.Holder.JobUID, Outcome: outcomeFailed}},
 			} {
 				e.known = known
-				if filter, pipeline, err = l.encodeEnding(key, e); err != nil {
+				if c, err = l.encodeEnding(key, e, tm.Operation); err != nil {
 					t.Fatal(err)
 				}
-				same("ending's filter", filter, e.filter(key))
-				same("ending", pipeline, e.pipeline())
+				same("ending's filter", c.Filter, e.filter(key))
+				same("ending", c.Pipeline, e.pipeline())
 			}
 		}
 		for of, s := range l.sent.made {

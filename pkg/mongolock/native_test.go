@@ -1,0 +1,115 @@
+package mongolock
+
+import (
+	"bytes"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+)
+
+// TestStepsInGoAreThePipelines applies every change to documents of all shapes, by its pipeline on the server and in Go.
+func TestStepsInGoAreThePipelines(t *testing.T) {
+	w := newWire(t, sharedServer(t, 0))
+	coll := w.direct.conn.current().coll.Database().Collection("native")
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	documents := variants(t, rand.New(rand.NewPCG(seed, 0)))
+	for i, doc := range documents { // what a lease writes has a mark
+		if i%2 == 0 && doc.Lookup("mark").Type == 0 {
+			documents[i] = marshal(append(elements(doc), bson.E{Key: "mark", Value: int64(4)}))
+		}
+	}
+	timing := Timing{}.WithDefaults()
+	now := time.Now().Truncate(time.Millisecond)
+	a := &attempt{key: "k", nonce: "mine", mark: 5, owner: "me", holder: Holder{Cluster: "c", Pod: "p", JobUID: "U"}, timing: timing, seen: 3}
+	whole := *a
+	whole.adopt, whole.watched = []string{"x", "A"}, &beatOf{nonce: "x", beat: 1}
+	again, watcher := *a, *a
+	again.holder = Holder{JobUID: "x"}
+	watcher.watched = &beatOf{nonce: "A", beat: 4}
+	release := &ending{nonce: "A", try: 2, known: []int64{1, 4}}
+	done := &ending{nonce: "A", try: 1, known: []int64{1, 4, 9}, purge: time.Hour, done: &Done{By: "me", JobUID: "U", Outcome: outcomeFailed}}
+	earlier := &ending{nonce: "Z", try: 3, known: []int64{1}}
+	for _, c := range []struct {
+		name string
+		Change
+	}{
+		{"plain", Change{Filter: byID("k"), Pipeline: a.plain(), step: (*plainAttempt)(a)}},
+		{"acquire", Change{Filter: byID("k"), Pipeline: a.pipeline(), step: a}},
+		{"adopt", Change{Filter: byID("k"), Pipeline: whole.pipeline(), step: &whole}},
+		{"take over", Change{Filter: byID("k"), Pipeline: watcher.pipeline(), step: &watcher}},
+		{"again", Change{Filter: byID("k"), Pipeline: again.pipeline(), step: &again}},
+		{"renew", renewalOf("A", timing, 5, 6, 1, 4, 7)},
+		{"renew late", renewalOf("A", timing, 2, 6, 7)},
+		{"release", Change{Filter: release.filter("k"), Pipeline: release.pipeline(), step: release}},
+		{"done", Change{Filter: done.filter("k"), Pipeline: done.pipeline(), step: done}},
+		{"release again", Change{Filter: earlier.filter("k"), Pipeline: earlier.pipeline(), step: earlier}},
+		{"disown", disowning{"A"}.change("k", time.Second)},
+		{"revoke", revoking{}.change("k", time.Second)},
+		{"free", freeing{}.change("k", time.Second)},
+	} {
+		filter, ok := c.Filter.(bson.D)
+		if !ok || filter[0].Key != "_id" {
+			t.Fatalf("%s: the filter is %v", c.name, c.Filter)
+		}
+		before, after := applied(t, coll, documents, filter[1:], at(t, c.Pipeline, now))
+		changed, wrong := 0, 0
+		for i, doc := range before {
+			want := doc
+			if next, applies := c.Apply(doc, now); applies {
+				want = next
+			}
+			if !bytes.Equal(doc, after[i]) {
+				changed++
+			}
+			if !bytes.Equal(want, after[i]) {
+				if wrong++; wrong < 4 {
+					t.Errorf("%s of %v:\nby the server %v\nin Go         %v", c.name, doc, after[i], want)
+				}
+			}
+		}
+		t.Logf("%s: %d of %d documents changed, %d otherwise in Go", c.name, changed, len(before), wrong)
+		if changed < 20 {
+			t.Errorf("%s changes %d documents only", c.name, changed)
+		}
+	}
+}
+
+func renewalOf(nonce string, timing Timing, beat, mark int64, known ...int64) Change {
+	r := &renewal{nonce: nonce, timing: timing, beat: beat, mark: mark, known: known}
+	return Change{Filter: held("k", nonce), Pipeline: r.pipeline(), step: r}
+}
+
+// at is a pipeline as of an instant: the server's own time is put into it.
+func at(t *testing.T, pipeline any, now time.Time) bson.A {
+	t.Helper()
+	_, data, err := bson.MarshalValue(pipeline)
+	var a bson.A
+	if err == nil {
+		err = bson.UnmarshalValue(bson.TypeArray, data, &a)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	var dated func(v any) any
+	dated = func(v any) any {
+		switch v := v.(type) {
+		case bson.D:
+			for i := range v {
+				v[i].Value = dated(v[i].Value)
+			}
+		case bson.A:
+			for i := range v {
+				v[i] = dated(v[i])
+			}
+		case string:
+			if v == "$$NOW" {
+				return bson.NewDateTimeFromTime(now)
+			}
+		}
+		return v
+	}
+	return dated(a).(bson.A)
+}
