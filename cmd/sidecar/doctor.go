@@ -17,13 +17,13 @@ import (
 
 // diagnosis is what doctor says.
 type diagnosis struct {
-	Settings   []setting           `json:"settings"`
-	Key        string              `json:"key,omitempty"`
-	Run        []string            `json:"run,omitempty"`
-	Arithmetic []string            `json:"arithmetic"`
-	Protection []string            `json:"protection"`
-	Store      *mongolock.Store    `json:"store,omitempty"`
-	Findings   []mongolock.Finding `json:"findings,omitempty"`
+	Settings   []setting            `json:"settings"`
+	Key        string               `json:"key,omitempty"`
+	Run        []string             `json:"run,omitempty"`
+	Arithmetic []string             `json:"arithmetic"`
+	Protection []string             `json:"protection"`
+	Store      *mongolock.StoreInfo `json:"store,omitempty"`
+	Findings   []mongolock.Finding  `json:"findings,omitempty"`
 	// Unreachable is why the store could not be looked at: then nothing is known of it, safe or not.
 	Unreachable string `json:"unreachable,omitempty"`
 }

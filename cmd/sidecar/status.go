@@ -15,8 +15,8 @@ import (
 
 // statusView is what status says.
 type statusView struct {
-	Store mongolock.Store `json:"store"`
-	Lock  *lockView       `json:"lock,omitempty"`
+	Store mongolock.StoreInfo `json:"store"`
+	Lock  *lockView           `json:"lock,omitempty"`
 }
 
 func newStatus(w world) *cobra.Command {

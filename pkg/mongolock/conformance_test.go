@@ -12,6 +12,6 @@ import (
 func TestConformance(t *testing.T) {
 	mongolock.OnEachServer(t, func(t *testing.T, s *devdb.Server) {
 		t.Log(s.Banner())
-		locktest.Run(t, s.URI, locktest.Features{ChangeStreams: len(s.Missing(devdb.ChangeStreams)) == 0})
+		locktest.Run(t, locktest.MongoDB(t, s.URI), locktest.Features{Collection: true, ChangeStreams: len(s.Missing(devdb.ChangeStreams)) == 0})
 	})
 }

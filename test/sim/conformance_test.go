@@ -16,5 +16,5 @@ func TestConformance(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	locktest.Run(t, "mongodb://"+address+"/?directConnection=true", locktest.Features{})
+	locktest.Run(t, locktest.MongoDB(t, "mongodb://"+address+"/?directConnection=true"), locktest.Features{Collection: true})
 }

@@ -63,7 +63,7 @@ func (s *suite) takenIsLost(t *testing.T) {
 func (s *suite) deletedIsLost(t *testing.T) {
 	lease, err := s.locker(t, "a").Try(soon(t), "deleted")
 	must(t, lease, err)
-	if _, err := s.coll.DeleteOne(soon(t), bson.D{{Key: "_id", Value: "deleted"}}); err != nil {
+	if err := s.store.Delete(soon(t), "deleted"); err != nil {
 		t.Fatal(err)
 	}
 	s.lost(t, lease, mongolock.LostTaken)
@@ -145,7 +145,7 @@ func (s *suite) tokensGrow(t *testing.T) {
 			last = time.Now().Add(24 * time.Hour).UnixMilli()
 			s.set(t, "tokens", bson.D{{Key: "token", Value: last}})
 		case 3: // a deletion: this process remembers
-			if _, err := s.coll.DeleteOne(soon(t), bson.D{{Key: "_id", Value: "tokens"}}); err != nil {
+			if err := s.store.Delete(soon(t), "tokens"); err != nil {
 				t.Fatal(err)
 			}
 		}

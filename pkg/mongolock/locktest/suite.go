@@ -1,9 +1,11 @@
 // Package locktest is the conformance suite of package mongolock: what a store
-// must do for the protocol to hold. Run it against your own server:
+// must do for the protocol to hold. Run it against your own server, or a store of your own:
 //
-//	func TestLocks(t *testing.T) { locktest.Run(t, os.Getenv("MY_MONGODB_URI")) }
+//	func TestLocks(t *testing.T) {
+//		locktest.Run(t, locktest.MongoDB(t, os.Getenv("MY_MONGODB_URI")), locktest.Features{Collection: true})
+//	}
 //
-// It writes into a database of its own, which it drops at the end. It needs no
+// In MongoDB it writes into a database of its own, which it drops at the end. It needs no
 // replica set, but [Features] tells it what else it may try. It does not prove that a
 // store keeps what it acknowledged when a member fails: no client can.
 package locktest
@@ -11,22 +13,35 @@ package locktest
 import (
 	"bytes"
 	"context"
-	"crypto/rand"
-	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
-	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"github.com/mongogate/mongogate/pkg/mongolock"
 )
 
-// Features are what a store may have beyond the least that the protocol needs.
+// Store is a store under test. Beside Lockers it gives what somebody does to a document by hand.
+type Store interface {
+	// Locker makes a Locker on the store, with a client of its own where the store has clients.
+	Locker(o mongolock.Options) (*mongolock.Locker, error)
+	// Get returns the document of a key as it is stored, nil where there is none.
+	Get(ctx context.Context, key string) (bson.Raw, error)
+	// Insert stores a document whose key has none.
+	Insert(ctx context.Context, document bson.D) error
+	// Set changes fields of the document of a key, as one step.
+	Set(ctx context.Context, key string, fields bson.D) error
+	// Delete removes the document of a key.
+	Delete(ctx context.Context, key string) error
+}
+
+// Features are what a store may have beyond the least that the protocol needs. Tests of what it does not have are skipped by name.
 type Features struct {
-	// ChangeStreams runs what needs them; without it those tests are skipped by name.
+	// Collection is for a store that is [MongoDB].
+	Collection bool
+	// ChangeStreams is for one that has them.
 	ChangeStreams bool
 }
 
@@ -35,31 +50,20 @@ const Floor = 20
 
 // suite is what the tests share.
 type suite struct {
-	uri      string
-	database string
-	coll     *mongo.Collection
-	features Features
+	store Store
+	// coll is the collection of a store that is MongoDB.
+	coll *mongo.Collection
 }
 
-// Run runs the suite against the server at uri, and fails where fewer than [Floor] of its tests ran.
-func Run(t *testing.T, uri string, f Features) {
+// Run runs the suite against a store, and fails where fewer than [Floor] of its tests ran.
+func Run(t *testing.T, store Store, f Features) {
 	t.Helper()
-	database := "locktest_" + strings.ToLower(rand.Text()[:8])
-	client, err := mongo.Connect(options.Client().ApplyURI(uri).SetServerSelectionTimeout(10 * time.Second))
-	if err != nil {
-		t.Fatal(err)
+	s := &suite{store: store}
+	if m, ok := store.(*mongoDB); ok {
+		s.coll = m.coll
+	} else if f.Collection {
+		t.Fatal("Features.Collection is for the store that MongoDB makes")
 	}
-	s := &suite{uri: uri, database: database, coll: client.Database(database).Collection("lock"), features: f}
-	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-		defer cancel()
-		if err := client.Database(database).Drop(ctx); err != nil {
-			t.Errorf("dropping %s: %v", database, err)
-		}
-		if err := client.Disconnect(ctx); err != nil {
-			t.Error(err)
-		}
-	})
 	// The collection exists before the first race, as with every user's second lock.
 	s.insert(t, bson.D{{Key: "_id", Value: "warm"}})
 
@@ -68,6 +72,9 @@ func Run(t *testing.T, uri string, f Features) {
 		t.Run(test.name, func(t *testing.T) {
 			if test.streams && !f.ChangeStreams {
 				t.Skip("this store has no change streams")
+			}
+			if test.collection && !f.Collection {
+				t.Skip("this store is no collection in MongoDB")
 			}
 			ran.Add(1)
 			test.run(s, t)
@@ -83,6 +90,8 @@ type test struct {
 	name    string
 	run     func(*suite, *testing.T)
 	streams bool
+	// collection: it asks for what only a collection in MongoDB has.
+	collection bool
 }
 
 // tests are named for the points of the protocol (docs/internals/protocol.md).
@@ -117,11 +126,11 @@ var tests = []test{ //nolint:gochecknoglobals // a constant table
 	{name: "P10_change_stream_hint", run: (*suite).changeStream, streams: true},
 	{name: "P11_revoke", run: (*suite).revoke},
 	{name: "P11_force_now", run: (*suite).forceNow},
-	{name: "inspect", run: (*suite).inspect},
-	{name: "purge_marks", run: (*suite).purgeMarks},
+	{name: "inspect", run: (*suite).inspect, collection: true},
+	{name: "purge_marks", run: (*suite).purgeMarks, collection: true},
 	{name: "with", run: (*suite).with},
-	{name: "fence", run: (*suite).fence},
-	{name: "store_and_check", run: (*suite).storeAndCheck},
+	{name: "fence", run: (*suite).fence, collection: true},
+	{name: "store_and_check", run: (*suite).storeAndCheck, collection: true},
 }
 
 // short is a timing for tests: long enough for a busy machine, short enough to wait for.
@@ -132,11 +141,11 @@ func short() mongolock.Timing {
 // locker is a Locker of its own client, closed at the end of the test.
 func (s *suite) locker(t *testing.T, owner string, change ...func(*mongolock.Options)) *mongolock.Locker {
 	t.Helper()
-	o := mongolock.Options{Database: s.database, Collection: "lock", Owner: owner, Timing: short(), Poll: 50 * time.Millisecond}
+	o := mongolock.Options{Owner: owner, Timing: short(), Poll: 50 * time.Millisecond}
 	for _, c := range change {
 		c(&o)
 	}
-	l, err := mongolock.Connect(s.uri, o)
+	l, err := s.store.Locker(o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -160,7 +169,7 @@ func soon(t *testing.T) context.Context {
 
 func (s *suite) insert(t *testing.T, doc bson.D) {
 	t.Helper()
-	if _, err := s.coll.InsertOne(soon(t), doc); err != nil {
+	if err := s.store.Insert(soon(t), doc); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -168,8 +177,8 @@ func (s *suite) insert(t *testing.T, doc bson.D) {
 // raw is the stored document, nil where there is none.
 func (s *suite) raw(t *testing.T, key string) bson.Raw {
 	t.Helper()
-	raw, err := s.coll.FindOne(soon(t), bson.D{{Key: "_id", Value: key}}).Raw()
-	if err != nil && err != mongo.ErrNoDocuments { //nolint:errorlint // the driver's own
+	raw, err := s.store.Get(soon(t), key)
+	if err != nil {
 		t.Fatal(err)
 	}
 	return raw
@@ -177,7 +186,7 @@ func (s *suite) raw(t *testing.T, key string) bson.Raw {
 
 func (s *suite) set(t *testing.T, key string, fields bson.D) {
 	t.Helper()
-	if _, err := s.coll.UpdateOne(soon(t), bson.D{{Key: "_id", Value: key}}, bson.D{{Key: "$set", Value: fields}}); err != nil {
+	if err := s.store.Set(soon(t), key, fields); err != nil {
 		t.Fatal(err)
 	}
 }
