@@ -19,7 +19,7 @@ var libraryMutants = []mutant{
 	take("ending-forbidden-is-over", "P6: a right that is missing may come back within the lease",
 		edits{{"endless", "return refused(err) && !Denied(err)", "return refused(err)"}}, unit("TestEndingOutlivesARightThatIsMissing")),
 	take("calls-end-with-the-caller", "P4: a cancelled acquisition leaves no ghost that can be avoided: its call is left to end",
-		edits{{"Locker.outlive", "context.WithCancel(context.WithoutCancel(ctx))", "context.WithCancel(ctx)"}}, unit("TestCancelledAcquisitionsLeaveNoGhost")),
+		edits{{"Locker.attempt", "context.WithCancel(context.WithoutCancel(ctx))", "context.WithCancel(ctx)"}}, unit("TestCancelledAcquisitionsLeaveNoGhost")),
 	take("late-lease-is-kept", "P4: a lease that comes when nobody waits for it is given back",
 		edits{{"Locker.inTime", "if a.lease == nil || cause == nil {", "if cause = nil; cause == nil {"}}, unit("TestCancelledAcquisitionsLeaveNoGhost")),
 	take("close-does-not-wait", "P6: Close ends no client under an ending", edits{{"Locker.Close", "l.settle(ctx)", ""}}, unit("TestCloseWaitsForEndings")),
@@ -30,8 +30,8 @@ var libraryMutants = []mutant{
 	take("line-loses-a-turn", "who is cancelled passes its turn on", edits{{"lines.leave", "case first:", "case first && false:"}}, unit("TestLineIsLeftAtOnce")),
 	take("only-is-not-asked", "Only counts for calls that look once", edits{{"Locker.once", "if !r.may() {", "if false {"}}, unit("TestEveryOptionOfEveryCall")),
 	take("ttl-with-anothers-calls", "P12: a lease of another ttl lives by its own arithmetic", edits{
-		{"Locker.send", "l.modify(call, r.key, r.timing.Operation,", "l.modify(call, r.key, l.opts.Timing.Operation,"},
-		{"Lease.beatOnce", "s.locker.modify(ctx, s.key, s.timing.Operation,", "s.locker.modify(ctx, s.key, s.locker.opts.Timing.Operation,"},
+		{"Locker.encodeAcquisition", "Within: a.timing.Operation", "Within: l.opts.Timing.Operation"},
+		{"Locker.encodeRenewal", "Within: r.timing.Operation", "Within: l.opts.Timing.Operation"},
 	}, unit("TestTimingOfOneLease")),
 	take("stencil-is-not-tried", "P2: what is sent is what was written: a stencil that gives something else is not used", edits{
 		{"mongolock.cut", "if bytes.Equal(c.fill(v).data, e.data) {", "if c.fill(v).kind == e.kind {"},

@@ -5,7 +5,7 @@ var networkMutants = []mutant{
 	take("heartbeat-a-third", "P12: the default heartbeat leaves room for an election of the database",
 		edits{{"Timing.WithDefaults", "fill(&t.Heartbeat, t.TTL/6)", "fill(&t.Heartbeat, t.TTL/3)"}}, unit("TestP12_DefaultsFollowFromTheTTL")),
 	take("stale-connections-stay", "P5: a retry uses no connection that is as old as the call that got no answer",
-		edits{{"connection.ask", "k.sockets.unanswered(sent)", "_ = sent"}}, unit("TestConnectionsThatDie")),
+		edits{{"connection.heard", "k.sockets.unanswered(sent)", "_ = sent"}}, unit("TestConnectionsThatDie")),
 	take("used-connections-go-too", "P5: a connection that was heard, or asked later, outlives somebody else's call",
 		edits{{"sockets.unanswered", "heard.Before(sent) && !asked.After(sent)", "true || heard.Before(sent) && !asked.After(sent)"}}, unit("TestWhichConnectionsAreSilent")),
 	take("connect-once", "P5: an address that swallows what it is sent does not keep the next one from being tried",

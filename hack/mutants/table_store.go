@@ -5,8 +5,10 @@ const (
 	suite = "./test/sim -run=^TestConformance$"
 	// acquisitions gives both pipelines thousands of documents, without a client that judges first.
 	acquisitions = "./pkg/mongolock -run=^TestPlainTakesLessThanThePipeline$"
-	sim          = "./test/sim -run=^TestHistories$ -sim.histories=150"
-	longSim      = "./test/sim -run=^TestHistories$ -sim.histories=600"
+	// native holds each change in Go against its pipeline.
+	native  = "./pkg/mongolock -run=^TestStepsInGoAreThePipelines$"
+	sim     = "./test/sim -run=^TestHistories$ -sim.histories=150"
+	longSim = "./test/sim -run=^TestHistories$ -sim.histories=600"
 )
 
 // unit is one test of the lock.
@@ -49,8 +51,8 @@ var storeMutants = []mutant{
 		edits{{"watches.drop", "delete(w.keys, e.key)", "_ = e.key"}}, unit("TestWatchForgets")),
 	take("steal-any-type-of-beat", "P3: a beat that is no integer is never taken over", edits{{"attempt.way", `, op("$in", op("$type", "$beat"), bson.A{"int", "long"}))})`, ")})"}}, suite).unseen(
 		"the challenger never watches such a document (its silence is zero), so that no request names its beat; the server's check stands behind that"),
-	take("beat-plus-one", "P5: a beat is the number of the request and never born twice", edits{{"renewal", `op("$max", "$beat", beat)`, `op("$add", "$beat", int64(1))`}}, suite),
-	take("beat-set", "P5: a renewal that arrives late does not move the beat back", edits{{"renewal", `op("$max", "$beat", beat)`, "beat"}}, unit("TestP5_OwnLateRenewalsAreNoTwin")),
+	take("beat-plus-one", "P5: a beat is the number of the request and never born twice", edits{{"renewal.pipeline", `op("$max", "$beat", r.beat)`, `op("$add", "$beat", int64(1))`}}, unit("TestP5_OwnLateRenewalsAreNoTwin"), native),
+	take("beat-set", "P5: a renewal that arrives late does not move the beat back", edits{{"renewal.pipeline", `op("$max", "$beat", r.beat)`, "r.beat"}}, unit("TestP5_OwnLateRenewalsAreNoTwin")),
 	take("late-acquire-of-a-finished-nonce", "P6: an acquisition that arrives after its own release takes nothing",
 		edits{{"attempt.plain", `op("$ne", "$lastNonce", literal(a.nonce))`, `op("$eq", 1, 1)`}}, unit("TestP6_AcquireThatArrivesAfterItsRelease"), acquisitions),
 	take("late-acquire-by-another-right", "P6: the same of an acquisition by any right",
@@ -68,7 +70,12 @@ var storeMutants = []mutant{
 	take("done-is-free", "P9: a done record is not taken", edits{{"attempt.way", `op("$eq", op("$ifNull", "$state", ""), stateDone), again, way)`, `op("$eq", 1, 2), again, way)`}}, suite),
 	take("acquire-keeps-purge", "P9: whoever acquires an abandoned or finished key unmarks it",
 		edits{{"attempt.taken", `{Key: "lastNonce"`, `{Key: "purgeAt", Value: op("$ifNull", "$purgeAt", "$$REMOVE")}, {Key: "lastNonce"`}}, suite),
-	take("renew-keeps-purge", "P9: a holder that lives again is not purged", edits{{"renewal", `, op("$unset", "purgeAt")`, ""}}, suite),
+	take("renew-keeps-purge", "P9: a holder that lives again is not purged", edits{{"renewal.pipeline", `, op("$unset", "purgeAt")`, ""}}, suite),
 	take("revoke-frees", "P11: a revoked holder keeps the key until it has stopped",
-		edits{{"revoke", `op("$ifNull", "$revoked", "$$REMOVE"))}`, `op("$ifNull", "$revoked", "$$REMOVE"))}, {Key: "locked", Value: false}, {Key: "state", Value: stateFree}`}}, suite, sim),
+		edits{{"revoking.change", `op("$ifNull", "$revoked", "$$REMOVE"))}`, `op("$ifNull", "$revoked", "$$REMOVE"))}, {Key: "locked", Value: false}, {Key: "state", Value: stateFree}`}}, suite, sim),
+	take("native-takes-the-finished", "P6: a step in Go is its pipeline: a nonce that has finished takes nothing again",
+		edits{{"attempt.apply", ` || text(doc, "lastNonce") == a.nonce`, ""}}, native),
+	take("native-adopts-a-twin", "P5: a step in Go is its pipeline: a nonce that two processes have is not adopted", edits{{"attempt.right", ` && !isTrue(doc.Lookup("twin"))`, ""}}, native),
+	take("native-renews-a-twin", "P5: a step in Go is its pipeline: a mark that is not known says that there is a twin", edits{{"renewal.apply", "case !known &&", "case false && !known &&"}}, native),
+	take("native-ends-a-twins", "P6: a step in Go is its pipeline: what a twin has renewed is not ended", edits{{"ending.applies", `!matches(doc.Lookup("twin"), isTrue) &&`, ""}}, native),
 }
