@@ -1,164 +1,160 @@
-//go:build linux
-
 package docs
 
 import (
+	"go/ast"
+	"go/doc"
+	"go/parser"
+	"go/token"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
-
-	"github.com/mongogate/mongogate/internal/settings"
 )
 
-// foreign are flags of other programs, which the documents may name.
-var foreign = map[string]string{
-	"all":            "skopeo",
-	"build-arg":      "docker",
-	"field-selector": "kubectl get",
-	"force":          "kubectl delete",
-	"from":           "kubectl create job",
-	"from-file":      "kubectl create secret",
-	"kube-version":   "helm template",
-	"boottime":       "unshare",
-	"env":            "kubectl debug",
-	"fork":           "unshare",
-	"load":           "docker buildx",
-	"previous":       "kubectl logs",
-	"replicas":       "kubectl scale",
-	"sync-on-commit": "SecantusDB",
-	"tag":            "docker",
-	"time":           "unshare",
-	"wait":           "helm",
+// The names that a package gives to others are few, and each is shown by an example or has a reason. The values of a
+// type that only lists them stand with their type.
+var exported = []struct { //nolint:gochecknoglobals // a table
+	dir     string
+	most    int
+	reasons map[string]string
+}{
+	{"pkg/gate", 18, map[string]string{
+		"ActionKind":  "of Change, which an observer is told",
+		"Change":      "what an observer is told; metrics and Events are made of it",
+		"Clock":       "the interface that Config takes",
+		"ErrDeadline": "how a loss by the clock is told from others",
+		"ErrEnded":    "how the end of a workload is told from a loss",
+		"Gate":        "what New returns",
+		"Grant":       "what a workload is started with",
+		"Lease":       "what a Lock gives",
+		"Lock":        "the interface that Config takes",
+		"Outcome":     "what a lease is finished with",
+		"Result":      "what Run returns",
+		"State":       "what Gate.State returns",
+		"Workload":    "the interface that Config takes",
+	}},
+	{"pkg/mongolock", 62, map[string]string{
+		"AboutURI":          "what a program checks before it connects: doctor does",
+		"AcquireOption":     "what TTL, Within and the others return",
+		"AnyLease":          "what Lease and Pair have in common",
+		"Change":            "what a Store is asked for",
+		"Clock":             "of Options, for tests of one's own",
+		"DefaultCollection": "the Python library's name, for who looks with mongosh",
+		"DefaultDatabase":   "the Python library's name, for who looks with mongosh",
+		"Denied":            "how credentials that may be replaced are told from a mistake",
+		"ErrCollection":     "how a collection in which no lock can be held is told",
+		"ErrFinished":       "how an end of one's own is told from a loss",
+		"ErrNotHeld":        "of Revoke",
+		"ErrNotTried":       "of Only",
+		"ErrOtherStore":     "of Reconnect",
+		"ErrUnavailable":    "how a store that is away is told from one that refuses",
+		"ErrUnknown":        "how an answer that never came is told from a refusal",
+		"EventKind":         "of Event",
+		"FenceField":        "what Fence writes, for indexes and views of one's own",
+		"Fenced":            "what Fence returns",
+		"Finding":           "of StoreInfo",
+		"Format":            "the version of the document, for who reads it otherwise",
+		"Lease":             "what Acquire returns",
+		"Locker":            "what New and Connect return",
+		"LossReason":        "of LostError",
+		"MinTTL":            "the bound that Timing.Validate holds, for flags of one's own",
+		"NewWithStore":      "package memory shows it",
+		"Outcome":           "what Finish takes",
+		"Pair":              "what AcquireAlone returns",
+		"Store":             "the interface that NewWithStore takes; package memory shows one",
+		"StoreInfo":         "what Locker.Store and Locker.Check return",
+		"TimingError":       "which sum does not add up, for flags of one's own",
+		"TimingFault":       "of TimingError",
+		"URI":               "what AboutURI returns",
+	}},
 }
 
-// told are variables of ours that are no settings.
-var told = []string{
-	"MONGOGATE_TOKEN", "MONGOGATE_DEADLINE", "MONGOGATE_HOLDER", "MONGOGATE_LEASE_FILE", "MONGOGATE_HELD",
-	"MONGOGATE_TEST_URI", "MONGOGATE_MONGOD", "MONGOGATE_CACHE",
-	"MONGOGATE_WORKLOAD",
-	"MONGOGATE_SPARED",
-}
-
-var (
-	flagName   = regexp.MustCompile("(?:^|[\\s`(])--([a-z][a-z-]*[a-z])")
-	helpFlag   = regexp.MustCompile(`(?m)^\s+(?:-[a-z], )?--([a-z][a-z-]+)`)
-	variable   = regexp.MustCompile(`\bMONGOGATE_[A-Z_]*[A-Z]\b`)
-	code       = regexp.MustCompile("`[^`\n]+`")
-	invocation = regexp.MustCompile(`\bmongogate ([a-z][a-z-]*)([^\n` + "`" + `|;&]*)`)
-	target     = regexp.MustCompile(`\bmake ([a-z][a-z0-9-]*)`)
-	helpName   = regexp.MustCompile(`(?m)^  ([a-z][a-z-]+) +[A-Z]`)
-)
-
-// TestNamedFlagsExist: what the documents call a flag is one, and a command line has only flags of its subcommand.
-func TestNamedFlagsExist(t *testing.T) {
-	p := newPlace(t, "names")
-	root, _ := p.mongogate(t, "--help")
-	flags, all := map[string][]string{}, []string{"help", "version"}
-	for _, m := range helpName.FindAllStringSubmatch(root, -1) {
-		said, code := p.mongogate(t, m[1], "--help")
-		if code != 0 {
-			t.Fatalf("mongogate %s --help: exit code %d\n%s", m[1], code, said)
-		}
-		flags[m[1]] = []string{"help"}
-		for _, f := range helpFlag.FindAllStringSubmatch(said, -1) {
-			flags[m[1]], all = append(flags[m[1]], f[1]), append(all, f[1])
-		}
-	}
-	if len(flags) < 14 || len(all) < 100 {
-		t.Fatalf("the help texts name %d commands and %d flags", len(flags), len(all))
-	}
-	named, lines := 0, 0
-	for _, page := range pages(t) {
-		for _, m := range flagName.FindAllStringSubmatch(page.text, -1) {
-			named++
-			if _, other := foreign[m[1]]; !other && !slices.Contains(all, m[1]) {
-				t.Errorf("%s: there is no flag --%s", page.name, m[1])
+func TestEveryNameIsShownOrHasAReason(t *testing.T) {
+	for _, p := range exported {
+		names, shown := namesOf(t, filepath.Join(root, p.dir))
+		for _, name := range names {
+			reason := p.reasons[name]
+			switch {
+			case slices.Contains(shown, name) && reason != "":
+				t.Errorf("%s.%s is shown by an example: its reason can go", p.dir, name)
+			case !slices.Contains(shown, name) && reason == "":
+				t.Errorf("%s.%s is in no example, and there is no reason for it", p.dir, name)
 			}
 		}
-		for _, text := range codeOf(page) {
-			for _, m := range invocation.FindAllStringSubmatch(text, -1) {
-				lines++
-				own, ok := flags[m[1]]
-				if !ok {
-					t.Errorf("%s: there is no command mongogate %s", page.name, m[1])
-					continue
-				}
-				ours, _, _ := strings.Cut(m[2]+" ", " -- ")
-				for _, f := range flagName.FindAllStringSubmatch(ours, -1) {
-					if !slices.Contains(own, f[1]) {
-						t.Errorf("%s: mongogate %s has no flag --%s", page.name, m[1], f[1])
-					}
-				}
+		for name := range p.reasons {
+			if !slices.Contains(names, name) {
+				t.Errorf("%s has no %s", p.dir, name)
 			}
 		}
-	}
-	if named < 120 || lines < 40 {
-		t.Errorf("only %d flags and %d command lines were looked at", named, lines)
-	}
-}
-
-// codeOf is what a page shows as code.
-func codeOf(p page) []string {
-	var all []string
-	for _, b := range p.blocks {
-		all = append(all, b.text)
-	}
-	return append(all, code.FindAllString(fenced.ReplaceAllString(p.text, ""), -1)...)
-}
-
-func TestNamedVariablesExist(t *testing.T) {
-	known := append(settings.Variables(), told...)
-	named := 0
-	for _, p := range pages(t) {
-		for _, name := range variable.FindAllString(p.text, -1) {
-			named++
-			if !slices.Contains(known, name) {
-				t.Errorf("%s: there is no variable %s", p.name, name)
-			}
-		}
-	}
-	if named < 80 {
-		t.Errorf("only %d variables were looked at", named)
-	}
-}
-
-// TestEverySubcommandIsInTheReadme: and in the list of changes.
-func TestEverySubcommandIsInTheReadme(t *testing.T) {
-	p := newPlace(t, "subcommands")
-	help, _ := p.mongogate(t, "--help")
-	for _, name := range []string{"README.md", "CHANGELOG.md"} {
-		text, err := os.ReadFile(filepath.Join(root, name))
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, m := range helpName.FindAllStringSubmatch(help, -1) {
-			if m[1] != "help" && !regexp.MustCompile("`(mongogate )?"+m[1]+"\\b|mongogate "+m[1]+"\\b").Match(text) {
-				t.Errorf("%s does not name the command %s", name, m[1])
-			}
+		if t.Logf("%s: %d names, %d of them in examples", p.dir, len(names), len(names)-len(p.reasons)); len(names) > p.most || len(names) < p.most/2 {
+			t.Errorf("%s gives %d names to others, want at most %d", p.dir, len(names), p.most)
 		}
 	}
 }
 
-func TestNamedMakeTargetsExist(t *testing.T) {
-	makefile, err := os.ReadFile(filepath.Join(root, "Makefile"))
+// namesOf lists what a package exports, but for the values of types that are there to list them, and what its examples use.
+func namesOf(t *testing.T, dir string) (names, shown []string) {
+	t.Helper()
+	files := token.NewFileSet()
+	var sources []*ast.File
+	paths, err := filepath.Glob(filepath.Join(dir, "*.go"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	named := 0
-	for _, p := range pages(t) {
-		for _, text := range codeOf(p) {
-			for _, m := range target.FindAllStringSubmatch(text, -1) {
-				named++
-				if !strings.Contains("\n"+string(makefile), "\n"+m[1]+":") {
-					t.Errorf("%s: there is no make %s", p.name, m[1])
-				}
-			}
+	for _, path := range paths {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f, err := parser.ParseFile(files, path, text, parser.ParseComments)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.HasSuffix(path, "_test.go") {
+			shown = append(shown, usedInExamples(f, filepath.Base(dir))...)
+		} else {
+			sources = append(sources, f)
 		}
 	}
-	if named < 15 {
-		t.Errorf("only %d targets were looked at", named)
+	p, err := doc.NewFromFiles(files, sources, dir)
+	if err != nil {
+		t.Fatal(err)
 	}
+	values := func(all []*doc.Value) {
+		for _, v := range all {
+			names = append(names, v.Names...)
+		}
+	}
+	functions := func(all []*doc.Func) {
+		for _, f := range all {
+			names = append(names, f.Name)
+		}
+	}
+	values(p.Consts)
+	values(p.Vars)
+	functions(p.Funcs)
+	for _, of := range p.Types {
+		names = append(names, of.Name)
+		functions(of.Funcs)
+	}
+	return slices.DeleteFunc(names, func(name string) bool { return !ast.IsExported(name) }), shown
+}
+
+func usedInExamples(f *ast.File, pkg string) (used []string) {
+	for _, d := range f.Decls {
+		example, ok := d.(*ast.FuncDecl)
+		if !ok || !strings.HasPrefix(example.Name.Name, "Example") {
+			continue
+		}
+		ast.Inspect(example, func(n ast.Node) bool {
+			if s, ok := n.(*ast.SelectorExpr); ok {
+				if x, ok := s.X.(*ast.Ident); ok && x.Name == pkg {
+					used = append(used, s.Sel.Name)
+				}
+			}
+			return true
+		})
+	}
+	return used
 }
