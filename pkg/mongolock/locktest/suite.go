@@ -39,7 +39,7 @@ type Store interface {
 
 // Features are what a store may have beyond the least that the protocol needs. Tests of what it does not have are skipped by name.
 type Features struct {
-	// Collection is for a store that is [MongoDB].
+	// Collection is for a [Server].
 	Collection bool
 	// ChangeStreams is for one that has them.
 	ChangeStreams bool
@@ -59,10 +59,10 @@ type suite struct {
 func Run(t *testing.T, store Store, f Features) {
 	t.Helper()
 	s := &suite{store: store}
-	if m, ok := store.(*mongoDB); ok {
-		s.coll = m.coll
+	if m, ok := store.(*Server); ok {
+		s.coll = m.Coll
 	} else if f.Collection {
-		t.Fatal("Features.Collection is for the store that MongoDB makes")
+		t.Fatal("Features.Collection is for what MongoDB returns")
 	}
 	// The collection exists before the first race, as with every user's second lock.
 	s.insert(t, bson.D{{Key: "_id", Value: "warm"}})
