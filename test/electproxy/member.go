@@ -2,13 +2,13 @@ package electproxy
 
 import (
 	"encoding/binary"
-	"io"
 	"math/rand/v2"
 	"net"
-	"strings"
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
+
+	"github.com/mongogate/mongogate/test/wire"
 )
 
 // longest is how long anything that is held back is held at most.
@@ -97,10 +97,10 @@ func (m *member) forward(r *request, server net.Conn) []byte {
 			return nil
 		}
 	}
-	if _, err := server.Write(r.bytes); err != nil {
+	if _, err := server.Write(r.Bytes); err != nil {
 		return nil
 	}
-	answer, err := readMessage(server)
+	answer, err := wire.Read(server)
 	if err != nil {
 		return nil
 	}
@@ -116,12 +116,12 @@ func (m *member) forward(r *request, server net.Conn) []byte {
 		// It was done, and the set has another primary: the answer to those who wait for a majority.
 		return r.fails(interrupted, "operation was interrupted: the primary has stepped down", m.version())
 	}
-	return answer
+	return answer.Bytes
 }
 
 // own is the answer to what a member answers by itself; nil for what the server has to do.
 func (m *member) own(r *request) []byte {
-	if r.name == "hello" || strings.EqualFold(r.name, "ismaster") {
+	if wire.Hello(r.name) {
 		return m.hello(r)
 	}
 	m.set.mu.Lock()
@@ -161,7 +161,7 @@ func (m *member) hello(r *request) []byte {
 		{Key: "hosts", Value: s.hosts()},
 		{Key: "me", Value: m.listener.Addr().String()},
 		{Key: "maxBsonObjectSize", Value: 16 << 20},
-		{Key: "maxMessageSizeBytes", Value: 48_000_000},
+		{Key: "maxMessageSizeBytes", Value: wire.Largest},
 		{Key: "maxWriteBatchSize", Value: 100_000},
 		{Key: "localTime", Value: time.Now()},
 		{Key: "minWireVersion", Value: 0},
@@ -189,19 +189,4 @@ func (m *member) version() bson.D {
 func number(doc bson.Raw, key string) int64 {
 	n, _ := doc.Lookup(key).AsInt64OK()
 	return n
-}
-
-func readMessage(from io.Reader) ([]byte, error) {
-	var size [4]byte
-	if _, err := io.ReadFull(from, size[:]); err != nil {
-		return nil, err //nolint:wrapcheck // the end of a connection
-	}
-	n := binary.LittleEndian.Uint32(size[:])
-	if n < headerSize || n > maxMessage {
-		return nil, errMessage
-	}
-	message := make([]byte, n)
-	copy(message, size[:])
-	_, err := io.ReadFull(from, message[4:])
-	return message, err //nolint:wrapcheck // the end of a connection
 }

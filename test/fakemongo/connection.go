@@ -154,7 +154,7 @@ func (conn *connection) read() {
 			return
 		}
 		v := c.decide(conn.process, m.command[0].Key, m.command)
-		c.running.Go(func() { conn.handle(&m, v) })
+		c.running.Go(func() { conn.handle(m, v) })
 	}
 }
 

@@ -4,6 +4,8 @@ import (
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
+
+	"github.com/mongogate/mongogate/test/wire"
 )
 
 // handle takes one request through its verdict: it travels, is executed, waits
@@ -47,7 +49,7 @@ func (conn *connection) handle(m *message, v Verdict) {
 	switch {
 	case v.Reset:
 		conn.close()
-	case cut || m.oneWay:
+	case cut || m.OneWay():
 	default:
 		if b, err := m.answer(r.doc); err != nil {
 			conn.close()
@@ -142,7 +144,7 @@ func (c *Cluster) hello(data *copyOf) bson.D {
 		{Key: "ismaster", Value: true},
 		{Key: "isWritablePrimary", Value: true},
 		{Key: "maxBsonObjectSize", Value: int32(16 << 20)},
-		{Key: "maxMessageSizeBytes", Value: int32(largestMessage)},
+		{Key: "maxMessageSizeBytes", Value: int32(wire.Largest)},
 		{Key: "maxWriteBatchSize", Value: int32(100000)},
 		{Key: "localTime", Value: bson.NewDateTimeFromTime(data.now())},
 		{Key: "minWireVersion", Value: int32(0)},

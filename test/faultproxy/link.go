@@ -99,7 +99,7 @@ func (l *link) read(from *net.TCPConn, into chan<- parcel, judge func(message) A
 			}
 		}
 		state, _ := l.proxy.now()
-		p := parcel{bytes: message.bytes, due: time.Now().Add(state.delay), asked: l.answered(message), end: err}
+		p := parcel{bytes: message.Bytes, due: time.Now().Add(state.delay), asked: l.answered(message), end: err}
 		select {
 		case into <- p:
 		case <-l.ctx.Done():
@@ -183,13 +183,13 @@ func (l *link) request(m message) Action {
 	action := l.proxy.arrived(m.command)
 	if action == DropReply || action == ResetReply {
 		l.mu.Lock()
-		l.replies[m.id] = action
+		l.replies[m.ID] = action
 		l.mu.Unlock()
 		return Pass
 	}
 	if action == Pass {
 		l.mu.Lock()
-		l.asked[m.id] = asked{m.command, time.Now()}
+		l.asked[m.ID] = asked{m.command, time.Now()}
 		l.mu.Unlock()
 	}
 	return action
@@ -197,13 +197,13 @@ func (l *link) request(m message) Action {
 
 // answered finds the request that a message of the server answers.
 func (l *link) answered(m message) asked {
-	if m.answers == 0 {
+	if m.Answers == 0 {
 		return asked{}
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	a := l.asked[m.answers]
-	delete(l.asked, m.answers)
+	a := l.asked[m.Answers]
+	delete(l.asked, m.Answers)
 	return a
 }
 
@@ -211,8 +211,8 @@ func (l *link) answered(m message) asked {
 func (l *link) reply(m message) Action {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	action := l.replies[m.answers]
-	delete(l.replies, m.answers)
+	action := l.replies[m.Answers]
+	delete(l.replies, m.Answers)
 	return action
 }
 

@@ -22,6 +22,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/mongogate/mongogate/test/wire"
 )
 
 // Proxy listens on a port and forwards to one target.
@@ -158,7 +160,7 @@ func (p *Proxy) arrived(command string) Action {
 	p.counts[command]++
 	decide := p.onRequest
 	p.mu.Unlock()
-	if decide == nil || handshake(command) {
+	if decide == nil || wire.Hello(command) {
 		return Pass
 	}
 	return decide(command)
