@@ -37,7 +37,7 @@ var kubeMutants = []mutant{
 	take("label-after-release", "label: gone before the lock is given back", edits{{"kubeFeatures.unlabel", "k.label.Settled(settled)", "_ = settled"}}, "./cmd/sidecar -run=TestKubeLabelAndEvents"),
 	take("events-unbounded", "Events: the queue is bounded", edits{{"Events.Write", "for len(e.queue) > queued {", "for false {"}}, eventsUnit),
 	take("events-twice", "Events: a repeated call writes none twice", edits{{"Events.run", `err == nil || answered(err, "AlreadyExists")`, "err == nil"}}, eventsUnit),
-	take("events-wait-at-the-end", "Events: the end of a gate does not wait for the API", edits{{"owner.end", "case <-time.After(within):", "case <-time.After(within * 3):"}}, eventsUnit),
+	take("events-wait-at-the-end", "Events: the end of a gate does not wait for the API", edits{{"worker.end", "case <-time.After(within):", "case <-time.After(within * 3):"}}, eventsUnit),
 	take("kube-no-deadline", "the Kubernetes API: each call has a deadline", edits{{"kube.call", "context.WithTimeout(ctx, callTimeout)", "context.WithTimeout(ctx, 4*callTimeout)"}}, clientUnit),
 	take("label-forgets-the-gate-before", "label: a late call of a gate that was killed is undone",
 		edits{{"Label.run", "overtaken := time.Now().Add(l.again)", "var overtaken time.Time"}}, "./internal/kube -run=TestALateLabelOfTheGateBefore"),

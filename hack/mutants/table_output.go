@@ -34,7 +34,7 @@ var outputMutants = []mutant{
 	take("json-as-it-is", "output: JSON for machines is read by people too",
 		edits{{"render", `append(printable.JSON(b), '\n')`, `append(append(b, printable.JSON(nil)...), '\n')`}}, "./cmd/sidecar -run=TestHostileDocuments"),
 	take("events-as-they-are", "output: an Event's message is bounded and shows everything",
-		edits{{"kube.event", "printable.Text(ev.Message, maxMessage)", `clip(ev.Message, maxMessage)+printable.Text("", 0)`}}, "./internal/kube -run=TestAMessageShowsEverything"),
+		edits{{"kube.event", "printable.Text(ev.Message, maxMessage)", `ev.Message[:min(len(ev.Message), maxMessage)]+printable.Text("", 0)`}}, "./internal/kube -run=TestAMessageShowsEverything"),
 	take("installed-copy-is-readable", "secrets: no process of the same user reads the environment of a probe or a starting gate",
 		edits{{"unreadable", "unreadable = 0o111", "unreadable = 0o755"}}, "./cmd/sidecar -run=TestAWatcherReadsNothing"),
 	take("files-without-end", "settings: no more is read of a file than belongs there",

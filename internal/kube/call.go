@@ -19,6 +19,8 @@ const (
 	callTimeout = 3 * time.Second
 	// maxAnswer is more than etcd stores in one object.
 	maxAnswer = 4 << 20
+	// maxAfter is how long a feature leaves the API alone at most where the API asks for that, lest one odd answer ends it.
+	maxAfter = 30 * time.Second
 )
 
 const (

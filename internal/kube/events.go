@@ -33,10 +33,10 @@ const EventsRight = "create events (in the core group) in its own namespace"
 
 // Events writes Events, one after another and beside everything else.
 type Events struct {
-	client *Client
-	calm   *calm
-	wait   func(n int) time.Duration
-	owner
+	client   *Client
+	failures *failureLog
+	wait     func(n int) time.Duration
+	worker
 
 	mu      sync.Mutex
 	queue   []object // the first may be on its way
@@ -50,7 +50,7 @@ func NewEvents(c *Client, told Told) *Events {
 }
 
 func newEvents(c *Client, told Told, wait func(int) time.Duration) *Events {
-	e := &Events{client: c, calm: &calm{Told: told, what: "event", right: EventsRight}, wait: wait}
+	e := &Events{client: c, failures: &failureLog{Told: told, what: "event", right: EventsRight}, wait: wait}
 	e.begin(e.run)
 	return e
 }
@@ -68,8 +68,8 @@ func (e *Events) Write(ev Event) {
 	for len(e.queue) > queued {
 		e.queue = e.queue[1:]
 		e.first++
-		if e.calm.Dropped != nil {
-			e.calm.Dropped()
+		if e.failures.Dropped != nil {
+			e.failures.Dropped()
 		}
 	}
 	e.mu.Unlock()
@@ -96,18 +96,18 @@ func (e *Events) run(ctx context.Context) {
 		err := call(ctx, e.client.own(e.client.post(), coreAPI, "events"), o, nil)
 		switch {
 		case err == nil || answered(err, "AlreadyExists"): // an earlier try has written it
-			e.calm.success()
+			e.failures.success()
 			failed = 0
 			e.done(at)
 			continue
 		case answered(err, "BadRequest", "Invalid", "NotFound", "RequestEntityTooLarge"): // no repetition mends it
-			e.calm.failure(err)
+			e.failures.failure(err)
 			e.done(at)
 			continue
 		case ctx.Err() != nil:
 			return
 		}
-		e.calm.failure(err)
+		e.failures.failure(err)
 		if closing {
 			return
 		}

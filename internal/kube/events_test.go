@@ -70,7 +70,7 @@ func TestTheQueueIsBounded(t *testing.T) {
 	defer back()
 	e := a.events(t)
 	var dropped atomic.Int64
-	e.calm.Dropped = func() { dropped.Add(1) }
+	e.failures.Dropped = func() { dropped.Add(1) }
 	e.Write(Event{Reason: "First"})
 	until(t, "the first is on its way", func() bool { e.mu.Lock(); defer e.mu.Unlock(); return len(e.queue) == 1 })
 	began := time.Now()

@@ -8,13 +8,13 @@ import (
 
 // A call that notices nothing of its end, for it reads a token from a file system that hangs, is not waited for.
 func TestTheEndDoesNotWaitForAFile(t *testing.T) {
-	var o owner
+	var w worker
 	hang := make(chan struct{})
-	o.begin(func(context.Context) { <-hang })
+	w.begin(func(context.Context) { <-hang })
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		o.end(10 * time.Millisecond)
+		w.end(10 * time.Millisecond)
 	}()
 	select {
 	case <-ended:
@@ -22,6 +22,6 @@ func TestTheEndDoesNotWaitForAFile(t *testing.T) {
 		t.Error("the end waits for the file")
 	}
 	close(hang)
-	<-o.done
+	<-w.done
 	<-ended
 }

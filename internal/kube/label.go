@@ -20,12 +20,12 @@ const applyWithin = 65 * time.Second
 // Label keeps a label on the own pod: the value true while it is wanted, and
 // no label otherwise, also from the beginning. It is set to rights as long as it takes.
 type Label struct {
-	client *Client
-	key    string
-	calm   *calm
-	wait   func(n int) time.Duration
-	again  time.Duration
-	owner
+	client   *Client
+	key      string
+	failures *failureLog
+	wait     func(n int) time.Duration
+	again    time.Duration
+	worker
 
 	mu      sync.Mutex
 	wanted  bool
@@ -43,7 +43,7 @@ func NewLabel(c *Client, key string, told Told) *Label {
 
 func newLabel(c *Client, key string, told Told, wait func(int) time.Duration, again time.Duration) *Label {
 	l := &Label{
-		client: c, key: key, calm: &calm{Told: told, what: "label", right: LabelRight},
+		client: c, key: key, failures: &failureLog{Told: told, what: "label", right: LabelRight},
 		wait: wait, again: again, changed: make(chan struct{}),
 	}
 	l.begin(l.run)
@@ -111,7 +111,7 @@ func (l *Label) run(ctx context.Context) {
 		err := l.patch(ctx, want)
 		if err == nil {
 			failed = 0
-			l.calm.success()
+			l.failures.success()
 			l.learn(true, want)
 			continue
 		}
@@ -119,7 +119,7 @@ func (l *Label) run(ctx context.Context) {
 			return
 		}
 		failed++
-		l.calm.failure(err)
+		l.failures.failure(err)
 		if codeOf(err) == 0 {
 			overtaken = time.Now().Add(l.again)
 		}
@@ -134,8 +134,8 @@ func (l *Label) leaves(err error) bool {
 	if !answered(err, "BadRequest", "Invalid", "NotFound") {
 		return false
 	}
-	l.calm.failure(err)
-	telemetry.Warn(l.calm.Log, "giving up on the pod's label", "label", l.key, "why", err.Error())
+	l.failures.failure(err)
+	telemetry.Warn(l.failures.Log, "giving up on the pod's label", "label", l.key, "why", err.Error())
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.gone = true

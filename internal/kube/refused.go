@@ -7,8 +7,12 @@ import (
 	"net/http"
 	"slices"
 	"time"
-	"unicode/utf8"
+
+	"github.com/mongogate/mongogate/pkg/printable"
 )
+
+// maxReason is how much of an answer's message is kept.
+const maxReason = 400
 
 // refusedError is an answer that is no yes. reason is a word of meta/v1
 // (StatusReason) where the API server itself has answered, and empty where something before it has.
@@ -32,7 +36,7 @@ func refusal(code int, answer []byte) *refusedError {
 	if json.Unmarshal(answer, &status) != nil || status.Kind != "Status" {
 		return &refusedError{code: code}
 	}
-	return &refusedError{code: code, reason: status.Reason, message: clip(status.Message, 400)}
+	return &refusedError{code: code, reason: status.Reason, message: printable.Text(status.Message, maxReason)}
 }
 
 // answered says whether the API server itself has given one of these reasons.
@@ -68,17 +72,4 @@ func remedy(err error, right string) string {
 		return "give the pod's service account the right: " + right
 	}
 	return ""
-}
-
-// clip cuts a text that somebody else wrote to at most n bytes.
-func clip(text string, n int) string {
-	if len(text) <= n {
-		return text
-	}
-	const more = "…"
-	n -= len(more)
-	for n > 0 && !utf8.RuneStart(text[n]) {
-		n--
-	}
-	return text[:n] + more
 }

@@ -17,11 +17,11 @@ const asked = 2 * time.Second
 
 // Status reads the own pod, while somebody asks, and judges whether its workload has ended for good.
 type Status struct {
-	client *Client
-	marker string
-	calm   *calm
-	wait   func(n int) time.Duration
-	owner
+	client   *Client
+	marker   string
+	failures *failureLog
+	wait     func(n int) time.Duration
+	worker
 
 	mu     sync.Mutex
 	until  time.Time // until when somebody wants to know
@@ -39,7 +39,7 @@ func NewStatus(c *Client, marker string, told Told) *Status {
 }
 
 func newStatus(c *Client, marker string, told Told, wait func(int) time.Duration) *Status {
-	s := &Status{client: c, marker: marker, calm: &calm{Told: told, what: "status", right: StatusRight}, wait: wait}
+	s := &Status{client: c, marker: marker, failures: &failureLog{Told: told, what: "status", right: StatusRight}, wait: wait}
 	s.begin(s.run)
 	return s
 }
@@ -103,26 +103,26 @@ func (s *Status) look(ctx context.Context) error {
 		return err
 	}
 	if err != nil {
-		s.calm.failure(err)
+		s.failures.failure(err)
 		if answered(err, "NotFound") { // nobody will say how it ended
 			return errOtherPod
 		}
 		return err
 	}
-	s.calm.success()
+	s.failures.success()
 	verdict, ever := judge(p, s.client.pod, s.marker), provable(p, s.client.pod, s.marker)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !s.read && ever != nil {
-		telemetry.Warn(s.calm.Log, "the pod's status is no evidence: a container may be started again", "why", ever.Error())
+		telemetry.Warn(s.failures.Log, "the pod's status is no evidence: a container may be started again", "why", ever.Error())
 	}
 	s.read, s.ended, s.final = true, verdict == nil, ever == nil
 	if verdict != nil && verdict.Error() != s.reason {
 		s.reason = verdict.Error()
-		s.calm.Log.V(1).Info("the pod's own status is no evidence", "why", s.reason)
+		s.failures.Log.V(1).Info("the pod's own status is no evidence", "why", s.reason)
 	}
 	if errors.Is(verdict, errOtherPod) {
-		s.calm.Log.Error(verdict, "the pod's status is unusable as evidence")
+		s.failures.Log.Error(verdict, "the pod's status is unusable as evidence")
 	}
 	return verdict
 }

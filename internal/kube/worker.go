@@ -6,33 +6,33 @@ import (
 	"time"
 )
 
-// owner is the one goroutine of a feature.
-type owner struct {
+// worker is the one goroutine of a feature.
+type worker struct {
 	wake chan struct{}
 	done chan struct{}
 	quit context.CancelFunc
 	once sync.Once
 }
 
-func (o *owner) begin(run func(context.Context)) {
+func (w *worker) begin(run func(context.Context)) {
 	ctx, quit := context.WithCancel(context.Background())
-	o.wake, o.done, o.quit = make(chan struct{}, 1), make(chan struct{}), quit
+	w.wake, w.done, w.quit = make(chan struct{}, 1), make(chan struct{}), quit
 	go func() {
-		defer close(o.done)
+		defer close(w.done)
 		run(ctx)
 	}()
 }
 
 // poke ends a sleep, the next one if there is none.
-func (o *owner) poke() {
+func (w *worker) poke() {
 	select {
-	case o.wake <- struct{}{}:
+	case w.wake <- struct{}{}:
 	default:
 	}
 }
 
 // sleep waits until it is poked, or for a while if that is not zero. It is false at the end.
-func (o *owner) sleep(ctx context.Context, d time.Duration) bool {
+func (w *worker) sleep(ctx context.Context, d time.Duration) bool {
 	var after <-chan time.Time
 	if d > 0 {
 		after = time.After(d)
@@ -40,7 +40,7 @@ func (o *owner) sleep(ctx context.Context, d time.Duration) bool {
 	select {
 	case <-ctx.Done():
 		return false
-	case <-o.wake:
+	case <-w.wake:
 	case <-after:
 	}
 	return ctx.Err() == nil
@@ -50,17 +50,22 @@ func (o *owner) sleep(ctx context.Context, d time.Duration) bool {
 const cutOff = time.Second
 
 // end leaves the goroutine some time to end by itself, cuts its call off, and waits for it, but not for a file.
-func (o *owner) end(within time.Duration) {
-	o.once.Do(func() {
-		o.poke()
+func (w *worker) end(within time.Duration) {
+	w.once.Do(func() {
+		w.poke()
 		select {
-		case <-o.done:
+		case <-w.done:
 		case <-time.After(within):
 		}
-		o.quit()
+		w.quit()
 		select {
-		case <-o.done:
+		case <-w.done:
 		case <-time.After(cutOff):
 		}
 	})
+}
+
+// pause is what passes after the n-th failure in a row, from one on.
+func pause(n int, first, most time.Duration) time.Duration {
+	return min(first<<min(n-1, 16), most)
 }
