@@ -10,6 +10,7 @@ import (
 
 	"github.com/mongogate/mongogate/pkg/gate"
 	"github.com/mongogate/mongogate/test/bubble"
+	"github.com/mongogate/mongogate/test/must"
 )
 
 // bubbleClock is a clock of a bubble that runs at a rate: 1 is exact.
@@ -134,6 +135,14 @@ func (l *fakeLease) outcomes() []gate.Outcome {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return append([]gate.Outcome(nil), l.finished...)
+}
+
+// endedWith wants it to have been finished once.
+func (l *fakeLease) endedWith(t *testing.T, want gate.Outcome) {
+	t.Helper()
+	if got := l.outcomes(); len(got) != 1 || got[0] != want {
+		t.Errorf("finished with %v, want %v once", got, want)
+	}
 }
 
 // fakeWorkload logs what it is told, with the time since the bubble began, and dies as the test wants.
@@ -267,10 +276,7 @@ func onBench(t *testing.T, rate float64, change func(*gate.Config), f func(b *be
 		if change != nil {
 			change(&cfg)
 		}
-		g, err := gate.New(cfg)
-		if err != nil {
-			t.Fatal(err)
-		}
+		g := must.Get(gate.New(cfg))(t)
 		b.gate = g
 		ctx, cancel := context.WithCancel(t.Context())
 		b.stop = cancel

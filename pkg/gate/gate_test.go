@@ -15,6 +15,8 @@ func reacquire(c *gate.Config) { c.Reacquire = true }
 
 func deaf(c *gate.Config) { c.Lock.(*fakeLock).deaf = true }
 
+func slow(c *gate.Config) { c.Workload.(*fakeWorkload).slow = time.Millisecond }
+
 func TestRunsWhileHeldAndRenewed(t *testing.T) {
 	onBench(t, 1, nil, func(b *bench) {
 		b.is(gate.Waiting, false)
@@ -32,9 +34,7 @@ func TestRunsWhileHeldAndRenewed(t *testing.T) {
 		if !r.Started || r.Lost != nil || r.Finish != nil || r.Ended.Code != 0 {
 			t.Errorf("the result is %+v", r)
 		}
-		if got := l.outcomes(); len(got) != 1 || got[0] != gate.Succeeded {
-			t.Errorf("finished with %v, want succeeded once", got)
-		}
+		l.endedWith(t, gate.Succeeded)
 		b.is(gate.Released, false)
 		b.did("0s start 7 until 10s", "4s extend 14s", "13.999s gone")
 	})
@@ -57,9 +57,7 @@ func TestOutcomes(t *testing.T) {
 				if r := b.ends(); r.Ended != c.ended {
 					t.Errorf("ended %+v, want %+v", r.Ended, c.ended)
 				}
-				if got := l.outcomes(); len(got) != 1 || got[0] != c.want {
-					t.Errorf("finished with %v, want %v", got, c.want)
-				}
+				l.endedWith(t, c.want)
 			})
 		})
 	}
@@ -88,9 +86,7 @@ func TestDeadlineShutsInOrder(t *testing.T) {
 			if !errors.Is(r.Lost, gate.ErrDeadline) || r.Ended.Code != 137 {
 				t.Errorf("the result is %+v", r)
 			}
-			if got := l.outcomes(); len(got) != 1 || got[0] != gate.Failed {
-				t.Errorf("finished with %v, want failed once", got)
-			}
+			l.endedWith(t, gate.Failed)
 			if rate == 1 {
 				b.did("0s start 1 until 10s", "10s warn: "+r.Lost.Error(), "10s terminate", "13s kill", "13s gone")
 			}
@@ -167,9 +163,7 @@ func TestReacquiresOnlyWhenGone(t *testing.T) {
 		if r := b.ends(); r.Lost != nil || !r.Started {
 			t.Errorf("the result is %+v", r)
 		}
-		if got := second.outcomes(); len(got) != 1 || got[0] != gate.Succeeded {
-			t.Errorf("finished with %v, want succeeded", got)
-		}
+		second.endedWith(t, gate.Succeeded)
 		b.did("0s start 1 until 10s", "1s warn: taken", "1s terminate", "4s kill", "24s gone", "24s start 2 until 31s", "24s gone")
 	})
 }
@@ -210,9 +204,7 @@ func TestLeaseThatArrivesAnyway(t *testing.T) {
 		if r := b.ends(); r.Started {
 			t.Errorf("the result is %+v", r)
 		}
-		if got := l.outcomes(); len(got) != 1 || got[0] != gate.Release {
-			t.Errorf("finished with %v, want release", got)
-		}
+		l.endedWith(t, gate.Release)
 		b.did()
 	})
 }
@@ -220,7 +212,7 @@ func TestLeaseThatArrivesAnyway(t *testing.T) {
 // Both are ready when the gate looks: select draws one of them, and whoever asked must come first.
 func TestStopAndLeaseInOneMoment(t *testing.T) {
 	for range 30 {
-		onBench(t, 1, func(c *gate.Config) { c.Workload.(*fakeWorkload).slow = time.Millisecond }, func(b *bench) {
+		onBench(t, 1, slow, func(b *bench) {
 			time.Sleep(500 * time.Microsecond)
 			l := newLease(1, 10*time.Second)
 			b.answer(answer{lease: l})
@@ -228,9 +220,7 @@ func TestStopAndLeaseInOneMoment(t *testing.T) {
 			if r := b.ends(); r.Started {
 				t.Errorf("the result is %+v", r)
 			}
-			if got := l.outcomes(); len(got) != 1 || got[0] != gate.Release {
-				t.Errorf("finished with %v, want release", got)
-			}
+			l.endedWith(t, gate.Release)
 		})
 	}
 }
@@ -247,10 +237,10 @@ func TestStopWhileHeld(t *testing.T) {
 		b.after(time.Second)
 		b.is(gate.Held, true)
 		b.work.end(gate.Ended{Code: 143})
-		r := b.ends()
-		if got := l.outcomes(); len(got) != 1 || got[0] != gate.Failed || r.Lost != nil {
-			t.Errorf("finished with %v, result %+v", got, r)
+		if r := b.ends(); r.Lost != nil {
+			t.Errorf("the result is %+v", r)
 		}
+		l.endedWith(t, gate.Failed)
 	})
 }
 
@@ -300,9 +290,7 @@ func TestLeaseThatComesTooLate(t *testing.T) {
 		b.after(time.Minute)
 		l := b.grant(1, -time.Second)
 		b.is(gate.Waiting, false)
-		if got := l.outcomes(); len(got) != 1 || got[0] != gate.Release {
-			t.Errorf("finished with %v, want release", got)
-		}
+		l.endedWith(t, gate.Release)
 		b.grant(2, 10*time.Second)
 		b.is(gate.Held, true)
 		b.work.end(gate.Ended{Unasked: true})
@@ -384,7 +372,7 @@ func TestConfigIsChecked(t *testing.T) {
 // A workload that ended because its guard died was lost, whichever of the two is heard first.
 func TestEndAfterItsCause(t *testing.T) {
 	for range 30 { // select draws
-		onBench(t, 1, func(c *gate.Config) { c.Workload.(*fakeWorkload).slow = time.Millisecond }, func(b *bench) {
+		onBench(t, 1, slow, func(b *bench) {
 			l := b.grant(1, time.Hour)
 			b.after(10 * time.Millisecond)
 			l.renew(2 * time.Hour) // the gate looks again in a millisecond, and finds both
@@ -394,9 +382,7 @@ func TestEndAfterItsCause(t *testing.T) {
 			if r := b.ends(); fmt.Sprint(r.Lost) != "the guard has died" {
 				t.Errorf("the result is %+v", r)
 			}
-			if got := l.outcomes(); len(got) != 1 || got[0] != gate.Failed {
-				t.Errorf("finished with %v, want failed", got)
-			}
+			l.endedWith(t, gate.Failed)
 		})
 	}
 }

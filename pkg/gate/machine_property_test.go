@@ -6,6 +6,8 @@ import (
 	"math/rand/v2"
 	"testing"
 	"time"
+
+	"github.com/mongogate/mongogate/test/must"
 )
 
 // judge follows a machine from outside and knows nothing of it but what was promised.
@@ -248,9 +250,7 @@ func FuzzStep(f *testing.F) {
 		}
 		for len(b) > 0 && !j.ended {
 			now, e := j.next(draw)
-			if err := j.step(now, e); err != nil {
-				t.Fatal(err)
-			}
+			must.Do(t, j.step(now, e))
 		}
 	})
 }

@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/mongogate/mongogate/pkg/printable"
+	"github.com/mongogate/mongogate/test/must"
 )
 
 func TestText(t *testing.T) {
@@ -72,10 +73,7 @@ func TestNothingHidden(t *testing.T) {
 		if r%7 != 0 && r > 0x3000 { // all of the dangerous ones, and a part of the rest
 			continue
 		}
-		document, err := json.Marshal(map[string]string{"owner": in})
-		if err != nil {
-			t.Fatal(err)
-		}
+		document := must.Get(json.Marshal(map[string]string{"owner": in}))(t)
 		document = printable.JSON(append(document, '\n'))
 		var back map[string]string
 		if err := json.Unmarshal(document, &back); err != nil || back["owner"] != in {
