@@ -15,6 +15,7 @@ import (
 	"github.com/mongogate/mongogate/internal/proctree"
 	"github.com/mongogate/mongogate/internal/statedir"
 	"github.com/mongogate/mongogate/pkg/gate"
+	"github.com/mongogate/mongogate/test/must"
 )
 
 // lose is a loss from the sentinel to SIGKILL.
@@ -25,10 +26,13 @@ func lose(w *Workload) {
 }
 
 // held is a gate that holds, with the protection kill.
-func held(t *testing.T, spare ...string) *Workload {
+func held(t *testing.T, change ...func(*Config)) *Workload {
 	t.Helper()
 	cfg := config(t)
-	cfg.Kill, cfg.Spare = true, spare
+	cfg.Kill = true
+	for _, c := range change {
+		c(&cfg)
+	}
 	w := start(t, cfg, &statedir.Lease{Open: true, Deadline: cfg.Clock.Now() + time.Hour})
 	w.Start(gate.Grant{Token: 1})
 	return w
@@ -90,10 +94,7 @@ func withoutAMark(t *testing.T, p pod) {
 // program is a copy of sleep under another name.
 func program(t *testing.T, name string) string {
 	t.Helper()
-	sleep, err := exec.LookPath("sleep")
-	if err != nil {
-		t.Fatal(err)
-	}
+	sleep := must.Get(exec.LookPath("sleep"))(t)
 	path := filepath.Join(t.TempDir(), name)
 	copyFile(t, sleep, path)
 	return path
@@ -116,12 +117,12 @@ func TestSparedByItsMark(t *testing.T) {
 	}
 	// A process above the containers speaks for itself at most.
 	stranger := container(t, "..", "exec sleep 1000", Spared+"=true")
-	until(t, "what is in no container is killed", func() bool { return !alive(stranger.Process.Pid) })
+	dies(t, stranger, "what is in no container is killed")
 	unmarked := container(t, "work", "exec sleep 1000")
-	until(t, "and spares nobody", func() bool { return !alive(unmarked.Process.Pid) })
+	dies(t, unmarked, "and spares nobody")
 	// Known by its cgroup from then on.
 	_ = marked.Process.Kill()
-	until(t, "ended", func() bool { return !alive(marked.Process.Pid) })
+	dies(t, marked, "ended")
 	again := container(t, "other", "exec env -i sleep 1000")
 	time.Sleep(20 * w.cfg.Scan)
 	if !alive(again.Process.Pid) {
@@ -134,14 +135,11 @@ func TestSparedByItsName(t *testing.T) {
 	if !inside(t, pod{}) {
 		return
 	}
-	w := held(t, "pilot-agent")
+	w := held(t, func(cfg *Config) { cfg.Spare = []string{"pilot-agent"} })
 	agent, envoy := program(t, "pilot-agent"), program(t, "envoy")
 	list := filepath.Join(t.TempDir(), "pids")
 	proxy := container(t, "other", "exec "+agent+" 1000")
-	until(t, "the agent runs", func() bool {
-		b, _ := os.ReadFile(fmt.Sprintf("/proc/%d/comm", proxy.Process.Pid))
-		return string(b) == "pilot-agent\n"
-	})
+	isCalled(t, proxy, "pilot-agent")
 	time.Sleep(20 * time.Millisecond) // what it starts is younger by a tick of the kernel's
 	child := container(t, "other", "exec env -i "+envoy+" 1000")
 	work := container(t, "work", "exec sleep 1000")
@@ -157,7 +155,7 @@ func TestSparedByItsName(t *testing.T) {
 		t.Errorf("the workload lives: %v, its process of the same name: %v", alive(work.Process.Pid), alive(same.Process.Pid))
 	}
 	_ = proxy.Process.Kill() // what is left had another name
-	until(t, "without its first process it is spared no more", func() bool { return !alive(child.Process.Pid) })
+	dies(t, child, "without its first process it is spared no more")
 }
 
 // gatePrograms are programs of the name of a gate's: our own, and one that its user may not read.
@@ -181,7 +179,7 @@ func sparedGate(t *testing.T, which, env string) {
 	renamed := container(t, "work", "exec "+program(t, gateName)+" 1000")
 	gate := container(t, "other", "exec "+filepath.Join(os.Getenv("DIR"), which, gateName)+" 1000", env)
 	for _, c := range []*exec.Cmd{renamed, gate} {
-		until(t, "it runs", func() bool { return comm(c) == gateName })
+		isCalled(t, c, gateName)
 	}
 	lose(w)
 	goneIs(t, w, true)
@@ -198,14 +196,9 @@ func TestMarkAfterAnother(t *testing.T) {
 	for _, env := range []string{Spared + "=1", Marker + "=1"} {
 		cmd := exec.Command("sleep", "1000")
 		cmd.Env = []string{env}
-		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
-		}
+		must.Do(t, cmd.Start())
 		defer func() { _ = cmd.Process.Kill(); _ = cmd.Wait() }()
-		p, err := proctree.Look(cmd.Process.Pid)
-		if err != nil {
-			t.Fatal(err)
-		}
+		p := must.Get(proctree.Look(cmd.Process.Pid))(t)
 		tg.read(p, in)
 	}
 	if !tg.within(in, tg.marked) {
@@ -217,36 +210,25 @@ func TestMarkAfterAnother(t *testing.T) {
 func TestScriptThatBecomesAGate(t *testing.T) {
 	dir := t.TempDir()
 	program, script, begins := filepath.Join(dir, "own"), filepath.Join(dir, gateName), filepath.Join(dir, "begins")
-	if err := os.Mkdir(program, 0o755); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, os.Mkdir(program, 0o755))
 	program = filepath.Join(program, gateName)
 	copyFile(t, os.Args[0], program)
-	if err := os.WriteFile(script, []byte("#!/bin/sh\nuntil test -e "+begins+"; do sleep 0.02; done\nexec "+program+"\n"), 0o755); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, os.WriteFile(script, []byte("#!/bin/sh\nuntil test -e "+begins+"; do sleep 0.02; done\nexec "+program+"\n"), 0o755))
 	cmd := exec.Command(script)
 	cmd.Env = append(os.Environ(), envSleeps+"=1")
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, cmd.Start())
 	defer func() { _ = cmd.Process.Kill(); _ = cmd.Wait() }()
-	until(t, "it runs", func() bool { return comm(cmd) == gateName })
+	isCalled(t, cmd, gateName)
 	g := &gates{known: map[identity]bool{}}
 	is := func() bool {
-		p, err := proctree.Look(cmd.Process.Pid)
-		if err != nil {
-			t.Fatal(err)
-		}
+		p := must.Get(proctree.Look(cmd.Process.Pid))(t)
 		return g.is(p)
 	}
 	if is() {
 		t.Fatal("a script passes for a gate")
 	}
-	if err := os.WriteFile(begins, nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	until(t, "it is a gate", func() bool {
+	must.Do(t, os.WriteFile(begins, nil, 0o600))
+	must.Happen(t, "it is a gate", func() bool {
 		exe, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", cmd.Process.Pid))
 		return err == nil && exe == program
 	})
@@ -255,10 +237,13 @@ func TestScriptThatBecomesAGate(t *testing.T) {
 	}
 }
 
-// comm is the name of the program that a container begins with.
-func comm(c *exec.Cmd) string {
-	b, _ := os.ReadFile(fmt.Sprintf("/proc/%d/comm", c.Process.Pid))
-	return strings.TrimSuffix(string(b), "\n")
+// isCalled waits until the program that a container begins with has a name.
+func isCalled(t *testing.T, c *exec.Cmd, name string) {
+	t.Helper()
+	must.Happen(t, name+" runs", func() bool {
+		b, _ := os.ReadFile(fmt.Sprintf("/proc/%d/comm", c.Process.Pid))
+		return string(b) == name+"\n"
+	})
 }
 
 // The name that the kernel cuts is known as well, and the mark of a workload counts more than any.
@@ -267,15 +252,12 @@ func TestMarkOverAName(t *testing.T) {
 		return
 	}
 	const name = "linkerd2-proxy-with-a-long-name"
-	w := held(t, name)
+	w := held(t, func(cfg *Config) { cfg.Spare = []string{name} })
 	path := program(t, name)
 	proxy := container(t, "other", "exec "+path+" 1000")
 	marked := container(t, "work", "exec "+path+" 1000", Marker+"=1")
 	for _, c := range []*exec.Cmd{proxy, marked} {
-		until(t, "it runs", func() bool {
-			b, _ := os.ReadFile(fmt.Sprintf("/proc/%d/comm", c.Process.Pid))
-			return string(b) == name[:15]+"\n"
-		})
+		isCalled(t, c, name[:15])
 	}
 	lose(w)
 	goneIs(t, w, true)
@@ -351,21 +333,14 @@ func TestContainers(t *testing.T) {
 
 // Two gates of one process namespace would end each other's workload.
 func TestOneGateKills(t *testing.T) {
-	first, err := Sole()
-	if err != nil {
-		t.Fatal(err)
-	}
+	first := must.Get(Sole())(t)
 	if second, err := Sole(); !errors.Is(err, ErrTwoKill) {
 		t.Errorf("%v, %v", second, err)
 	}
-	if err := first.Close(); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, first.Close())
 	again, err := Sole()
 	if err != nil {
 		t.Fatalf("after the first has ended: %v", err)
 	}
-	if err := again.Close(); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, again.Close())
 }

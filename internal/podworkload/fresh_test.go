@@ -3,16 +3,19 @@
 package podworkload
 
 import (
-	"errors"
+	"crypto/rand"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/mongogate/mongogate/test/must"
 )
 
 // What becomes of the workload when the sidecar's whole container has ended, and the gate in the one that the kubelet starts after it
@@ -25,58 +28,47 @@ func TestFreshContainerCannotBegin(t *testing.T) {
 	if !inside(t, p) {
 		return
 	}
-	t.Run("kill, a setting is wrong", func(t *testing.T) {
-		f := begunOnce(t, "kill")
-		f.begin("--protection", "kill", "--ttl", "soon")
-		f.killedInTime()
-		f.endsWith(64)
-	})
-	t.Run("kill, the disk is full", func(t *testing.T) {
-		f := begunOnce(t, "kill")
-		f.fill()
-		f.begin("--protection", "kill")
-		f.killedInTime()
-		f.endsWith(71)
-	})
-	t.Run("sentinel, the key is missing and a flag unknown", func(t *testing.T) {
-		f := begunOnce(t, "sentinel")
-		for i, v := range f.env {
-			if strings.HasPrefix(v, "MONGOGATE_KEY=") {
-				f.env[i] = "NO_KEY="
+	kill, wrong := []string{"--protection", "kill"}, []string{"--protection", "kill", "--ttl", "soon"}
+	for _, c := range []struct {
+		protection, why string
+		before          func(f *fresh)
+		args            []string
+		after           func(f *fresh)
+		code            int
+	}{
+		{"kill", "a setting is wrong", nil, wrong, nil, 64},
+		{"kill", "the disk is full", func(f *fresh) { fill(f.T, f.base) }, kill, nil, 71},
+		{"sentinel", "the key is missing and a flag unknown", func(f *fresh) {
+			f.env = slices.DeleteFunc(f.env, func(v string) bool { return strings.HasPrefix(v, "MONGOGATE_KEY=") })
+		}, []string{"--tell", "--protection", "sentinel"}, nil, 64},
+		{"sentinel", "the disk is full", func(f *fresh) { fill(f.T, f.base) }, []string{"--protection", "sentinel"}, nil, 71},
+		{"kill", "told to end meanwhile", nil, wrong, func(f *fresh) {
+			f.says("left its lease open")
+			_ = f.cmd.Process.Signal(syscall.SIGTERM)
+		}, 64},
+		{"kill", "the lease is over when it is started", func(f *fresh) {
+			must.Happen(f, "the lease is over", func() bool { return time.Since(f.since) > 7*time.Second })
+		}, wrong, nil, 64},
+	} {
+		t.Run(c.protection+", "+c.why, func(t *testing.T) {
+			f := begunOnce(t, c.protection)
+			if c.before != nil {
+				c.before(f)
 			}
-		}
-		f.begin("--tell", "--protection", "sentinel")
-		f.toldInTime()
-		f.endsWith(64)
-	})
-	t.Run("sentinel, the disk is full", func(t *testing.T) {
-		f := begunOnce(t, "sentinel")
-		f.fill()
-		f.begin("--protection", "sentinel")
-		f.toldInTime()
-		f.endsWith(71)
-	})
-	t.Run("kill, told to end meanwhile", func(t *testing.T) {
-		f := begunOnce(t, "kill")
-		f.begin("--protection", "kill", "--ttl", "soon")
-		until(t, "it says what it waits for", func() bool { return strings.Contains(f.log.String(), "left its lease open") })
-		_ = f.cmd.Process.Signal(syscall.SIGTERM)
-		f.killedInTime()
-		f.endsWith(64)
-	})
-	t.Run("kill, the lease is over when it is started", func(t *testing.T) {
-		f := begunOnce(t, "kill")
-		until(t, "the lease is over", func() bool { return time.Since(f.since) > 7*time.Second })
-		f.begin("--protection", "kill", "--ttl", "soon")
-		f.killedInTime()
-		f.endsWith(64)
-	})
+			f.begin(c.args...)
+			if c.after != nil {
+				c.after(f)
+			}
+			f.stoppedInTime(c.protection)
+			f.endsWith(c.code)
+		})
+	}
 	t.Run("kill, what was wrong is mended", func(t *testing.T) {
 		f := begunOnce(t, "kill")
-		freed := f.fill()
+		filler := fill(t, f.base)
 		f.begin("--protection", "kill")
-		until(t, "it says what it waits for", func() bool { return strings.Contains(f.log.String(), "left its lease open") })
-		freed()
+		f.says("left its lease open")
+		must.Do(t, os.Remove(filler))
 		f.held()
 		if !alive(f.work.Process.Pid) {
 			t.Error("killed although the lease was adopted")
@@ -90,10 +82,8 @@ func TestFreshContainerCannotBegin(t *testing.T) {
 		}
 	})
 	t.Run("the gate that has the lease lives", func(t *testing.T) {
-		s := newSidecar(t, "--protection", "kill")
-		s.held()
-		c := container(t, "work", stubborn)
-		second := &sidecar{T: t, key: s.key, env: s.env}
+		s, c := guarded(t, "kill")
+		second := sidecarOf(t, s.key, s.base)
 		second.begin("--protection", "kill", "--ttl", "soon")
 		second.endsWith(64)
 		if strings.Contains(second.log.String(), "left its lease open") || !alive(c.Process.Pid) {
@@ -113,67 +103,27 @@ type fresh struct {
 func begunOnce(t *testing.T, protection string) *fresh {
 	t.Helper()
 	base := t.TempDir()
-	if err := unix.Mount("tmpfs", base, "tmpfs", 0, "size=256k"); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, unix.Mount("tmpfs", base, "tmpfs", 0, "size=256k"))
 	t.Cleanup(func() { _ = unix.Unmount(base, unix.MNT_DETACH) })
-	f := &fresh{sidecar: &sidecar{T: t, key: "fresh"}}
-	f.env = append(os.Environ(), "MONGOGATE_KEY="+t.Name(), "MONGOGATE_STATE_DIR="+base)
+	f := &fresh{sidecar: sidecarOf(t, rand.Text()[:8], base)}
 	f.begin("--protection", protection)
 	f.held()
 	f.work = container(t, "work", stubborn)
 	gate := f.gate()
 	f.since = time.Now()
-	_ = f.cmd.Process.Kill()
-	<-f.end
-	until(t, "the gate has died with its twin", func() bool { return !alive(gate.PID) })
+	f.kill()
+	must.Happen(t, "the gate has died with its twin", func() bool { return !alive(gate.PID) })
 	return f
 }
 
-// fill leaves no room in the state directory, until freed is called.
-func (f *fresh) fill() (freed func()) {
+// stoppedInTime: the workload is killed, or told by a sentinel, which is not written while the lease lasts.
+func (f *fresh) stoppedInTime(protection string) {
 	f.Helper()
-	name := filepath.Join(filepath.Dir(f.place()), "filler")
-	file, err := os.Create(name)
-	if err != nil {
-		f.Fatal(err)
+	if protection == "kill" {
+		inTime(f.T, f.since, f.work)
+		return
 	}
-	defer file.Close()
-	for b := make([]byte, 4096); err == nil; {
-		_, err = file.Write(b)
-	}
-	if !errors.Is(err, unix.ENOSPC) {
-		f.Fatal(err)
-	}
-	return func() { _ = os.Remove(name) }
-}
-
-// place is the only key's directory.
-func (f *fresh) place() string {
-	f.Helper()
-	for _, v := range f.env {
-		if base, ok := strings.CutPrefix(v, "MONGOGATE_STATE_DIR="); ok {
-			all, err := filepath.Glob(filepath.Join(base, "*", "lease"))
-			if err != nil || len(all) != 1 {
-				f.Fatal(all, err)
-			}
-			return filepath.Dir(all[0])
-		}
-	}
-	f.Fatal("no state directory")
-	return ""
-}
-
-func (f *fresh) killedInTime() {
-	f.Helper()
-	inTime(f.T, f.since, f.work)
-}
-
-// toldInTime waits for the sentinel, which is not written while the lease lasts.
-func (f *fresh) toldInTime() {
-	f.Helper()
-	lost := filepath.Join(f.place(), "lost")
-	until(f.T, "the sentinel is there", func() bool { return is(lost) })
+	must.Happen(f, "the sentinel is there", func() bool { return is(filepath.Join(f.dir(), "lost")) })
 	if took := time.Since(f.since); took > 9300*time.Millisecond || took < 5*time.Second {
 		f.Errorf("told after %v", took)
 	}

@@ -11,7 +11,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -21,16 +20,8 @@ import (
 	"github.com/mongogate/mongogate/internal/proctree"
 	"github.com/mongogate/mongogate/internal/statedir"
 	"github.com/mongogate/mongogate/pkg/gate"
+	"github.com/mongogate/mongogate/test/must"
 )
-
-func until(t *testing.T, what string, happened func() bool) {
-	t.Helper()
-	for end := time.Now().Add(20 * time.Second); !happened(); time.Sleep(time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatal("not in time: " + what)
-		}
-	}
-}
 
 func config(t *testing.T) Config {
 	t.Helper()
@@ -42,10 +33,7 @@ func config(t *testing.T) Config {
 
 func start(t *testing.T, cfg Config, before *statedir.Lease) *Workload {
 	t.Helper()
-	w, err := New(cfg, before)
-	if err != nil {
-		t.Fatal(err)
-	}
+	w := must.Get(New(cfg, before))(t)
 	t.Cleanup(w.Close)
 	return w
 }
@@ -59,17 +47,27 @@ func alive(pid int) bool {
 func pids(t *testing.T, path string, n int) []int {
 	t.Helper()
 	var list []int
-	until(t, fmt.Sprint(n, " processes in ", path), func() bool {
+	must.Happen(t, fmt.Sprint(n, " processes in ", path), func() bool {
 		b, _ := os.ReadFile(path)
-		list = nil
-		for _, f := range strings.Fields(string(b)) {
-			if pid, err := strconv.Atoi(f); err == nil {
-				list = append(list, pid)
-			}
-		}
+		list = numbers(b)
 		return len(list) == n
 	})
 	return list
+}
+
+func numbers(b []byte) (list []int) {
+	for f := range strings.FieldsSeq(string(b)) {
+		if n, err := strconv.Atoi(f); err == nil {
+			list = append(list, n)
+		}
+	}
+	return list
+}
+
+// dies waits for the end of what a container began with.
+func dies(t *testing.T, c *exec.Cmd, what string) {
+	t.Helper()
+	must.Happen(t, what, func() bool { return !alive(c.Process.Pid) })
 }
 
 func noneOf(list []int) bool {
@@ -83,19 +81,14 @@ func noneOf(list []int) bool {
 
 func goneIs(t *testing.T, w *Workload, want bool) {
 	t.Helper()
-	wait := 20 * time.Second
-	if !want {
-		wait = 100 * time.Millisecond // of 20 scans
+	if want {
+		must.Come(t, w.Gone(), "evidence")
+		return
 	}
 	select {
 	case <-w.Gone():
-		if !want {
-			t.Error("evidence, but the workload lives")
-		}
-	case <-time.After(wait):
-		if want {
-			t.Error("no evidence")
-		}
+		t.Error("evidence, but the workload lives")
+	case <-time.After(100 * time.Millisecond): // 20 scans
 	}
 }
 
@@ -118,7 +111,7 @@ func killFence(t *testing.T, p pod) {
 	cfg := config(t)
 	cfg.Kill = true
 	w := start(t, cfg, nil)
-	until(t, "the sentinel of a gate that has just begun", func() bool { return is(cfg.Sentinel) })
+	must.Happen(t, "the sentinel of a gate that has just begun", func() bool { return is(cfg.Sentinel) })
 	w.Start(gate.Grant{Token: 1})
 	if is(cfg.Sentinel) {
 		t.Error("open, and the sentinel is there")
@@ -146,8 +139,8 @@ func killFence(t *testing.T, p pod) {
 		t.Error("signalled before the sentinel was written")
 	}
 	w.Terminate()
-	until(t, "SIGTERM is heard", func() bool { return is(heard) })
-	until(t, "what was stopped hears SIGTERM", func() bool { return !alive(work[1]) || !alive(work[2]) })
+	must.Happen(t, "SIGTERM is heard", func() bool { return is(heard) })
+	must.Happen(t, "what was stopped hears SIGTERM", func() bool { return !alive(work[1]) || !alive(work[2]) })
 	goneIs(t, w, false)
 	w.Kill()
 	goneIs(t, w, true)
@@ -164,7 +157,7 @@ func killFence(t *testing.T, p pod) {
 	// Again at each scan while the gate is shut.
 	for range 3 {
 		c := container(t, "work", "exec sleep 1000")
-		until(t, "killed again", func() bool { return !alive(c.Process.Pid) })
+		dies(t, c, "killed again")
 	}
 	goneIs(t, w, false) // it has been told
 	w.Start(gate.Grant{Token: 2})
@@ -192,26 +185,21 @@ func onCgroup2(t *testing.T) {
 		t.Errorf("own %q, other %q", own, other)
 	}
 	_ = c.Process.Kill()
-	until(t, "ended", func() bool { return !alive(c.Process.Pid) })
+	dies(t, c, "ended")
 }
 
 func marker(t *testing.T, p pod) {
 	if !inside(t, p) {
 		return
 	}
-	cfg := config(t)
-	cfg.Kill = true
-	w := start(t, cfg, &statedir.Lease{Open: true, Deadline: cfg.Clock.Now() + time.Hour})
-	w.Start(gate.Grant{Token: 1})
+	w := held(t)
 	list := filepath.Join(t.TempDir(), "pids")
 	container(t, "work", fmt.Sprintf(`echo $$ >%s; env -u %s sh -c 'echo $$ >>%s; while :; do sleep 0.1; done' & while :; do sleep 0.1; done`, list, Marker, list), Marker+"=1")
 	work := pids(t, list, 2)
 	other := container(t, "other", "exec sleep 1000", Spared+"=true")
 	w.Stop()
 	goneIs(t, w, false)
-	<-w.Warn("lost")
-	w.Terminate()
-	w.Kill()
+	lose(w)
 	goneIs(t, w, true)
 	if !noneOf(work) || !alive(other.Process.Pid) {
 		t.Errorf("workload ended: %v, the other lives: %v", noneOf(work), alive(other.Process.Pid))
@@ -223,10 +211,7 @@ func TestStopWaitsForEvidence(t *testing.T) {
 	if !inside(t, pod{}) {
 		return
 	}
-	cfg := config(t)
-	cfg.Kill = true
-	w := start(t, cfg, nil)
-	w.Start(gate.Grant{Token: 1})
+	w := held(t)
 	c := container(t, "work", "exec sleep 1000")
 	w.Stop()
 	goneIs(t, w, false)
@@ -243,53 +228,14 @@ func TestAnotherUsersProcess(t *testing.T) {
 		return
 	}
 	theirs := pids(t, filepath.Join(os.Getenv("DIR"), "theirs"), 1)
-	cfg := config(t)
-	cfg.Kill, cfg.Log = true, logr.Discard()
-	w := start(t, cfg, &statedir.Lease{Open: true, Deadline: cfg.Clock.Now() + time.Hour})
-	w.Start(gate.Grant{Token: 1})
+	w := held(t, func(cfg *Config) { cfg.Log = logr.Discard() })
 	c := container(t, "work", "exec sleep 1000", Marker+"=1")
-	<-w.Warn("lost")
-	w.Terminate()
-	w.Kill()
-	until(t, "our user's process is killed", func() bool { return !alive(c.Process.Pid) })
+	lose(w)
+	dies(t, c, "our user's process is killed")
 	goneIs(t, w, false)
 	if !alive(theirs[0]) {
 		t.Error("their process has ended: nothing was shown")
 	}
-}
-
-// A process that moves on by forking is never overlooked, whenever the list is made.
-func TestForksAreNotOverlooked(t *testing.T) {
-	if !inside(t, pod{}) {
-		return
-	}
-	targets, err := newTargets()
-	if err != nil {
-		t.Fatal(err)
-	}
-	script := filepath.Join(t.TempDir(), "hop")
-	if err := os.WriteFile(script, []byte("#!/bin/sh\n[ -e $0.end ] && exit\nsh $0 &\nexit\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	container(t, "work", "sh "+script)
-	missed := 0
-	for range 3000 {
-		others, err := targets.find()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if len(others) == 0 {
-			missed++ // by a plain list
-		}
-		if targets.none() == nil {
-			t.Fatal("evidence, but the workload lives")
-		}
-	}
-	t.Logf("a plain list missed it %d times", missed)
-	if err := os.WriteFile(script+".end", nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	until(t, "evidence", func() bool { return targets.none() == nil })
 }
 
 // Kill together with restart: the workload has been killed when the gate leaves.
@@ -297,16 +243,12 @@ func TestKillThenLeave(t *testing.T) {
 	if !inside(t, pod{}) {
 		return
 	}
-	cfg := config(t)
 	left := 0
 	var c *exec.Cmd
-	cfg.Kill, cfg.LeaveAtOnce = true, true
-	cfg.Leave = func() {
-		left++
-		until(t, "killed", func() bool { return !alive(c.Process.Pid) })
-	}
-	w := start(t, cfg, &statedir.Lease{Open: true, Deadline: cfg.Clock.Now() + time.Hour})
-	w.Start(gate.Grant{Token: 1})
+	w := held(t, func(cfg *Config) {
+		cfg.LeaveAtOnce = true
+		cfg.Leave = func() { left++; dies(t, c, "killed") }
+	})
 	c = container(t, "work", `trap "" TERM; while :; do sleep 0.01; done`)
 	<-w.Warn("lost")
 	w.Terminate()
@@ -364,7 +306,7 @@ func TestBesideARunningWorkload(t *testing.T) {
 	cfg.Kill = true
 	heard := filepath.Join(t.TempDir(), "heard")
 	c := container(t, "work", fmt.Sprintf(`trap 'echo heard >%s' TERM; echo up >%s.up; while :; do sleep 0.01; done`, heard, heard))
-	until(t, "up", func() bool { return is(heard + ".up") })
+	must.Happen(t, "up", func() bool { return is(heard + ".up") })
 	deadline := cfg.Clock.Now() + 300*time.Millisecond
 	w := start(t, cfg, &statedir.Lease{Open: true, Deadline: deadline, KillBudget: 4 * time.Second})
 	for cfg.Clock.Now() < deadline-50*time.Millisecond {
@@ -373,11 +315,11 @@ func TestBesideARunningWorkload(t *testing.T) {
 		}
 		time.Sleep(5 * time.Millisecond)
 	}
-	until(t, "SIGTERM", func() bool { return is(heard) })
+	must.Happen(t, "SIGTERM", func() bool { return is(heard) })
 	if !is(cfg.Sentinel) {
 		t.Error("signalled before the sentinel was written")
 	}
-	until(t, "killed", func() bool { return !alive(c.Process.Pid) })
+	dies(t, c, "killed")
 	if took := cfg.Clock.Now() - deadline; took < 2*time.Second {
 		t.Errorf("killed %v after the deadline", took)
 	}
@@ -385,15 +327,15 @@ func TestBesideARunningWorkload(t *testing.T) {
 
 	// The lock is won in time: the workload is let be.
 	again := container(t, "work", "exec sleep 1000")
-	until(t, "a gate without a file fences at once", func() bool { return !alive(again.Process.Pid) })
+	dies(t, again, "a gate without a file fences at once")
 	w.Close()
 	spared := container(t, "work", "exec sleep 1000")
 	deadline = cfg.Clock.Now() + 100*time.Millisecond
 	w = start(t, cfg, &statedir.Lease{Open: true, Deadline: deadline, KillBudget: 100 * time.Millisecond})
 	w.Start(gate.Grant{Token: 2})
-	until(t, "well past the deadline", func() bool { return cfg.Clock.Now() > deadline+200*time.Millisecond })
+	must.Happen(t, "well past the deadline", func() bool { return cfg.Clock.Now() > deadline+200*time.Millisecond })
 	if !alive(spared.Process.Pid) || is(cfg.Sentinel) {
 		t.Error("fenced although the lock was won")
 	}
-	_ = syscall.Kill(spared.Process.Pid, syscall.SIGKILL)
+	_ = spared.Process.Kill()
 }

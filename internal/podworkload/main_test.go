@@ -7,7 +7,6 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -21,6 +20,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/mongogate/mongogate/internal/proctree"
+	"github.com/mongogate/mongogate/test/must"
 )
 
 // What the test binary is told when it is started again as the first process
@@ -118,9 +118,7 @@ func inside(t *testing.T, p pod) bool {
 		p.name = "pause"
 	}
 	dir := t.TempDir()
-	if err := os.Chmod(filepath.Dir(dir), 0o755); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, os.Chmod(filepath.Dir(dir), 0o755))
 	binary := filepath.Join(dir, p.name)
 	copyFile(t, os.Args[0], binary)
 	tops := []string{"/sys/fs/cgroup/pids", "/sys/fs/cgroup"}
@@ -156,19 +154,8 @@ func inside(t *testing.T, p pod) bool {
 
 func copyFile(t *testing.T, from, to string) {
 	t.Helper()
-	in, err := os.Open(from)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer in.Close()
-	out, err := os.OpenFile(to, os.O_CREATE|os.O_WRONLY, 0o755)
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, err = io.Copy(out, in)
-	if err := errors.Join(err, out.Close(), os.Chmod(filepath.Dir(to), 0o755)); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, os.WriteFile(to, must.Get(os.ReadFile(from))(t), 0o755))
+	must.Do(t, os.Chmod(filepath.Dir(to), 0o755))
 }
 
 // cgroups makes cgroups for a gate and workloads, of either version.
@@ -182,14 +169,12 @@ func cgroups(t *testing.T, tops ...string) string {
 		dirs := []string{root}
 		for _, name := range []string{"gate", "work", "other"} {
 			dirs = append(dirs, filepath.Join(root, name))
-			if err := os.Mkdir(filepath.Join(root, name), 0o755); err != nil {
-				t.Fatal(err)
-			}
+			must.Do(t, os.Mkdir(filepath.Join(root, name), 0o755))
 			_ = os.Chmod(filepath.Join(root, name, "cgroup.procs"), 0o666)
 		}
 		t.Cleanup(func() {
 			for i := len(dirs) - 1; i >= 0; i-- {
-				until(t, "the cgroup "+dirs[i]+" is empty", func() bool { err := os.Remove(dirs[i]); return err == nil || errors.Is(err, os.ErrNotExist) })
+				must.Happen(t, "the cgroup "+dirs[i]+" is empty", func() bool { err := os.Remove(dirs[i]); return err == nil || errors.Is(err, os.ErrNotExist) })
 			}
 		})
 		return root
@@ -205,11 +190,9 @@ func container(t *testing.T, cgroup, script string, env ...string) *exec.Cmd {
 	cmd := exec.Command("sh", "-c", `echo $$ >"$1" && exec sh -c "$2"`, "sh", procs, script)
 	cmd.Env = append(os.Environ(), env...)
 	cmd.Stderr = os.Stderr
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, cmd.Start())
 	go func() { _ = cmd.Wait() }()
-	until(t, "in its cgroup: "+strconv.Itoa(cmd.Process.Pid), func() bool {
+	must.Happen(t, "in its cgroup: "+strconv.Itoa(cmd.Process.Pid), func() bool {
 		c := cgroupOf(t, cmd.Process.Pid)
 		return c == "" || c != cgroupOf(t, os.Getpid()) || cgroup == "gate"
 	})

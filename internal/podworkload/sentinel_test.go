@@ -14,6 +14,7 @@ import (
 
 	"github.com/mongogate/mongogate/internal/statedir"
 	"github.com/mongogate/mongogate/pkg/gate"
+	"github.com/mongogate/mongogate/test/must"
 )
 
 // A sentinel that cannot be written is refused before there is a lock that it is to protect.
@@ -61,14 +62,7 @@ func TestSentinelWhileHeld(t *testing.T) {
 	}
 	// Held again, and there is no room for the next: it is not opened.
 	w.Start(gate.Grant{Token: 2})
-	select {
-	case err := <-w.Broken():
-		if !errors.Is(err, ErrSentinel) {
-			t.Error(err)
-		}
-	case <-time.After(10 * time.Second):
-		t.Error("held without a sentinel that could be written")
-	}
+	brokenBy(t, w, ErrSentinel)
 	if w.Opened() {
 		t.Error("open")
 	}
@@ -80,29 +74,26 @@ func TestSentinelLosesItsDirectory(t *testing.T) {
 	cfg.Sentinel, cfg.Log = filepath.Join(dir, "lost"), logr.Discard()
 	w := start(t, cfg, nil)
 	w.Start(gate.Grant{Token: 1})
-	until(t, "a file in the directory's place", func() bool { return os.RemoveAll(dir) == nil && os.WriteFile(dir, nil, 0o600) == nil })
-	select {
-	case err := <-w.Broken():
-		if !errors.Is(err, ErrSentinel) {
-			t.Error(err)
-		}
-	case <-time.After(10 * time.Second):
-		t.Fatal("held without a sentinel that could be written")
-	}
+	must.Happen(t, "a file in the directory's place", func() bool { return os.RemoveAll(dir) == nil && os.WriteFile(dir, nil, 0o600) == nil })
+	brokenBy(t, w, ErrSentinel)
 	<-w.Warn("lost")
 	// As soon as it can be written it is.
-	if err := os.Remove(dir); err != nil {
-		t.Fatal(err)
+	must.Do(t, os.Remove(dir))
+	must.Happen(t, "written after all", func() bool { return is(cfg.Sentinel) })
+}
+
+// brokenBy waits for the loss of a lease that was held.
+func brokenBy(t *testing.T, w *Workload, want error) {
+	t.Helper()
+	if err := must.Come(t, w.Broken(), "a loss"); !errors.Is(err, want) {
+		t.Errorf("%v, want %v", err, want)
 	}
-	until(t, "written after all", func() bool { return is(cfg.Sentinel) })
 }
 
 func file(t *testing.T) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "file")
-	if err := os.WriteFile(path, nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, os.WriteFile(path, nil, 0o600))
 	return path
 }
 
@@ -117,12 +108,10 @@ func small(t *testing.T) string {
 	return dir
 }
 
-func fill(t *testing.T, dir string) {
+// fill leaves no room in a file system, until the file that it names is removed.
+func fill(t *testing.T, dir string) (name string) {
 	t.Helper()
 	f, err := os.Create(filepath.Join(dir, "fill"))
-	if err != nil {
-		t.Fatal(err)
-	}
 	for b := make([]byte, 4096); err == nil; {
 		_, err = f.Write(b)
 	}
@@ -130,4 +119,5 @@ func fill(t *testing.T, dir string) {
 	if !errors.Is(err, unix.ENOSPC) {
 		t.Fatal(err)
 	}
+	return f.Name()
 }

@@ -7,10 +7,12 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/mongogate/mongogate/test/must"
 )
 
 // envServers is a directory with what Debian's package of nginx holds, unpacked outside of the namespace.
@@ -50,7 +52,7 @@ func TestRealServers(t *testing.T) {
 			marked := container(t, "work", "exec sleep 1000", Marker+"=1")
 			c := container(t, "other", "export DIR="+dir+"; "+s.script, Marker+"=1")
 			var up []int
-			until(t, "it is up", func() bool {
+			must.Happen(t, "it is up", func() bool {
 				up = inCgroup(t, "other")
 				return len(up) >= s.processes && (s.file == "" || is(filepath.Join(dir, s.file)))
 			})
@@ -121,17 +123,8 @@ func python() server {
 // inCgroup are the living processes of a container.
 func inCgroup(t *testing.T, name string) []int {
 	t.Helper()
-	b, err := os.ReadFile(filepath.Join(os.Getenv(envWork), name, "cgroup.procs"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var pids []int
-	for f := range strings.FieldsSeq(string(b)) {
-		if pid, err := strconv.Atoi(f); err == nil && pid > 0 && alive(pid) {
-			pids = append(pids, pid)
-		}
-	}
-	return pids
+	b := must.Get(os.ReadFile(filepath.Join(os.Getenv(envWork), name, "cgroup.procs")))(t)
+	return slices.DeleteFunc(numbers(b), func(pid int) bool { return pid <= 0 || !alive(pid) })
 }
 
 // showing counts the processes that still show the mark.

@@ -4,7 +4,6 @@ package podworkload
 
 import (
 	"bytes"
-	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -18,7 +17,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/mongogate/mongogate/test/devdb"
+	"github.com/mongogate/mongogate/test/devdb/devdbtest"
+	"github.com/mongogate/mongogate/test/must"
 )
 
 const envBinary = "FENCE_TEST_BINARY"
@@ -44,20 +44,9 @@ func TestSidecar(t *testing.T) {
 // builtGate builds the binary and starts a database for it: what a pod with a gate has in its environment, besides more.
 func builtGate(t *testing.T, more ...string) []string {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
-	t.Cleanup(cancel)
-	db, err := devdb.Start(ctx, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := db.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	t.Log(db.Banner())
+	db := devdbtest.Start(t, 0)
 	binary := filepath.Join(t.TempDir(), "mongogate")
-	if out, err := exec.CommandContext(ctx, "go", "build", "-o", binary, "../../cmd/sidecar").CombinedOutput(); err != nil {
+	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", binary, "../../cmd/sidecar").CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	return append([]string{"MONGOGATE_URI=" + db.URI, envBinary + "=" + binary}, more...)
@@ -84,19 +73,33 @@ func (o *output) String() string {
 // sidecar is one that runs.
 type sidecar struct {
 	*testing.T
-	key string
-	env []string
-	cmd *exec.Cmd
-	log output
-	end chan error
+	key  string
+	base string // of its state
+	env  []string
+	cmd  *exec.Cmd
+	log  output
+	end  chan error
 }
 
+// sidecarOf is a sidecar of a key that has not begun.
+func sidecarOf(t *testing.T, key, base string, env ...string) *sidecar {
+	return &sidecar{T: t, key: key, base: base, env: append(append(os.Environ(), "MONGOGATE_KEY="+key, "MONGOGATE_STATE_DIR="+base), env...)}
+}
+
+// newSidecar has a key of its own, and has begun.
 func newSidecar(t *testing.T, args ...string) *sidecar {
 	t.Helper()
-	s := &sidecar{T: t, key: rand.Text()[:8]}
-	s.env = append(os.Environ(), "MONGOGATE_KEY="+s.key, "MONGOGATE_STATE_DIR="+t.TempDir())
+	s := sidecarOf(t, rand.Text()[:8], t.TempDir())
 	s.begin(args...)
 	return s
+}
+
+// guarded is a sidecar that holds, and a workload beside it that ignores SIGTERM.
+func guarded(t *testing.T, protection string) (*sidecar, *exec.Cmd) {
+	t.Helper()
+	s := newSidecar(t, "--protection", protection)
+	s.held()
+	return s, container(t, "work", stubborn)
 }
 
 // begin starts the process, once more where it has ended.
@@ -104,9 +107,7 @@ func (s *sidecar) begin(args ...string) {
 	s.Helper()
 	s.cmd = exec.Command(os.Getenv(envBinary), append([]string{"sidecar"}, args...)...)
 	s.cmd.Env, s.cmd.Stderr, s.end = s.env, &s.log, make(chan error, 1)
-	if err := s.cmd.Start(); err != nil {
-		s.Fatal(err)
-	}
+	must.Do(s, s.cmd.Start())
 	cmd, end := s.cmd, s.end
 	go func() { end <- cmd.Wait() }()
 	s.Cleanup(func() {
@@ -131,18 +132,43 @@ func (s *sidecar) do(args ...string) (string, int) {
 
 func (s *sidecar) held() {
 	s.Helper()
-	until(s.T, "ready", func() bool { _, code := s.do("probe", "ready"); return code == 0 })
+	must.Happen(s.T, "ready", func() bool { _, code := s.do("probe", "ready"); return code == 0 })
+}
+
+// says waits for something in its log.
+func (s *sidecar) says(what string) {
+	s.Helper()
+	must.Happen(s, "it says: "+what, func() bool { return strings.Contains(s.log.String(), what) })
+}
+
+// succeeds runs the binary for a moment.
+func (s *sidecar) succeeds(args ...string) {
+	s.Helper()
+	if out, code := s.do(args...); code != 0 {
+		s.Fatal(out)
+	}
+}
+
+func (s *sidecar) kill() {
+	_ = s.cmd.Process.Kill()
+	<-s.end
 }
 
 func (s *sidecar) endsWith(want int) {
 	s.Helper()
+	must.Come(s, s.end, "the sidecar's end")
+	if got := s.cmd.ProcessState.ExitCode(); got != want {
+		s.Errorf("exit code %d, want %d", got, want)
+	}
+}
+
+// livesFor wants it not to end meanwhile.
+func (s *sidecar) livesFor(d time.Duration, why string) {
+	s.Helper()
 	select {
 	case <-s.end:
-		if got := s.cmd.ProcessState.ExitCode(); got != want {
-			s.Errorf("exit code %d, want %d", got, want)
-		}
-	case <-time.After(20 * time.Second):
-		s.Fatal("the sidecar does not end")
+		s.Fatal("ended: " + why)
+	case <-time.After(d):
 	}
 }
 
@@ -158,33 +184,27 @@ func (s *sidecar) locked(want bool) {
 const stubborn = `trap "" TERM; while :; do sleep 0.02; done`
 
 func killedAgain(t *testing.T) {
-	s := newSidecar(t, "--protection", "kill")
-	s.held()
-	c := container(t, "work", stubborn)
+	s, c := guarded(t, "kill")
 	other := exec.Command(os.Getenv(envBinary), "run", "--state-dir", t.TempDir(), "--", "sleep", "1000")
 	other.Env = s.env
 	var log output
 	other.Stderr = &log
-	if err := other.Start(); err != nil {
-		t.Fatal(err)
-	}
-	until(t, "the other waits", func() bool { return strings.Contains(log.String(), "waiting for the lock") })
+	must.Do(t, other.Start())
+	must.Happen(t, "the other waits", func() bool { return strings.Contains(log.String(), "waiting for the lock") })
 	if !alive(c.Process.Pid) {
 		t.Fatal("killed while the lock is held")
 	}
-	if out, code := s.do("force-release"); code != 0 {
-		t.Fatal(out)
-	}
-	until(t, "the workload is killed", func() bool { return !alive(c.Process.Pid) })
+	s.succeeds("force-release")
+	dies(t, c, "the workload is killed")
 	s.endsWith(88)
-	until(t, "the other holds", func() bool { return strings.Contains(log.String(), "gate open") })
+	must.Happen(t, "the other holds", func() bool { return strings.Contains(log.String(), "gate open") })
 	if !strings.Contains(s.log.String(), "lease ended") {
 		t.Error("the lock was not given back on evidence")
 	}
 	s.begin("--protection", "kill") // as the kubelet does
 	for range 3 {
 		again := container(t, "work", stubborn)
-		until(t, "killed again", func() bool { return !alive(again.Process.Pid) })
+		dies(t, again, "killed again")
 	}
 	_ = other.Process.Signal(syscall.SIGTERM)
 	_ = other.Wait()
@@ -195,15 +215,9 @@ func killedAgain(t *testing.T) {
 }
 
 func terminated(t *testing.T) {
-	s := newSidecar(t, "--protection", "kill")
-	s.held()
-	c := container(t, "work", stubborn)
+	s, c := guarded(t, "kill")
 	_ = s.cmd.Process.Signal(syscall.SIGTERM)
-	select {
-	case <-s.end:
-		t.Fatal("ended beside a workload that lives")
-	case <-time.After(4 * time.Second): // longer than the lease: it is renewed
-	}
+	s.livesFor(4*time.Second, "a workload lives") // longer than the lease: it is renewed
 	if !alive(c.Process.Pid) {
 		t.Error("an ordinary SIGTERM is no loss, but the workload was killed")
 	}
@@ -220,30 +234,18 @@ func terminated(t *testing.T) {
 }
 
 func killed(t *testing.T) {
-	s := newSidecar(t, "--protection", "kill")
-	s.held()
-	c := container(t, "work", stubborn)
+	s, c := guarded(t, "kill")
 	_ = s.cmd.Process.Signal(syscall.SIGTERM)
-	goneYet := time.After(500 * time.Millisecond)
-	select {
-	case <-s.end:
-		t.Fatal("ended beside a workload that lives")
-	case <-goneYet:
-	}
-	_ = s.cmd.Process.Kill()
-	<-s.end
+	s.livesFor(500*time.Millisecond, "a workload lives")
+	s.kill()
 	s.locked(true)
 	_ = c.Process.Kill()
 }
 
 func leaves(t *testing.T) {
-	s := newSidecar(t, "--protection", "exit")
-	s.held()
-	c := container(t, "work", stubborn)
+	s, c := guarded(t, "exit")
 	defer func() { _ = c.Process.Kill() }()
-	if out, code := s.do("force-release"); code != 0 {
-		t.Fatal(out)
-	}
+	s.succeeds("force-release")
 	s.endsWith(88)
 	if !alive(c.Process.Pid) {
 		t.Error("exit kills nobody")
@@ -254,11 +256,8 @@ func leaves(t *testing.T) {
 // The sidecar is killed beside its workload: the next one adopts the lease and
 // lets the workload be. Where the lock is another's by then, it is killed.
 func startedAnew(t *testing.T) {
-	s := newSidecar(t, "--protection", "kill")
-	s.held()
-	c := container(t, "work", stubborn)
-	_ = s.cmd.Process.Kill()
-	<-s.end
+	s, c := guarded(t, "kill")
+	s.kill()
 	s.begin("--protection", "kill")
 	s.held()
 	if !alive(c.Process.Pid) {
@@ -267,13 +266,10 @@ func startedAnew(t *testing.T) {
 	if out, _ := s.do("history"); !strings.Contains(out, "adopted") {
 		t.Errorf("no adoption in:\n%s", out)
 	}
-	_ = s.cmd.Process.Kill()
-	<-s.end
-	if out, code := s.do("force-release"); code != 0 {
-		t.Fatal(out)
-	}
+	s.kill()
+	s.succeeds("force-release")
 	s.begin("--protection", "kill")
-	until(t, "killed at the deadline in the file", func() bool { return !alive(c.Process.Pid) })
+	dies(t, c, "killed at the deadline in the file")
 }
 
 // Two gates with kill in one pod would end each other's workload: the second does not start, and does once the first has ended.
@@ -285,59 +281,42 @@ func secondKill(t *testing.T) {
 	if said := second.log.String(); !strings.Contains(said, "another gate of this pod has the protection kill already") {
 		t.Error("it does not say why")
 	}
-	_ = s.cmd.Process.Kill()
-	<-s.end
+	s.kill()
 	second.begin("--protection", "kill")
 	second.held()
 }
 
 // The rule was ignored: the gate does not acquire, and what runs beside it is killed from the deadline in the file on.
 func ignoredRestart(t *testing.T) {
-	base := t.TempDir()
-	s := &sidecar{T: t, key: rand.Text()[:8]}
-	s.env = append(os.Environ(), "MONGOGATE_KEY="+s.key, "MONGOGATE_STATE_DIR="+base, "MONGOGATE_TTL=42s", "MONGOGATE_OPERATION_TIMEOUT=2s")
-	if out, code := s.do("epoch"); code != 0 {
-		t.Fatal(out)
-	}
-	s.begin("--protection", "restart", "--also", "kill")
+	s := sidecarOf(t, rand.Text()[:8], t.TempDir(), "MONGOGATE_TTL=42s", "MONGOGATE_OPERATION_TIMEOUT=2s")
+	begin := func() { s.begin("--protection", "restart", "--also", "kill") }
+	s.succeeds("epoch")
+	begin()
 	s.held()
 	c := container(t, "work", stubborn)
-	_ = s.cmd.Process.Kill()
-	<-s.end
-	file := filepath.Join(base, s.key, "lease")
-	b, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
+	s.kill()
+	file := filepath.Join(s.dir(), "lease")
+	b := must.Get(os.ReadFile(file))(t)
 	over := regexp.MustCompile(`"deadlineBoottimeNs":\d+`).ReplaceAll(b, []byte(`"deadlineBoottimeNs":1`))
-	if err := os.WriteFile(file, over, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	s.begin("--protection", "restart", "--also", "kill")
+	must.Do(t, os.WriteFile(file, over, 0o600))
+	begin()
 	s.endsWith(88) // it asks for the restart, and fences by what there is
-	until(t, "what ran on is killed", func() bool { return !alive(c.Process.Pid) })
-	s.begin("--protection", "restart", "--also", "kill")
+	dies(t, c, "what ran on is killed")
+	begin()
 	again := container(t, "work", stubborn)
-	until(t, "what the kubelet starts again is killed", func() bool { return !alive(again.Process.Pid) })
+	dies(t, again, "what the kubelet starts again is killed")
 	if out, code := s.do("probe", "ready"); code != 1 || !strings.Contains(out, "restart rule was ignored") {
 		t.Errorf("probe ready: exit code %d: %s", code, out)
 	}
-	select {
-	case <-s.end:
-		t.Error("the gate has ended: the kubelet would start it forever")
-	default:
-	}
+	s.livesFor(10*time.Millisecond, "the kubelet would start it forever")
 	// In a new epoch everything was stopped.
-	_ = s.cmd.Process.Kill()
-	<-s.end
-	if out, code := s.do("epoch"); code != 0 {
-		t.Fatal(out)
-	}
-	s.begin("--protection", "restart", "--also", "kill")
+	s.kill()
+	s.succeeds("epoch")
+	begin()
 	s.held()
 	// Nothing is left of a workload that has ended before the gate did.
 	_ = s.cmd.Process.Signal(syscall.SIGTERM)
 	s.endsWith(0)
-	s.begin("--protection", "restart", "--also", "kill")
+	begin()
 	s.held()
 }

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/mongogate/mongogate/pkg/gate"
+	"github.com/mongogate/mongogate/test/must"
 )
 
 // told is a pod's status as a test tells it.
@@ -54,9 +55,7 @@ func TestStatusAfterALoss(t *testing.T) {
 		cfg.Leave = func() { left.Add(1) }
 		w, s := withStatus(t, cfg)
 		s.final.Store(final)
-		<-w.Warn("lost")
-		w.Terminate()
-		w.Kill()
+		lose(w)
 		if gone := left.Load() > 0; gone == final {
 			t.Errorf("final %v: the gate has left: %v", final, gone)
 		}
@@ -68,9 +67,7 @@ func TestStatusAfterALoss(t *testing.T) {
 
 // A follower who has not given its word may run in a container that the status says nothing of.
 func TestFollowersWordBeforeTheStatus(t *testing.T) {
-	d, f := followed(t)
-	cfg := config(t)
-	cfg.Dir = d
+	_, f, cfg := followed(t)
 	s := &told{}
 	cfg.Status = s
 	w, l := startFollowed(t, cfg, f)
@@ -78,9 +75,7 @@ func TestFollowersWordBeforeTheStatus(t *testing.T) {
 	s.final.Store(true)
 	w.Stop()
 	goneIs(t, w, false)
-	if err := l.Finish(t.Context(), gate.Release); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, l.Finish(t.Context(), gate.Release))
 	goneIs(t, w, true)
 }
 

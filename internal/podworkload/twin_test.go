@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/mongogate/mongogate/internal/proctree"
+	"github.com/mongogate/mongogate/test/must"
 )
 
 // What becomes of the workload when the gate is frozen or killed, with the built binary, a real database and real processes.
@@ -42,7 +43,7 @@ func TestTwin(t *testing.T) {
 func (s *sidecar) gate() proctree.Process {
 	s.Helper()
 	var gate proctree.Process
-	until(s.T, "there is a gate", func() bool {
+	must.Happen(s.T, "there is a gate", func() bool {
 		all, _ := proctree.Scan()
 		for _, p := range all {
 			if p.PPID == s.cmd.Process.Pid && p.Alive() {
@@ -78,7 +79,7 @@ func again(t *testing.T, do func()) (release func()) {
 // inTime waits for the end of a workload, no later than the others may begin.
 func inTime(t *testing.T, since time.Time, c *exec.Cmd) {
 	t.Helper()
-	until(t, "the workload is gone", func() bool { return !alive(c.Process.Pid) })
+	dies(t, c, "the workload is gone")
 	// ttl + grace after a renewal that was seen before.
 	if took := time.Since(since); took > 9300*time.Millisecond {
 		t.Errorf("gone after %v, and another may hold", took)
@@ -86,10 +87,7 @@ func inTime(t *testing.T, since time.Time, c *exec.Cmd) {
 }
 
 func frozen(t *testing.T, protection string) {
-	args := []string{"--protection", protection}
-	s := newSidecar(t, args...)
-	s.held()
-	c := container(t, "work", stubborn)
+	s, c := guarded(t, protection)
 	gate := s.gate()
 	since := time.Now()
 	again(t, func() { _ = gate.Signal(syscall.SIGSTOP) })
@@ -108,20 +106,11 @@ func frozen(t *testing.T, protection string) {
 }
 
 // dir is the state directory of the key.
-func (s *sidecar) dir() string {
-	for _, v := range s.env {
-		if base, ok := strings.CutPrefix(v, "MONGOGATE_STATE_DIR="); ok {
-			return filepath.Join(base, s.key)
-		}
-	}
-	return ""
-}
+func (s *sidecar) dir() string { return filepath.Join(s.base, s.key) }
 
 // Stopped as kill -STOP -1 does, both are woken by their own kernel timers.
 func bothStopped(t *testing.T) {
-	s := newSidecar(t, "--protection", "kill")
-	s.held()
-	c := container(t, "work", stubborn)
+	s, c := guarded(t, "kill")
 	gate := s.gate()
 	since := time.Now()
 	_ = gate.Signal(syscall.SIGSTOP)
@@ -131,14 +120,12 @@ func bothStopped(t *testing.T) {
 }
 
 func gateKilled(t *testing.T) {
-	s := newSidecar(t, "--protection", "kill")
-	s.held()
-	c := container(t, "work", stubborn)
+	s, c := guarded(t, "kill")
 	first := s.gate()
 	_ = first.Signal(syscall.SIGKILL)
-	until(t, "another gate", func() bool { return s.gate().PID != first.PID })
+	must.Happen(t, "another gate", func() bool { return s.gate().PID != first.PID })
 	s.held()
-	until(t, "it has adopted the lease", func() bool { out, _ := s.do("history"); return strings.Contains(out, "adopted") })
+	must.Happen(t, "it has adopted the lease", func() bool { out, _ := s.do("history"); return strings.Contains(out, "adopted") })
 	if !alive(c.Process.Pid) {
 		t.Error("killed although the lease was adopted")
 	}
@@ -149,9 +136,7 @@ func gateKilled(t *testing.T) {
 }
 
 func gateKeptDown(t *testing.T) {
-	s := newSidecar(t, "--protection", "kill")
-	s.held()
-	c := container(t, "work", stubborn)
+	s, c := guarded(t, "kill")
 	since := time.Now()
 	again(t, func() {
 		all, _ := proctree.Scan()
@@ -167,17 +152,11 @@ func gateKeptDown(t *testing.T) {
 
 // What the next gate needs is gone: the container does not end with that, for its workload has a deadline.
 func cannotBegin(t *testing.T) {
-	s := newSidecar(t, "--protection", "kill")
-	s.held()
-	c := container(t, "work", stubborn)
-	gate, base := s.gate(), filepath.Dir(s.dir())
+	s, c := guarded(t, "kill")
+	gate := s.gate()
 	since := time.Now()
-	if err := os.Rename(base, base+"-gone"); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(base, nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, os.Rename(s.base, s.base+"-gone"))
+	must.Do(t, os.WriteFile(s.base, nil, 0o600))
 	_ = gate.Signal(syscall.SIGKILL)
 	inTime(t, since, c)
 	s.endsWith(88)
@@ -188,11 +167,9 @@ func cannotBegin(t *testing.T) {
 
 // A workload that takes its time to end is not left to itself where the gate that renews for it is killed.
 func killedWhileEnding(t *testing.T) {
-	s := newSidecar(t, "--protection", "kill")
-	s.held()
-	c := container(t, "work", stubborn)
+	s, c := guarded(t, "kill")
 	_ = s.cmd.Process.Signal(syscall.SIGTERM)
-	until(t, "it waits for evidence", func() bool { return strings.Contains(s.log.String(), "the lock is kept until") })
+	s.says("the lock is kept until")
 	gate := s.gate()
 	since := time.Now()
 	_ = gate.Signal(syscall.SIGKILL)
@@ -204,10 +181,9 @@ func killedWhileEnding(t *testing.T) {
 func frozenWhileWaiting(t *testing.T) {
 	other := newSidecar(t, "--protection", "sentinel")
 	other.held()
-	s := &sidecar{T: t, key: other.key}
-	s.env = append(os.Environ(), "MONGOGATE_KEY="+s.key, "MONGOGATE_STATE_DIR="+t.TempDir())
+	s := sidecarOf(t, other.key, t.TempDir())
 	s.begin("--protection", "kill")
-	until(t, "it waits", func() bool { return strings.Contains(s.log.String(), "waiting for the lock") })
+	s.says("waiting for the lock")
 	gate := s.gate()
 	since := time.Now()
 	again(t, func() { _ = gate.Signal(syscall.SIGSTOP) })
@@ -223,10 +199,8 @@ func frozenInALoss(t *testing.T) {
 	heard := filepath.Join(t.TempDir(), "heard")
 	c := container(t, "work", "trap 'echo >"+heard+"' TERM; while :; do sleep 0.02; done")
 	gate := s.gate()
-	if out, code := s.do("force-release"); code != 0 {
-		t.Fatal(out)
-	}
-	until(t, "SIGTERM is heard", func() bool { return is(heard) })
+	s.succeeds("force-release")
+	must.Happen(t, "SIGTERM is heard", func() bool { return is(heard) })
 	since := time.Now()
 	again(t, func() { _ = gate.Signal(syscall.SIGSTOP) })
 	inTime(t, since, c)
@@ -235,11 +209,9 @@ func frozenInALoss(t *testing.T) {
 
 // A twin that does not answer is a protection that has failed: the gate does not go on alone.
 func twinFrozen(t *testing.T) {
-	s := newSidecar(t, "--protection", "kill")
-	s.held()
-	c := container(t, "work", stubborn)
+	s, c := guarded(t, "kill")
 	release := again(t, func() { _ = s.cmd.Process.Signal(syscall.SIGSTOP) })
-	until(t, "the workload is killed", func() bool { return !alive(c.Process.Pid) })
+	dies(t, c, "the workload is killed")
 	if !strings.Contains(s.log.String(), "twin does not answer") {
 		t.Error("nothing says why")
 	}
@@ -254,9 +226,8 @@ func twinKilled(t *testing.T) {
 	gate := s.gate()
 	_ = gate.Signal(syscall.SIGSTOP) // it cannot see for itself that its twin is gone
 	killed := time.Now()
-	_ = s.cmd.Process.Kill()
-	<-s.end
-	until(t, "the gate has died with its twin", func() bool { return !alive(gate.PID) })
+	s.kill()
+	must.Happen(t, "the gate has died with its twin", func() bool { return !alive(gate.PID) })
 	if took := time.Since(killed); took > 3*time.Second { // at the deadline its own timer would wake it
 		t.Errorf("the gate lived on for %v", took)
 	}

@@ -4,7 +4,6 @@ package podworkload
 
 import (
 	"context"
-	"errors"
 	"path/filepath"
 	"sync"
 	"sync/atomic"
@@ -15,6 +14,7 @@ import (
 
 	"github.com/mongogate/mongogate/internal/statedir"
 	"github.com/mongogate/mongogate/pkg/gate"
+	"github.com/mongogate/mongogate/test/must"
 )
 
 // handClock is moved by the test.
@@ -24,31 +24,23 @@ func (c *handClock) Now() time.Duration      { return time.Duration(c.now.Load()
 func (c *handClock) advance(d time.Duration) { c.now.Add(int64(d)) }
 
 // followed is a sidecar's directory with a follower of another process's.
-func followed(t *testing.T) (*statedir.Dir, *statedir.Follower) {
+func followed(t *testing.T) (d *statedir.Dir, f *statedir.Follower, cfg Config) {
 	t.Helper()
 	base := t.TempDir()
-	d, err := statedir.Open(base, "key")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := d.TryLock(); err != nil {
-		t.Fatal(err)
-	}
+	d = must.Get(statedir.Open(base, "key"))(t)
+	must.Do(t, d.TryLock())
 	t.Cleanup(func() { _ = d.Close() })
-	other, err := statedir.Open(base, "key")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return d, &statedir.Follower{Dir: other, Clock: gate.BootClock(), Budget: gate.Budget{Kill: 4 * time.Second, KillAfter: 3 * time.Second}}
+	other := must.Get(statedir.Open(base, "key"))(t)
+	cfg = config(t)
+	cfg.Dir = d
+	return d, &statedir.Follower{Dir: other, Clock: gate.BootClock(), Budget: gate.Budget{Kill: 4 * time.Second, KillAfter: 3 * time.Second}}, cfg
 }
 
 // holds writes the lease file as the gate's recorder does.
 func holds(t *testing.T, d *statedir.Dir, token int64) {
 	t.Helper()
 	l := statedir.Lease{Key: "key", Token: token, Deadline: gate.BootClock().Now() + time.Minute, KillBudget: 4 * time.Second, Open: true}
-	if err := d.WriteLease(l); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, d.WriteLease(l))
 }
 
 // startFollowed starts the sidecar's part, under token 1, and the follower's.
@@ -57,26 +49,18 @@ func startFollowed(t *testing.T, cfg Config, f *statedir.Follower) (*Workload, g
 	w := start(t, cfg, nil)
 	holds(t, cfg.Dir, 1)
 	w.Start(gate.Grant{Token: 1})
-	l, err := f.Acquire(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
+	l := must.Get(f.Acquire(t.Context()))(t)
 	return w, l
 }
 
 func isOpen(t *testing.T, d *statedir.Dir) bool {
 	t.Helper()
-	l, err := d.ReadLease()
-	if err != nil {
-		t.Fatal(err)
-	}
+	l := must.Get(d.ReadLease())(t)
 	return l.Open
 }
 
 func TestFollowersWord(t *testing.T) {
-	d, f := followed(t)
-	cfg := config(t)
-	cfg.Dir = d
+	d, f, cfg := followed(t)
 	w, l := startFollowed(t, cfg, f)
 	// Asked to end beside a follower that runs: it runs on, under a lease that is renewed.
 	w.Stop()
@@ -84,9 +68,7 @@ func TestFollowersWord(t *testing.T) {
 	if !isOpen(t, d) {
 		t.Error("an ordinary SIGTERM has shut the lease file of a follower that runs")
 	}
-	if err := l.Finish(t.Context(), gate.Release); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, l.Finish(t.Context(), gate.Release))
 	goneIs(t, w, true)
 	if isOpen(t, d) {
 		t.Error("evidence, but the lease file is open")
@@ -101,27 +83,19 @@ func TestFollowersWord(t *testing.T) {
 }
 
 func TestLossBesideAFollower(t *testing.T) {
-	d, f := followed(t)
-	cfg := config(t)
-	cfg.Dir = d
+	_, f, cfg := followed(t)
 	w, l := startFollowed(t, cfg, f)
-	<-w.Warn("lost")
-	w.Terminate()
-	w.Kill()
+	lose(w)
 	<-l.Done() // the lease file was shut, by the fence itself if need be
 	goneIs(t, w, false)
-	if err := l.Finish(t.Context(), gate.Release); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, l.Finish(t.Context(), gate.Release))
 	goneIs(t, w, true)
 }
 
 // A follower that crashed will not give its word, and the one after it does not
 // begin under a lease that is lost: only a gate that begins anew gets on.
 func TestLossAfterACrashedFollower(t *testing.T) {
-	d, f := followed(t)
-	cfg := config(t)
-	cfg.Dir = d
+	_, f, cfg := followed(t)
 	left := make(chan struct{}, 1)
 	cfg.Leave = func() {
 		select {
@@ -131,70 +105,47 @@ func TestLossAfterACrashedFollower(t *testing.T) {
 	}
 	w, l := startFollowed(t, cfg, f)
 	t.Cleanup(func() { _ = l.Finish(context.Background(), gate.Release) })
-	<-w.Warn("lost")
-	w.Terminate()
-	w.Kill()
+	lose(w)
 	goneIs(t, w, false)
 	select {
 	case <-left:
 		t.Fatal("left beside a follower that lives")
 	default:
 	}
-	if err := f.LockFile().Close(); err != nil { // as the kernel does when it dies
-		t.Fatal(err)
-	}
-	select {
-	case <-left:
-	case <-time.After(10 * time.Second):
-		t.Fatal("waits for a word that nobody will give")
-	}
+	must.Do(t, f.LockFile().Close()) // as the kernel does when it dies
+	must.Come(t, left, "leaving, for nobody will give the word")
 	goneIs(t, w, false)
 }
 
 func TestIdleRelease(t *testing.T) {
-	d, f := followed(t)
-	cfg := config(t)
+	d, f, cfg := followed(t)
 	clock := &handClock{}
-	cfg.Dir, cfg.Clock, cfg.Idle = d, clock, time.Minute
+	cfg.Clock, cfg.Idle = clock, time.Minute
 	w := start(t, cfg, nil)
-	broken := func(want bool) {
+	kept := func() {
 		t.Helper()
-		wait := 20 * time.Second
-		if !want {
-			wait = 100 * time.Millisecond
-		}
 		select {
 		case err := <-w.Broken():
-			if !want || !errors.Is(err, ErrIdle) {
-				t.Error(err)
-			}
-		case <-time.After(wait):
-			if want {
-				t.Error("the lease is kept for nobody")
-			}
+			t.Error(err)
+		case <-time.After(100 * time.Millisecond):
 		}
 	}
 	holds(t, d, 1)
 	w.Start(gate.Grant{Token: 1})
 	clock.advance(time.Minute - 1)
-	broken(false)
-	l, err := f.Acquire(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
+	kept()
+	l := must.Get(f.Acquire(t.Context()))(t)
 	w.poke()
 	time.Sleep(10 * cfg.Scan)
 	clock.advance(time.Hour) // it runs
-	broken(false)
-	if err := l.Finish(t.Context(), gate.Release); err != nil {
-		t.Fatal(err)
-	}
+	kept()
+	must.Do(t, l.Finish(t.Context(), gate.Release))
 	if w.Idled() {
 		t.Error("idled, but the lease was kept")
 	}
 	time.Sleep(10 * cfg.Scan)
 	clock.advance(time.Minute)
-	broken(true)
+	brokenBy(t, w, ErrIdle)
 	if !w.Idled() || w.Idled() {
 		t.Error("idled is not said once")
 	}
@@ -205,7 +156,7 @@ func TestIdleRelease(t *testing.T) {
 	w.broken <- ErrIdle
 	holds(t, d, 2)
 	w.Start(gate.Grant{Token: 2})
-	broken(false)
+	kept()
 }
 
 // The lock is won in the moment in which what runs beside is fenced: either
@@ -236,14 +187,12 @@ func TestWonWhileFencing(t *testing.T) {
 
 // A loss that comes beside the evidence does not end the fencing.
 func TestLossAfterEvidence(t *testing.T) {
-	d, _ := followed(t)
-	cfg := config(t)
-	cfg.Dir = d
+	d, _, cfg := followed(t)
 	w := start(t, cfg, nil)
 	holds(t, d, 1)
 	w.Start(gate.Grant{Token: 1})
 	w.Stop()
-	until(t, "told", func() bool { w.mu.Lock(); defer w.mu.Unlock(); return w.told })
+	must.Happen(t, "told", func() bool { w.mu.Lock(); defer w.mu.Unlock(); return w.told })
 	<-w.Warn("the deadline has passed")
 	if w.mu.Lock(); w.phase != shut {
 		t.Errorf("phase %d", w.phase)
@@ -255,9 +204,7 @@ func TestLossAfterEvidence(t *testing.T) {
 func TestSentinelThatComesLate(t *testing.T) {
 	s := sentinel{path: filepath.Join(t.TempDir(), "a", "lost")}
 	write := s.writer("reason")
-	if err := s.remove(); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, s.remove())
 	if err := write(); err != nil || is(s.path) {
 		t.Errorf("written after the gate opened: %v", err)
 	}
