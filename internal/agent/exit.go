@@ -42,6 +42,9 @@ func (e *Exit) Error() string {
 
 func (e *Exit) Unwrap() error { return e.Err }
 
+// errTimeout is the cause of waiting that took as long as it was allowed to. What it waited for says [mongolock.WaitError].
+var errTimeout = errors.New("timed out")
+
 // CodeOf is the exit code of an error.
 func CodeOf(err error) int {
 	var (

@@ -45,9 +45,6 @@ type keyring interface {
 	finish(ctx context.Context, lease mongolock.AnyLease, outcome mongolock.Outcome) error
 }
 
-// errTimeout is the cause of waiting that took as long as it was allowed to.
-var errTimeout = errors.New("timed out")
-
 // Acquire waits for the lock.
 func (l *lock) Acquire(ctx context.Context) (gate.Lease, error) {
 	for l.epochs.Refused() == "" {

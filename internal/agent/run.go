@@ -96,30 +96,6 @@ func Run(ctx context.Context, w World, s *settings.Settings, args []string) erro
 	}
 }
 
-// skip tells whether the run is not to be tried at all.
-func (ses *session) skip(now time.Time) (bool, error) {
-	s := ses.s
-	switch {
-	case s.SkipJob != nil:
-		ses.log.Info("skipped: the Job was made by hand and has no scheduled minute", "job", s.SkipJob.Name, "why", s.SkipJob.Reason)
-		ses.kube.skipped("skipped: the Job was made by hand and has no scheduled minute")
-		return true, nil //nolint:nilerr // SkipJob is what was decided, not a fault
-	case s.Lock.Stale(now, s.Retention):
-		ses.metrics.Skipped()
-		ses.log.Info("skipped: the bucket is older than the retention", "key", s.Lock.Key, "retention", s.Retention.String())
-		ses.kube.skipped(fmt.Sprintf("skipped: run %q is older than the retention, so no record can show whether it is done", s.Lock.Key))
-		return true, ses.skipped()
-	}
-	return false, nil
-}
-
-func (ses *session) skipped() error {
-	if ses.s.FailIfHeld {
-		return &Exit{Code: ExitHeld}
-	}
-	return nil
-}
-
 // runLock is the lock of a run: its own, or a sidecar's. flock gives what the guard inherits.
 func (ses *session) runLock() (gate.Lock, func() *os.File, error) {
 	if ses.s.Follow {
@@ -226,15 +202,6 @@ func (ses *session) forward(signals []os.Signal, stops proctree.SignalSet, to *g
 	}
 }
 
-// sayDone logs that a run is skipped because it is done, and who has done it.
-func (ses *session) sayDone(e *mongolock.DoneError) {
-	kv := []any{"key", ses.s.Lock.Key}
-	if d := e.Info.Done; d != nil {
-		kv = append(kv, "outcome", d.Outcome, "by", d.By, "at", d.At.UTC().Format(time.RFC3339))
-	}
-	ses.log.Info("skipped: the run is done", kv...)
-}
-
 // unended is the message of a run or sidecar whose release or done record the store has not acknowledged.
 const unended = "the end of the lease was not acknowledged: others wait for its expiry"
 
@@ -268,17 +235,11 @@ func (ses *session) runEnd(r gate.Result, stopped syscall.Signal) error {
 	case errors.As(r.Acquire, &wait):
 		return r.Acquire
 	case errors.As(r.Acquire, &done):
-		ses.metrics.Skipped()
-		ses.sayDone(done)
-		ses.done(done)
-		return ses.skipped()
+		return ses.skipDone(done)
 	case errors.As(r.Acquire, &held) && ses.s.Try:
 		return r.Acquire
 	case errors.As(r.Acquire, &held):
-		ses.metrics.Skipped()
-		ses.log.Info("skipped: already running elsewhere", "key", ses.s.Lock.Key, "holder", held.Info.Owner, "where", held.Info.Where(), "since", held.Info.Created.Format(time.RFC3339))
-		ses.kube.skipped("skipped: already running elsewhere: " + held.Error())
-		return ses.skipped()
+		return ses.skipHeld(held)
 	}
 	return r.Acquire
 }

@@ -139,20 +139,6 @@ func (ses *session) remembered(key string) []mongolock.HandOver {
 	return history
 }
 
-// done tells people that a run is left alone because somebody has done it.
-func (ses *session) done(e *mongolock.DoneError) {
-	if ses.kube.notices != nil {
-		ses.kube.notices.Skipped(telemetry.DoneBy(e, ses.remembered(e.Info.Key)))
-	}
-}
-
-// skipped tells people that a run is left to others.
-func (k *kubeFeatures) skipped(text string) {
-	if k.notices != nil {
-		k.notices.Skipped(text)
-	}
-}
-
 // changed tells people of a loss.
 func (k *kubeFeatures) changed(c gate.Change) {
 	if k.notices != nil && c.Action == gate.Shut && c.State == gate.Lost {
