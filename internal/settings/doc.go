@@ -8,9 +8,10 @@
 //
 // Promised: all problems are reported at once, as one [*Error], each with the
 // setting, where it came from, and what would be right; a variable or a key of
-// the file that is no setting is a problem too; no secret is in any message.
-// Not promised: that the timing adds up or that the database accepts the URI.
-// Those rules belong to the lock, and come in through [Outside].
+// the file that is no setting is a problem too; the times add up and the URI is
+// one that the lock takes, by the lock's own rules; no secret is in any message.
+// Not promised: that the database answers, or that a protection works on this
+// machine. That is what mongogate doctor looks at.
 //
 // A variable that is empty counts as not set: the downward API makes such a
 // variable of a label that does not exist.

@@ -10,6 +10,7 @@
 //	follower.lock  the flock of a follower; inherited by its guard
 //	hold       the epoch of the pod in which the gate held last, for the protection restart
 //	stopped    the follower's word: the token under which it runs, or none of its processes is left
+//	try        written and removed at the start, to see that there is room
 //
 // Beside these directories there is the file %.epoch, which names the epoch.
 //

@@ -1,11 +1,13 @@
-// Package telemetry turns what locks and gates tell into metrics, log lines and notices.
+// Package telemetry turns what locks and gates tell into metrics, log lines and notices, which are the texts of Events.
 //
-// Promised: no key, owner, URI or error text becomes a label, so the number of
-// series is fixed; log lines never contain a connection string, and notices no error of the store. Not promised:
-// that a metric is the truth about the lock: only the gate is.
+// Promised: who logs waits for no reader, and what nobody reads in time is dropped, the oldest first, and counted; each log
+// record is one line in which everything shows; no key, owner, URI or error text becomes a label, so the number of series is
+// fixed; log lines never contain a connection string, and notices no error of the store.
+// Not promised: that a metric is the truth about the lock. Only the gate is.
 package telemetry
 
 import (
+	"errors"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -135,3 +137,27 @@ func (m *Metrics) Skipped() { m.skipped.Inc() }
 
 // Stopped records how long it took to stop a workload after a loss.
 func (m *Metrics) Stopped(d time.Duration) { m.stop.Observe(d.Seconds()) }
+
+// Rotated counts new credentials, by whether they could be used.
+func (m *Metrics) Rotated(err error) {
+	outcome := rotationTaken
+	if err != nil {
+		outcome = rotationRefused
+	}
+	m.rotated.WithLabelValues(outcome).Inc()
+}
+
+// The outcomes of rotations.
+const (
+	rotationTaken   = "taken"
+	rotationRefused = "refused"
+)
+
+// reason is that of a loss, for its label.
+func reason(err error) mongolock.LossReason {
+	var lost *mongolock.LostError
+	if errors.As(err, &lost) {
+		return lost.Reason
+	}
+	return mongolock.LostTaken
+}

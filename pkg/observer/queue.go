@@ -1,7 +1,7 @@
-// Package observer keeps who is told of something from holding up who tells.
+// Package observer is a queue in front of a function that is told what happens, so that a slow one holds nobody up.
 //
-// Promised: telling never waits, values come in their order, and a gap is said in its place. Not promised: that an
-// observer which takes too long hears of everything. The package imports the standard library only.
+// Promised: [Queue.Tell] never waits, values come in their order, and a gap is told in its place. Not promised: that an
+// observer which takes too long hears of everything: at most [Size] values wait. The package imports the standard library only.
 package observer
 
 import (
