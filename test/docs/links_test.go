@@ -93,34 +93,3 @@ func TestEveryDocumentIsInTheIndex(t *testing.T) {
 		}
 	}
 }
-
-// TestEveryPackageIsInTheArchitecture: a new package gets its line.
-func TestEveryPackageIsInTheArchitecture(t *testing.T) {
-	text, err := os.ReadFile(filepath.Join(root, "docs/internals/architecture.md"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	n := 0
-	for _, pattern := range []string{"cmd/*", "internal/*", "pkg/*", "pkg/mongolock/*", "test/*"} {
-		dirs, err := filepath.Glob(filepath.Join(root, pattern))
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, dir := range dirs {
-			if files, err := filepath.Glob(filepath.Join(dir, "*.go")); err != nil || len(files) == 0 {
-				continue
-			}
-			rel, err := filepath.Rel(root, dir)
-			if err != nil {
-				t.Fatal(err)
-			}
-			n++
-			if !strings.Contains(string(text), "(../../"+rel+")") {
-				t.Errorf("docs/internals/architecture.md has no line for %s", rel)
-			}
-		}
-	}
-	if n < 15 {
-		t.Errorf("only %d packages were found", n)
-	}
-}
