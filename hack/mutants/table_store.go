@@ -75,6 +75,12 @@ var storeMutants = []mutant{
 		edits{{"revoking.change", `op("$ifNull", "$revoked", "$$REMOVE"))}`, `op("$ifNull", "$revoked", "$$REMOVE"))}, {Key: "locked", Value: false}, {Key: "state", Value: stateFree}`}}, suite, sim),
 	take("native-takes-the-finished", "P6: a step in Go is its pipeline: a nonce that has finished takes nothing again",
 		edits{{"attempt.apply", ` || text(doc, "lastNonce") == a.nonce`, ""}}, native),
+	take("native-grace-overflows", "P3: a step in Go is its pipeline: an end that no grace can be added to is not over",
+		edits{{"attempt.right", "expire < now.UnixMilli()-a.timing.Grace.Milliseconds()", "expire+a.timing.Grace.Milliseconds() < now.UnixMilli()"}}, native),
+	take("plain-takes-a-symbol", "P2: what has another type is no value: a state that is a symbol is not free", edits{
+		{"attempt.plain", `op("$type", "$state"), `, ""},
+		{"attempt.plain", `"bool", "string", "int"`, `"bool", "int"`},
+	}, acquisitions),
 	take("native-adopts-a-twin", "P5: a step in Go is its pipeline: a nonce that two processes have is not adopted", edits{{"attempt.right", ` && !isTrue(doc.Lookup("twin"))`, ""}}, native),
 	take("native-renews-a-twin", "P5: a step in Go is its pipeline: a mark that is not known says that there is a twin", edits{{"renewal.apply", "case !known &&", "case false && !known &&"}}, native),
 	take("native-ends-a-twins", "P6: a step in Go is its pipeline: what a twin has renewed is not ended", edits{{"ending.applies", `!matches(doc.Lookup("twin"), isTrue) &&`, ""}}, native),

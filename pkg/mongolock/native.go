@@ -3,6 +3,7 @@ package mongolock
 import (
 	"cmp"
 	"math"
+	"math/big"
 	"slices"
 	"strconv"
 	"time"
@@ -57,7 +58,7 @@ func (a *attempt) right(doc bson.Raw, now time.Time) string {
 		return "adopted"
 	case held && a.watched != nil && isText(nonce, a.watched.nonce) && counted && beat == a.watched.beat:
 		return "taken-over"
-	case absent(nonce) && absent(state) && dated && expire+a.timing.Grace.Milliseconds() < now.UnixMilli():
+	case absent(nonce) && absent(state) && dated && expire < now.UnixMilli()-a.timing.Grace.Milliseconds(): // a date may be the largest there is
 		return "expired"
 	}
 	return ""
@@ -75,7 +76,7 @@ func (a *attempt) takes(doc bson.Raw, now time.Time, token int64, how string) bs
 	}
 	history := bson.A{}
 	if array, ok := doc.Lookup("history").ArrayOK(); ok {
-		values, _ := array.Values() //nolint:errcheck // a document that is no BSON is not sane
+		values, _ := array.Values() // a document that is no BSON is not sane
 		for _, v := range values[max(0, len(values)-maxHistory+1):] {
 			history = append(history, v)
 		}
@@ -117,7 +118,7 @@ func (p *plainAttempt) apply(doc bson.Raw, now time.Time) bson.Raw {
 	locked, is := doc.Lookup("locked").BooleanOK()
 	v, short := doc.Lookup("v").Int32OK()
 	purge := doc.Lookup("purgeAt")
-	if !is || locked || !short || v != Format || !long || token < 0 || token >= maxToken || !absent(doc.Lookup("nonce")) || !isText(doc.Lookup("state"), stateFree) ||
+	if !is || locked || !short || v != Format || !long || token < 0 || token >= maxToken || !absent(doc.Lookup("nonce")) || doc.Lookup("state").Type != bson.TypeString || text(doc, "state") != stateFree ||
 		doc.Lookup("lastNonce").Type != bson.TypeString || text(doc, "lastNonce") == a.nonce || doc.Lookup("touched").Type != bson.TypeDateTime ||
 		!absent(purge) && purge.Type != bson.TypeDateTime {
 		return doc
@@ -279,8 +280,12 @@ func nothing(v bson.RawValue) bool {
 	return absent(v) || v.Type == bson.TypeNull || v.Type == bson.TypeUndefined
 }
 
+// isText is true for a symbol too: the server holds it equal to a string.
 func isText(v bson.RawValue, s string) bool {
 	got, ok := v.StringValueOK()
+	if v.Type == bson.TypeSymbol {
+		got, ok = v.SymbolOK()
+	}
 	return ok && got == s
 }
 
@@ -316,13 +321,15 @@ func against(v bson.RawValue, n int64) int {
 	case bson.TypeDouble:
 		return compareFloat(v.Double(), n)
 	case bson.TypeDecimal128:
-		f, err := strconv.ParseFloat(v.Decimal128().String(), 64)
-		if err != nil && f == 0 {
-			f = math.NaN()
+		decimal := v.Decimal128().String()
+		if exact, ok := new(big.Rat).SetString(decimal); ok {
+			return exact.Cmp(new(big.Rat).SetInt64(n))
 		}
+		f, _ := strconv.ParseFloat(decimal, 64) // what is left is NaN and the infinities
 		return compareFloat(f, n)
+	default:
+		return 1
 	}
-	return 1
 }
 
 func compareFloat(f float64, n int64) int {
@@ -342,7 +349,7 @@ func largest(v bson.RawValue, n int64) any {
 
 // elements are the fields of a document, to be changed.
 func elements(doc bson.Raw) bson.D {
-	all, _ := doc.Elements() //nolint:errcheck // what a store keeps is BSON
+	all, _ := doc.Elements() // what a store keeps is BSON
 	d := make(bson.D, 0, len(all)+2)
 	for _, e := range all {
 		d = append(d, bson.E{Key: e.Key(), Value: e.Value()})

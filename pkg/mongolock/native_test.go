@@ -2,6 +2,8 @@ package mongolock
 
 import (
 	"bytes"
+	"fmt"
+	"math"
 	"math/rand/v2"
 	"testing"
 	"time"
@@ -19,6 +21,14 @@ func TestStepsInGoAreThePipelines(t *testing.T) {
 	for i, doc := range documents { // what a lease writes has a mark
 		if i%8 != 0 && doc.Lookup("mark").Type == 0 {
 			documents[i] = marshal(append(elements(doc), bson.E{Key: "mark", Value: int64(4)}))
+		}
+	}
+	for _, far := range []int64{math.MaxInt64, math.MinInt64} { // of which no grace can be added, or taken
+		for _, name := range []string{"expire", "created", "touched", "purgeAt"} {
+			for _, kind := range []bson.D{{{Key: "locked", Value: true}, {Key: "owner", Value: "py"}}, oursWith(nil)[1:]} {
+				d := with(kind, name, bson.DateTime(far))
+				documents = append(documents, marshal(append(bson.D{{Key: "_id", Value: fmt.Sprintf("k%06d", len(documents))}}, d...)))
+			}
 		}
 	}
 	timing := Timing{}.WithDefaults()

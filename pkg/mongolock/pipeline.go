@@ -161,12 +161,12 @@ func (a *attempt) taken(token, how any) bson.D {
 // is. What it takes [attempt.pipeline] would take too, by the right "free", and would write the same. It is sent first where nothing else can
 // have a chance but in a document of others: the server needs a half of the time to read and evaluate it.
 func (a *attempt) plain() bson.A {
-	// What is missing counts as null in the list, and some servers take 0 for false there: types are compared first. An equal list is most of the shape of a document (see fieldTypes) in one comparison.
+	// What is missing counts as null in the list, a symbol as a string, and some servers take 0 for false there: types are compared first. An equal list is most of the shape of a document (see fieldTypes) in one comparison.
 	released := op("$eq", bson.A{
-		op("$type", "$locked"), op("$type", "$v"), op("$type", "$token"), op("$type", "$lastNonce"), op("$type", "$touched"), op("$type", "$nonce"), "$locked", "$state", "$v",
+		op("$type", "$locked"), op("$type", "$state"), op("$type", "$v"), op("$type", "$token"), op("$type", "$lastNonce"), op("$type", "$touched"), op("$type", "$nonce"), "$locked", "$state", "$v",
 		"$owner", "$created", "$expire", "$revoked", "$twin", "$beat", "$mark", "$ttlMs", "$graceMs", "$holder", "$done",
 	}, bson.A{
-		"bool", "int", "long", "string", "date", "missing", false, stateFree, int32(Format),
+		"bool", "string", "int", "long", "string", "date", "missing", false, stateFree, int32(Format),
 		nil, nil, nil, nil, nil, nil, nil, nil, nil, nil, nil,
 	})
 	free := op("$or",

@@ -225,6 +225,13 @@ func variants(t *testing.T, dice *rand.Rand) (documents []bson.Raw) {
 		bson.A{false},
 		bson.A{stateFree},
 		past, bson.DateTime(time.Now().Add(time.Hour).UnixMilli()),
+		decimal(t, "1"), decimal(t, "NaN"), decimal(t, "1E+6000"), decimal(t, "0.99999999999999999999"), 1e300, bson.Symbol("A"), bson.Symbol(stateHeld), bson.Symbol(stateFree), decimal(t, "-Infinity"), decimal(t, "4"),
+		bson.A{"A"},
+		bson.A{stateHeld},
+		bson.A{int64(4)},
+		bson.A{true},
+		bson.A{nil},
+		bson.A{int32(1)},
 		bson.Undefined{},
 		bson.Regex{Pattern: "x"},
 		bson.Binary{},
@@ -256,6 +263,15 @@ func variants(t *testing.T, dice *rand.Rand) (documents []bson.Raw) {
 		add(d)
 	}
 	return documents
+}
+
+func decimal(t *testing.T, s string) bson.Decimal128 {
+	t.Helper()
+	d, err := bson.ParseDecimal128(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
 }
 
 // missing is the value of a field that is not there.
