@@ -1,3 +1,5 @@
+//go:build linux
+
 package electproxy
 
 import (
@@ -5,13 +7,17 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"slices"
 	"strings"
 	"sync"
 	"time"
 
+	"github.com/mongogate/mongogate/pkg/gate"
 	"github.com/mongogate/mongogate/pkg/mongolock"
+	"github.com/mongogate/mongogate/test/witness"
 )
+
+// service is the key that is held until it is lost.
+const service = "service"
 
 // Contenders is how many want each key, each with a client of its own.
 const Contenders = 3
@@ -21,14 +27,20 @@ type Trial struct {
 	// Election is how long the members take to elect; 10 s with the server's defaults.
 	Election time.Duration
 	Timing   mongolock.Timing
-	// Faults come in turn, Elections of them.
-	Faults    []Fault
-	Elections int
-	// Database is one that no other trial uses.
-	Database string
+	// Faults come in turn, Elections of them to each of the Sets, of which each begins with another one.
+	Faults          []Fault
+	Elections, Sets int
+	// Beside begins what goes on beside the contenders of a set, if anything; the database is theirs.
+	Beside func(ctx context.Context, number int, set *Set, database string) (Beside, error)
+}
+
+// Beside is what goes on beside the contenders of a set.
+type Beside struct {
 	// After is told of each fault when it is over: when it began, for how long no primary acknowledged, and for how long
 	// the machine let nobody run. True where it is disturbed, and is tried again.
 	After func(f Fault, began time.Time, outage, stalled time.Duration) (disturbed bool)
+	// End ends it, and says what was wrong with it.
+	End func() error
 }
 
 // Excuses is for how long a machine may let nobody run before a bound that is missed says nothing. It excuses no overlap, no token, no bucket.
@@ -54,9 +66,13 @@ func (t Trial) poll() time.Duration { return t.Timing.TTL / 12 }
 
 // Report is what came of it.
 type Report struct {
-	Elections, Overlaps, TokenFaults int
-	// Runs of workloads, Buckets that were done, and those that were not done exactly once.
-	Runs, Buckets, NotOnce int
+	mu sync.Mutex
+
+	Elections int
+	// Runs of workloads, Overlaps of them, and what else the witness holds against them.
+	Runs, Overlaps, Others int
+	// Buckets that were done, and those that were not done exactly once.
+	Buckets, NotOnce int
 	// Bears is the outage below which no lease may be lost, Within how many were there, Unborne how many of them were lost all the same.
 	Bears           time.Duration
 	Within, Unborne int
@@ -64,9 +80,36 @@ type Report struct {
 	Borne, Late int
 	// Disturbed elections were tried again.
 	Disturbed int
-	Faults    map[string]*FaultReport
+	// Faults are those of which a set went through one that was not disturbed.
+	Faults map[string]*FaultReport
 	// Wrong says what was, in words.
 	Wrong []string
+}
+
+// Bore notes of what must bear an outage whether it did, and says why not.
+func (r *Report) Bore(borne bool, format string, args ...any) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.Within++
+	if !borne {
+		r.Unborne++
+		r.wrong(format, args...)
+	}
+}
+
+// Judge adds the witness's verdict on some runs.
+func (r *Report) Judge(entries []witness.Entry) {
+	v := witness.Judge(entries)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.Runs += len(v.Runs)
+	r.Overlaps += len(v.Overlaps)
+	r.Others += len(v.Faults) - len(v.Overlaps)
+	r.Wrong = append(r.Wrong, v.Faults...)
+}
+
+func (r *Report) wrong(format string, args ...any) {
+	r.Wrong = append(r.Wrong, fmt.Sprintf(format, args...))
 }
 
 // FaultReport is of one kind of fault.
@@ -82,13 +125,12 @@ type FaultReport struct {
 	Successor              time.Duration
 }
 
-// watcher sees who runs, from outside of all leases.
+// watcher sees what goes on with one set, from outside of all leases.
 type watcher struct {
-	mu      sync.Mutex
-	running map[string]int
-	tokens  map[string]int64
+	*Report // and its mutex
+	clock   gate.Clock
+	runs    []witness.Entry
 	done    map[string]*done
-	report  *Report
 	leases  map[*mongolock.Lease]*renewals
 	told    map[string][]string // of each key, what its contenders were told
 	waited  map[string]bool     // keys that somebody was told to wait for
@@ -113,33 +155,21 @@ type renewals struct {
 	counted *FaultReport  // it was there when this began
 }
 
-func (w *watcher) wrong(format string, args ...any) {
-	w.report.Wrong = append(w.report.Wrong, fmt.Sprintf(format, args...))
-}
-
-// starts and stops are a workload's.
-func (w *watcher) starts(key string, token int64) {
+// starts notes that a workload runs; what it returns notes that it does not any more.
+func (w *watcher) starts(key string, token int64) (stops func()) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.report.Runs++
-	if w.running[key]++; w.running[key] > 1 {
-		w.report.Overlaps++
-		w.wrong("%s: two run at once", key)
-	}
+	run := witness.Entry{At: w.clock.Now(), Event: witness.Start, Key: key, ID: fmt.Sprint(key, "/", len(w.runs)), Token: token}
+	w.runs = append(w.runs, run)
 	if d := w.done[key]; d != nil && d.seen {
 		d.again = true
 	}
-	if token <= w.tokens[key] {
-		w.report.TokenFaults++
-		w.wrong("%s: token %d after %d", key, token, w.tokens[key])
+	return func() {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		run.Event, run.At, run.Alive = witness.Gone, w.clock.Now(), w.clock.Now()
+		w.runs = append(w.runs, run)
 	}
-	w.tokens[key] = token
-}
-
-func (w *watcher) stops(key string) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.running[key]--
 }
 
 func (w *watcher) follow(l *mongolock.Lease) {
@@ -184,80 +214,111 @@ func (w *watcher) looks(ctx context.Context) {
 	}
 }
 
-// begins is a fault's, and says how many leases such ones have met and cost so far; ends is some time after it.
-func (w *watcher) begins(fault Fault) (f *FaultReport, held, lost int) {
+// begins is a fault's; ends is some time after it.
+func (w *watcher) begins() *FaultReport {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if f = w.report.Faults[fault.Name]; f == nil {
-		f = &FaultReport{}
-		w.report.Faults[fault.Name] = f
-	}
-	held, lost = f.Held, f.Lost
 	w.stalled = 0
-	f.Times++
+	f := &FaultReport{Times: 1}
 	for l, r := range w.leases {
 		if l.Held() {
 			r.counted = f
 			f.Held++
 		}
 	}
-	return f, held, lost
+	return f
 }
 
 // ends forgets of which fault leases are. With a real ttl none may have been lost by an outage that the arithmetic bears, unless the machine stalled.
-func (w *watcher) ends(f *FaultReport, held, lost int, outage time.Duration, t mongolock.Timing) (disturbed bool) {
+func (w *watcher) ends(f *FaultReport, outage time.Duration, t mongolock.Timing) (disturbed bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, r := range w.leases {
 		r.counted = nil
 	}
-	if t.TTL < mongolock.MinTTL || outage >= w.report.Bears {
+	if t.TTL < mongolock.MinTTL || outage >= w.Bears {
 		return false
 	}
-	n := f.Lost - lost
-	if n > 0 && w.stalled >= Excuses {
-		f.Held, f.Lost = held, lost // it says nothing
+	if f.Lost > 0 && w.stalled >= Excuses {
 		return true
 	}
-	w.report.Within += f.Held - held
-	if n > 0 {
-		w.report.Unborne += n
-		w.wrong("%d leases lost by an outage of %v, the machine stalled for %v", n, outage, w.stalled)
+	w.Within += f.Held
+	if f.Lost > 0 {
+		w.Unborne += f.Lost
+		w.wrong("%d leases lost by an outage of %v, the machine stalled for %v", f.Lost, outage, w.stalled)
 	}
+	return false
+}
+
+// counts adds what became of one fault, and says whether it is to be tried again: if it was disturbed, and not for the last time.
+func (w *watcher) counts(fault Fault, o *FaultReport, last bool) (again bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	switch {
+	case o == nil && last:
+		w.wrong("%s: disturbed by the machine, which it has been too often", fault.Name)
+		return false
+	case o == nil:
+		w.Disturbed++
+		return true
+	}
+	w.Elections++
+	f := w.Faults[fault.Name]
+	if f == nil {
+		w.Faults[fault.Name] = o
+		return false
+	}
+	f.Times += o.Times
+	f.Held += o.Held
+	f.Lost += o.Lost
+	f.Releases += o.Releases
+	f.Acknowledged += o.Acknowledged
+	f.Gap, f.Successor = max(f.Gap, o.Gap), max(f.Successor, o.Successor)
 	return false
 }
 
 // Run has the trial in front of the server at target. The error is of what could not be tried.
 func (t Trial) Run(ctx context.Context, target string) (*Report, error) {
-	set, err := New(target)
-	if err != nil {
-		return nil, err
+	report := &Report{Faults: map[string]*FaultReport{}, Bears: Bears(t.Timing)}
+	errs := make([]error, t.Sets)
+	var all sync.WaitGroup
+	for i := range t.Sets {
+		all.Go(func() { errs[i] = t.set(ctx, target, i, report) })
 	}
-	defer func() { _ = set.Close() }() // all that it can say is that it has been closed
-	return t.RunOn(ctx, set)
+	all.Wait()
+	return report, errors.Join(errs...)
 }
 
-// RunOn has it on a set that others use too.
-func (t Trial) RunOn(ctx context.Context, set *Set) (*Report, error) {
-	report := &Report{Faults: map[string]*FaultReport{}, Bears: Bears(t.Timing)}
-	w := &watcher{running: map[string]int{}, tokens: map[string]int64{}, done: map[string]*done{}, report: report, leases: map[*mongolock.Lease]*renewals{}, told: map[string][]string{}, waited: map[string]bool{}}
+// set has the elections of one set.
+func (t Trial) set(ctx context.Context, target string, number int, report *Report) (err error) {
+	set, err := New(target)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = set.Close() }() // all that it can say is that it has been closed
+	database := fmt.Sprintf("elections_%d_%d", time.Now().UnixNano(), number)
+	var beside Beside
+	if t.Beside != nil {
+		if beside, err = t.Beside(ctx, number, set, database); err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, beside.End()) }()
+	}
+	w := &watcher{Report: report, clock: gate.BootClock(), done: map[string]*done{}, leases: map[*mongolock.Lease]*renewals{}, told: map[string][]string{}, waited: map[string]bool{}}
 	ctx, end := context.WithCancel(ctx)
 	defer end()
 	var all sync.WaitGroup
 	defer all.Wait()
 	defer end()
-	open := func(i int) (*mongolock.Locker, error) {
-		owner := fmt.Sprint("contender-", i)
-		return mongolock.Connect(set.URI(), mongolock.Options{
-			Database: t.Database, Owner: owner, Timing: t.Timing, Poll: t.poll(), Keep: time.Hour,
-			Observe: func(e mongolock.Event) { w.observe(owner, e) },
-		})
-	}
 	lockers := make([]*mongolock.Locker, Contenders)
 	for i := range lockers {
-		l, err := open(i)
+		owner := fmt.Sprint("contender-", i)
+		l, err := mongolock.Connect(set.URI(), mongolock.Options{
+			Database: database, Owner: owner, Timing: t.Timing, Poll: t.poll(), Keep: time.Hour,
+			Observe: func(e mongolock.Event) { w.observe(owner, e) },
+		})
 		if err != nil {
-			return nil, err
+			return err
 		}
 		lockers[i] = l
 		defer func() {
@@ -268,46 +329,49 @@ func (t Trial) RunOn(ctx context.Context, set *Set) (*Report, error) {
 	}
 	// The service is held until it is lost, the other key for a while each time.
 	for _, l := range lockers {
-		all.Go(func() { t.contend(ctx, w, l, "service", false) })
+		all.Go(func() { t.contend(ctx, w, l, service, false) })
 		all.Go(func() { t.contend(ctx, w, l, "shift", true) })
 	}
 	all.Go(func() { w.looks(ctx) })
 	var buckets sync.WaitGroup
 	var faults []Fault
 	for n := range t.Elections {
-		faults = append(faults, t.Faults[n%len(t.Faults)])
+		faults = append(faults, t.Faults[(number*t.Elections+n)%len(t.Faults)])
 	}
 	for n := 0; n < len(faults) && ctx.Err() == nil; n++ {
 		f := faults[n]
-		switch disturbed := t.election(ctx, w, lockers, set, f, n, &buckets); {
-		case !disturbed:
-			report.Elections++
-		case len(faults) == t.Elections+Again:
-			w.wrong("%s: disturbed by the machine, which it has been too often", f.Name)
-		default:
-			report.Disturbed++
+		r, began, outage := t.election(ctx, w, lockers, set, f, n, &buckets)
+		if beside.After != nil && beside.After(f, began, outage, w.stall()) {
+			r = nil
+		}
+		if again := w.counts(f, r, len(faults) == t.Elections+Again); again {
 			faults = append(faults, f)
 		}
 	}
 	buckets.Wait()
 	if err := ctx.Err(); err != nil {
-		return nil, fmt.Errorf("elections: %w", context.Cause(ctx))
+		return fmt.Errorf("elections: %w", context.Cause(ctx))
 	}
 	w.buckets(len(faults))
-	return report, nil
+	end()
+	all.Wait()
+	w.Judge(w.runs)
+	return nil
 }
 
-// election is one of them, and all that goes on in it. A disturbed one says nothing but that nothing ran twice.
-func (t Trial) election(ctx context.Context, w *watcher, lockers []*mongolock.Locker, set *Set, f Fault, n int, buckets *sync.WaitGroup) (disturbed bool) {
-	for ctx.Err() == nil && !w.runs("service") {
+// election is one of them, and all that goes on in it: when it began, and for how long no primary acknowledged. A disturbed
+// one has no report, and says nothing but that nothing ran twice.
+func (t Trial) election(ctx context.Context, w *watcher, lockers []*mongolock.Locker, set *Set, f Fault, n int, buckets *sync.WaitGroup) (r *FaultReport, began time.Time, outage time.Duration) {
+	for ctx.Err() == nil && !w.held(service) {
 		pause(ctx, 20*time.Millisecond)
 	}
 	t.bucket(ctx, w, lockers, fmt.Sprint("bucket-", n, "-before"), buckets)
 	pause(ctx, rand.N(t.Timing.Heartbeat))
 	give := t.give(ctx, w, lockers, fmt.Sprint("given-", n))
-	r, held, lost := w.begins(f)
-	began := time.Now()
+	r = w.begins()
+	began = time.Now()
 	var releases sync.WaitGroup
+	disturbed := false
 	elected := make(chan struct{})
 	releases.Go(func() { disturbed = give(set, r, elected) })
 	t.bucket(ctx, w, lockers, fmt.Sprint("bucket-", n, "-amid"), buckets)
@@ -317,12 +381,11 @@ func (t Trial) election(ctx context.Context, w *watcher, lockers []*mongolock.Lo
 	pause(ctx, t.Timing.TTL) // those that were lost know of it
 	releases.Wait()
 	silent, served := set.outage()
-	outage := served.Sub(silent)
-	disturbed = w.ends(r, held, lost, outage, t.Timing) || disturbed
-	if t.After != nil {
-		disturbed = t.After(f, began, outage, w.stall()) || disturbed
+	outage = served.Sub(silent)
+	if w.ends(r, outage, t.Timing) || disturbed {
+		r = nil
 	}
-	return disturbed
+	return r, began, outage
 }
 
 // buckets finds those that were not done exactly once, of so many elections.
@@ -332,13 +395,13 @@ func (w *watcher) buckets(elections int) {
 	for n := range elections {
 		for _, when := range []string{"-before", "-amid"} {
 			key := fmt.Sprint("bucket-", n, when)
-			w.report.Buckets++
+			w.Buckets++
 			d := w.done[key]
 			if d == nil {
 				d = &done{}
 			}
 			if d.acknowledged > 1 || !d.seen || d.again {
-				w.report.NotOnce++
+				w.NotOnce++
 				w.wrong("%s: acknowledged as done %d times, seen as done %v, begun again after that %v", key, d.acknowledged, d.seen, d.again)
 			}
 		}
@@ -383,10 +446,16 @@ func (w *watcher) stall() time.Duration {
 	return w.stalled
 }
 
-func (w *watcher) runs(key string) bool {
+// held says whether somebody knows that a key is.
+func (w *watcher) held(key string) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.running[key] == 1
+	for l := range w.leases {
+		if l.Key() == key && l.Held() {
+			return true
+		}
+	}
+	return false
 }
 
 // contend waits for a key, holds it, and begins again.
@@ -398,7 +467,7 @@ func (t Trial) contend(ctx context.Context, w *watcher, l *mongolock.Locker, key
 			continue
 		}
 		w.follow(lease)
-		w.starts(key, lease.Token())
+		stops := w.starts(key, lease.Token())
 		var shift <-chan time.Time
 		if shifts {
 			shift = time.After(t.Timing.TTL/2 + rand.N(2*t.Timing.TTL))
@@ -408,7 +477,7 @@ func (t Trial) contend(ctx context.Context, w *watcher, l *mongolock.Locker, key
 		case <-shift:
 		case <-ctx.Done():
 		}
-		w.stops(key)
+		stops()
 		w.leave(lease)
 		end, cancel := context.WithTimeout(context.WithoutCancel(ctx), t.Timing.TTL)
 		_ = lease.Release(end) // lost, or given back: the next one will see
@@ -431,7 +500,7 @@ func (t Trial) bucket(ctx context.Context, w *watcher, lockers []*mongolock.Lock
 					pause(ctx, 50*time.Millisecond)
 					continue
 				}
-				w.starts(key, lease.Token())
+				stops := w.starts(key, lease.Token())
 				select {
 				case <-lease.Done():
 				case <-time.After(rand.N(t.Timing.TTL / 4)):
@@ -443,7 +512,7 @@ func (t Trial) bucket(ctx context.Context, w *watcher, lockers []*mongolock.Lock
 					lost = lease.Finish(end, mongolock.Succeeded) != nil
 					cancel()
 				}
-				w.stops(key)
+				stops()
 				if !lost {
 					w.recorded(key, 1)
 					return
@@ -516,11 +585,11 @@ func (w *watcher) succeeds(t Trial, r *FaultReport, key string, acknowledged boo
 		r.Acknowledged++
 	}
 	if borne {
-		w.report.Borne++
+		w.Borne++
 	}
 	r.Successor = max(r.Successor, waited)
 	if waited > most {
-		w.report.Late++
+		w.Late++
 		w.wrong("%s: the successor waited %v after the election, more than %v, the machine stalled for %v; released %v, elected %v\n%s",
 			key, waited, most, w.stalled, given.Format(clock), from.Format(clock), strings.Join(w.told[key], "\n"))
 	}
@@ -543,44 +612,11 @@ func (r *Report) Table(faults []Fault) string {
 	return b.String()
 }
 
-// Add adds another trial's report up.
-func (r *Report) Add(other *Report) {
-	r.Elections += other.Elections
-	r.Overlaps += other.Overlaps
-	r.TokenFaults += other.TokenFaults
-	r.Runs += other.Runs
-	r.Buckets += other.Buckets
-	r.NotOnce += other.NotOnce
-	r.Bears = other.Bears
-	r.Within += other.Within
-	r.Unborne += other.Unborne
-	r.Borne += other.Borne
-	r.Late += other.Late
-	r.Disturbed += other.Disturbed
-	r.Wrong = slices.Concat(r.Wrong, other.Wrong)
-	if r.Faults == nil {
-		r.Faults = map[string]*FaultReport{}
-	}
-	for name, o := range other.Faults {
-		k := r.Faults[name]
-		if k == nil {
-			k = &FaultReport{}
-			r.Faults[name] = k
-		}
-		k.Times += o.Times
-		k.Held += o.Held
-		k.Lost += o.Lost
-		k.Releases += o.Releases
-		k.Acknowledged += o.Acknowledged
-		k.Gap, k.Successor = max(k.Gap, o.Gap), max(k.Successor, o.Successor)
-	}
-}
-
 // Summary is the report in a few sentences.
 func (r *Report) Summary() string {
-	s := fmt.Sprintf("%d elections, %d contenders for each key, %d runs of workloads: %d overlaps, %d wrong tokens. "+
+	s := fmt.Sprintf("%d elections, %d contenders for each key, %d runs of workloads: %d overlaps, %d other faults. "+
 		"%d buckets: %d lost or doubled. %d releases in an election shorter than their lease: %d cost the successor more than the election.",
-		r.Elections, Contenders, r.Runs, r.Overlaps, r.TokenFaults, r.Buckets, r.NotOnce, r.Borne, r.Late)
+		r.Elections, Contenders, r.Runs, r.Overlaps, r.Others, r.Buckets, r.NotOnce, r.Borne, r.Late)
 	if r.Within > 0 {
 		s += fmt.Sprintf(" %d leases met an outage below %v: %d lost.", r.Within, r.Bears.Round(100*time.Millisecond), r.Unborne)
 	}

@@ -34,87 +34,52 @@ func (r *Rig) Elections(ctx context.Context, n int) (string, error) {
 		return "", fmt.Errorf("elections: %w", err)
 	}
 	defer server.Close()
-	faults := electproxy.Faults()
-	var (
-		all    electproxy.Report
-		gated  gated
-		each   = (n + electionSets - 1) / electionSets
-		mu     sync.Mutex
-		failed []error
-		sets   sync.WaitGroup
-	)
-	for i := range electionSets {
-		sets.Go(func() {
-			trial := electproxy.Trial{
-				Election: 10 * time.Second, Timing: mongolock.Timing{}.WithDefaults(), Elections: each,
-				Database: fmt.Sprintf("elections_%d_%d", time.Now().UnixNano(), i),
-			}
-			for k := range faults { // each begins with another one
-				trial.Faults = append(trial.Faults, faults[(i*each+k)%len(faults)])
-			}
-			report, gates, err := r.electionsOf(ctx, trial, server.Addr(), i)
-			mu.Lock()
-			defer mu.Unlock()
-			if failed = append(failed, err); err == nil {
-				all.Add(report)
-				gated.add(gates)
-			}
-		})
+	var gates electproxy.Report
+	trial := electproxy.Trial{
+		Election: 10 * time.Second, Timing: mongolock.Timing{}.WithDefaults(), Faults: electproxy.Faults(),
+		Elections: (n + electionSets - 1) / electionSets, Sets: electionSets,
 	}
-	sets.Wait()
-	if err := errors.Join(failed...); err != nil {
-		return "", err
+	trial.Beside = func(ctx context.Context, number int, set *electproxy.Set, database string) (electproxy.Beside, error) {
+		return r.gatesBeside(ctx, &gates, number, set, database)
 	}
-	text := all.Table(faults) + "\n" + all.Summary() + "\n\n" + gated.summary(all.Bears) + "\n"
-	if wrong := append(all.Wrong, gated.wrong...); len(wrong) > 0 {
+	all, err := trial.Run(ctx, server.Addr())
+	if err != nil {
+		return "", fmt.Errorf("elections: %w", err)
+	}
+	text := fmt.Sprintf("%s\n%s\n\n%d gates, %d for each key, %d runs of their workloads: %d overlaps, %d other faults. %d elections with an outage below %v: %d cost a gate its lease.\n",
+		all.Table(trial.Faults), all.Summary(), electionSets*electproxy.Contenders, electproxy.Contenders,
+		gates.Runs, gates.Overlaps, gates.Others, gates.Within, all.Bears.Round(100*time.Millisecond), gates.Unborne)
+	if wrong := append(all.Wrong, gates.Wrong...); len(wrong) > 0 {
 		return "", fmt.Errorf("elections: %s\n%s", strings.Join(wrong, "; "), text)
 	}
 	return text, nil
 }
 
-// gated is what became of the gates.
-type gated struct {
-	gates, runs, overlaps, faults int
-	within, unborne               int // elections whose outage a lease bears, and those that cost a gate its lease all the same
-	wrong                         []string
-}
-
-func (g *gated) add(o gated) {
-	g.gates += o.gates
-	g.runs += o.runs
-	g.overlaps += o.overlaps
-	g.faults += o.faults
-	g.within += o.within
-	g.unborne += o.unborne
-	g.wrong = append(g.wrong, o.wrong...)
-}
-
-func (g *gated) summary(bears time.Duration) string {
-	return fmt.Sprintf("%d gates, %d for each key, %d runs of their workloads: %d overlaps, %d other faults. %d elections with an outage below %v: %d cost a gate its lease.",
-		g.gates, electproxy.Contenders, g.runs, g.overlaps, g.faults, g.within, bears.Round(100*time.Millisecond), g.unborne)
-}
-
-// electionsOf has the elections of one set, with gates beside the contenders of the library.
-func (r *Rig) electionsOf(ctx context.Context, trial electproxy.Trial, target string, number int) (report *electproxy.Report, g gated, err error) {
-	set, err := electproxy.New(target)
-	if err != nil {
-		return nil, g, err
-	}
-	defer set.Close()
+// gatesBeside starts gates beside the contenders of a set.
+func (r *Rig) gatesBeside(ctx context.Context, report *electproxy.Report, number int, set *electproxy.Set, database string) (beside electproxy.Beside, err error) {
 	t, err := r.begin("elections", number)
 	if err != nil {
-		return nil, g, err
+		return beside, err
 	}
-	defer func() { err = errors.Join(err, t.end()) }()
-	services := t.serve(ctx, electproxy.Contenders, set.URI(), trial.Database)
-	defer services.stop()
+	services := t.serve(ctx, electproxy.Contenders, set.URI(), database)
+	beside.End = func() error {
+		err := services.stop()
+		if err == nil {
+			err = t.verdictOn(ctx, report)
+		}
+		if err != nil {
+			err = fmt.Errorf("%w\n%s", err, t.story())
+		}
+		return errors.Join(err, t.end())
+	}
 	begin, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	if _, err := t.line(begin, "a gate runs", func(e witness.Entry) bool { return e.Event == witness.Start }); err != nil {
-		return nil, g, err
+		return beside, errors.Join(err, beside.End())
 	}
-	trial.After = func(f electproxy.Fault, began time.Time, outage, stalled time.Duration) (disturbed bool) {
-		if outage >= electproxy.Bears(trial.Timing) {
+	bears := electproxy.Bears(mongolock.Timing{}.WithDefaults())
+	beside.After = func(f electproxy.Fault, began time.Time, outage, stalled time.Duration) (disturbed bool) {
+		if outage >= bears {
 			return false
 		}
 		at := r.clock.Now() - time.Since(began)
@@ -122,21 +87,10 @@ func (r *Rig) electionsOf(ctx context.Context, trial electproxy.Trial, target st
 		if again && stalled >= electproxy.Excuses {
 			return true
 		}
-		g.within++
-		if again || err != nil {
-			g.unborne++
-			g.wrong = append(g.wrong, fmt.Sprintf("%s: a gate lost its lease by an outage of %v, the machine stalled for %v (%v)", f.Name, outage, stalled, err))
-		}
+		report.Bore(!again && err == nil, "%s: a gate lost its lease by an outage of %v, the machine stalled for %v (%v)", f.Name, outage, stalled, err)
 		return false
 	}
-	if report, err = trial.RunOn(ctx, set); err != nil {
-		return nil, g, err
-	}
-	if err := services.stop(); err != nil {
-		return nil, g, fmt.Errorf("%w\n%s", err, t.story())
-	}
-	err = t.verdictOn(ctx, &g)
-	return report, g, err
+	return beside, nil
 }
 
 // services are gates that are started again when they have lost their lease, as a service manager does.
@@ -200,7 +154,7 @@ func (s *services) stop() error {
 }
 
 // verdictOn is the witness's on the gates of a set.
-func (t *Trial) verdictOn(ctx context.Context, g *gated) error {
+func (t *Trial) verdictOn(ctx context.Context, report *electproxy.Report) error {
 	if err := t.cleared(ctx); err != nil {
 		return err
 	}
@@ -220,8 +174,6 @@ func (t *Trial) verdictOn(ctx context.Context, g *gated) error {
 	if err != nil {
 		return err
 	}
-	v := witness.Judge(entries)
-	g.gates, g.runs, g.overlaps, g.faults = electproxy.Contenders, len(v.Runs), len(v.Overlaps), len(v.Faults)-len(v.Overlaps)
-	g.wrong = append(g.wrong, v.Faults...)
+	report.Judge(entries)
 	return nil
 }
