@@ -13,19 +13,20 @@ import (
 	"github.com/mongogate/mongogate/test/witness"
 )
 
-const reports = "reports"
+const (
+	reports = "reports"
+	lost    = 88 // the exit code of a lost lock
+)
 
 func (s *show) hold(ctx context.Context) (err error) {
 	s.step("Hold", "the command runs only while its lock is held")
 	s.say("a", "mongogate run --key reports -- workload")
-	if s.a, err = s.start("a", reports, witness.Work{}); err != nil {
+	if s.a, err = s.starts("a", reports, witness.Work{}); err != nil {
 		return err
 	}
-	e, err := s.runs(ctx, s.a)
-	if err != nil {
+	if _, err := s.runs(ctx, s.a, "holds the lock, fencing token TOKEN; the workload runs"); err != nil {
 		return err
 	}
-	s.at(s.when(e.At), "a", fmt.Sprintf("holds the lock, fencing token %d; the workload runs", e.Token))
 	first := s.a.ID
 	s.prove(func(v witness.Verdict) (string, error) {
 		r := v.Of(first)
@@ -40,10 +41,10 @@ func (s *show) hold(ctx context.Context) (err error) {
 func (s *show) refuse(ctx context.Context) (err error) {
 	s.step("Refuse", "another machine wants the same lock")
 	s.say("b", "mongogate run --key reports -- workload")
-	if s.b, err = s.start("b", reports, witness.Work{}); err != nil {
+	if s.b, err = s.starts("b", reports, witness.Work{}); err != nil {
 		return err
 	}
-	if _, err := s.says(ctx, s.b, "waiting for the lock"); err != nil {
+	if err := s.Waits(ctx, s.b); err != nil {
 		return err
 	}
 	waits := clock()
@@ -56,15 +57,14 @@ func (s *show) refuse(ctx context.Context) (err error) {
 		fmt.Fprintf(s.out, "               %s\n", row)
 	}
 	first, second := s.a.ID, s.b.ID
-	for range 2 {
-		if err := s.renews(ctx, s.a); err != nil {
-			return err
-		}
+	if err := s.Renews(ctx, s.a); err != nil {
+		return err
 	}
-	until, err := s.beats(ctx, s.a)
+	beat, err := s.BeatsOn(ctx, s.a)
 	if err != nil {
 		return err
 	}
+	until := beat.At
 	s.say("b", "still waits: a has renewed its lease twice")
 	s.prove(func(v witness.Verdict) (string, error) {
 		claim := fmt.Sprintf("b waited for %s, and nothing of it ran while a's workload did", seconds(until-waits))
@@ -84,16 +84,15 @@ func (s *show) crash(ctx context.Context) error {
 		return err
 	}
 	s.at(s.when(killed), "a", "is dead, and cannot give the lock back")
-	if _, err := s.gone(ctx, s.a); err != nil {
+	if _, err := s.Gone(ctx, s.a); err != nil {
 		return err
 	}
 	t := timing()
 	s.say("b", "takes over once it has seen a stand still for ttl + grace (%s)", seconds(t.Silence()))
-	e, err := s.runs(ctx, s.b)
+	e, err := s.runs(ctx, s.b, "has taken over by itself, token TOKEN; its workload runs")
 	if err != nil {
 		return err
 	}
-	s.at(s.when(e.At), "b", fmt.Sprintf("has taken over by itself, token %d; its workload runs", e.Token))
 	first, second := s.a.ID, s.b.ID
 	bound := t.Silence() + t.TTL/6 + t.Operation
 	s.prove(func(v witness.Verdict) (string, error) {
@@ -111,16 +110,15 @@ func (s *show) crash(ctx context.Context) error {
 type frozen struct {
 	sent, gone time.Duration
 	while      bool // its gate still was, when its workload was gone
-	code       int  // how it ended after that
 }
 
 func (s *show) freeze(ctx context.Context) (err error) {
 	s.step("Freeze", "b's gate is stopped (SIGSTOP), and can no longer renew")
 	s.say("a", "is back, and waits")
-	if s.a, err = s.start("a", reports, witness.Work{}); err != nil {
+	if s.a, err = s.starts("a", reports, witness.Work{}); err != nil {
 		return err
 	}
-	if _, err := s.says(ctx, s.a, "waiting for the lock"); err != nil {
+	if err := s.Waits(ctx, s.a); err != nil {
 		return err
 	}
 	if err := s.b.Signal(syscall.SIGSTOP); err != nil {
@@ -140,46 +138,30 @@ func (s *show) freeze(ctx context.Context) (err error) {
 		return err
 	}
 	f.sent = lease.Deadline - timing().Deadline(0)
-	if f.gone, err = s.gone(ctx, s.b); err != nil {
+	if f.gone, err = s.Gone(ctx, s.b); err != nil {
 		return err
 	}
 	s.at(s.when(f.gone), "b", fmt.Sprintf("its workload is gone, %s after its last renewal was sent", seconds(f.gone-f.sent)))
-	if f.code, err = s.ended(ctx, s.b); err != nil {
+	if err := s.Ends(ctx, s.b, lost); err != nil {
 		return err
 	}
-	s.say("b", "its gate was woken, found the lock lost and nothing left, and exits with %d", f.code)
-	e, err := s.runs(ctx, s.a)
-	if err != nil {
+	s.say("b", "its gate was woken, found the lock lost and nothing left, and exits with %d", lost)
+	if _, err := s.runs(ctx, s.a, "has the lock, token TOKEN; its workload runs"); err != nil {
 		return err
 	}
-	s.at(s.when(e.At), "a", fmt.Sprintf("has the lock, token %d; its workload runs", e.Token))
-	if err := s.stop(ctx); err != nil {
-		return err
-	}
-	first, second := s.b.ID, s.a.ID
-	s.prove(func(v witness.Verdict) (string, error) { return f.proved(v, first, second) })
-	return nil
-}
-
-// stop ends a's workload as an operator does.
-func (s *show) stop(ctx context.Context) error {
-	if err := s.a.Signal(syscall.SIGTERM); err != nil {
-		return err
-	}
-	if _, err := s.gone(ctx, s.a); err != nil {
-		return err
-	}
-	if _, err := s.ended(ctx, s.a); err != nil {
+	if err := s.Stop(ctx, s.a); err != nil {
 		return err
 	}
 	s.say("a", "is told to stop (SIGTERM); its workload ends, and the lock is free")
+	first, second := s.b.ID, s.a.ID
+	s.prove(func(v witness.Verdict) (string, error) { return f.proved(v, first, second) })
 	return nil
 }
 
 func (f *frozen) proved(v witness.Verdict, first, second string) (string, error) {
 	b, a := v.Of(first), v.Of(second)
 	claim := fmt.Sprintf("b's workload was gone %s after its last renewal (ttl %v), though its gate was frozen; then a's ran, with a higher token", seconds(f.gone-f.sent), ttl)
-	if a == nil || b == nil || !f.while || f.gone-f.sent > ttl || a.Start < b.LastAlive || a.Token <= b.Token || f.code != 88 {
+	if a == nil || b == nil || !f.while || f.gone-f.sent > ttl || a.Start < b.LastAlive || a.Token <= b.Token {
 		return claim, fmt.Errorf("%+v; b %+v, a %+v", *f, b, a)
 	}
 	return claim, nil

@@ -17,14 +17,8 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
-	"time"
 
-	"go.mongodb.org/mongo-driver/v2/mongo"
-	"go.mongodb.org/mongo-driver/v2/mongo/options"
-
-	"github.com/mongogate/mongogate/test/devdb"
 	"github.com/mongogate/mongogate/test/trials"
-	"github.com/mongogate/mongogate/test/witness"
 )
 
 func main() {
@@ -49,68 +43,32 @@ const database = "mongogate_demo"
 
 func run(ctx context.Context, p *paper, binary string) (err error) {
 	p.title("Mongogate: one workload at a time, wherever it runs")
-	dir, err := os.MkdirTemp("", "mongogate-demo-")
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-
 	p.text("Starting a database (fetched first, if there is none) ...")
-	server, err := devdb.Start(ctx, 0)
+	rig, err := trials.Open(ctx, binary, database)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, server.Close()) }()
-	p.text(server.Banner())
-	binaries, err := trials.Build(ctx, dir, binary)
+	defer func() { err = errors.Join(err, rig.Close()) }()
+	p.text(rig.Server.Banner())
+	if err := rig.Drop(ctx); err != nil {
+		return err
+	}
+	scene, err := rig.Scene("demo", "")
 	if err != nil {
 		return err
 	}
-	drop, err := emptied(ctx, server.URI)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, drop()) }()
-
-	s, err := newShow(p, binaries, server.URI, dir)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, s.close()) }()
-	for _, act := range []func(context.Context) error{s.hold, s.refuse, s.crash, s.freeze, s.once, s.again} {
-		if err := act(ctx); err != nil {
-			return err
-		}
-	}
-	return s.verdict()
-}
-
-// emptied drops the show's database, now and again at the end.
-func emptied(ctx context.Context, uri string) (func() error, error) {
-	client, err := mongo.Connect(options.Client().ApplyURI(uri).SetTimeout(10 * time.Second))
-	if err != nil {
-		return nil, fmt.Errorf("connecting: %w", err)
-	}
-	if err := client.Database(database).Drop(ctx); err != nil {
-		return nil, errors.Join(fmt.Errorf("emptying database %s: %w", database, err), client.Disconnect(ctx))
-	}
-	return func() error {
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-		defer cancel()
-		return errors.Join(client.Database(database).Drop(ctx), client.Disconnect(ctx))
-	}, nil
-}
-
-func newShow(p *paper, b trials.Binaries, uri, dir string) (*show, error) {
-	s := &show{paper: p, binaries: b, uri: uri, dir: dir, path: dir + "/witness.log", observer: witness.NewObserver()}
-	var err error
-	if s.log, err = witness.Open(s.path); err != nil {
-		s.observer.Close()
-		return nil, err
-	}
-	s.reader = witness.NewReader(s.path)
+	defer func() { err = errors.Join(err, scene.End()) }()
 	p.text(fmt.Sprintf("Two machines, a and b, have nothing in common but this database. A lease lives "+
 		"for %v here (30s by default), so that you need not wait.", ttl))
 	p.begin()
-	return s, nil
+	s := &show{paper: p, Scene: scene, rig: rig, started: map[string]int{}}
+	for _, act := range []func(context.Context) error{s.hold, s.refuse, s.crash, s.freeze, s.once, s.again, s.verdict} {
+		begin, cancel := context.WithTimeoutCause(ctx, patience, fmt.Errorf("not in %v", patience))
+		err := act(begin)
+		cancel()
+		if err != nil {
+			return fmt.Errorf("%w\n%s", err, scene.Story())
+		}
+	}
+	return nil
 }

@@ -16,7 +16,7 @@ import (
 // scheduled starts one run of a job in a cluster. Its bucket is the week, so
 // that no midnight falls into the show.
 func (s *show) scheduled(cluster, job string, work witness.Work, flags ...string) (*trials.Gate, error) {
-	return s.start(cluster, job+"@{{.Bucket}}", work,
+	return s.starts(cluster, job+"@{{.Bucket}}", work,
 		append([]string{"--bucket", "7d", "--cluster", cluster, "--job-uid", cluster + "-" + job}, flags...)...)
 }
 
@@ -27,26 +27,24 @@ func (s *show) once(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	e, err := s.runs(ctx, c1)
-	if err != nil {
+	if _, err := s.runs(ctx, c1, "runs it"); err != nil {
 		return err
 	}
-	s.at(s.when(e.At), "c1", "runs it")
 	c2, err := s.scheduled("c2", "backup", witness.Work{}, "--if-held", "skip")
 	if err != nil {
 		return err
 	}
-	if err := s.skips(ctx, "c2", c2); err != nil {
+	if err := s.skips(ctx, c2); err != nil {
 		return err
 	}
-	if err := s.succeeds(ctx, "c1", c1); err != nil {
+	if err := s.succeeds(ctx, c1); err != nil {
 		return err
 	}
 	late, err := s.scheduled("c2", "backup", witness.Work{})
 	if err != nil {
 		return err
 	}
-	if err := s.skips(ctx, "c2", late); err != nil {
+	if err := s.skips(ctx, late); err != nil {
 		return err
 	}
 	s.prove(func(v witness.Verdict) (string, error) {
@@ -61,43 +59,40 @@ func (s *show) once(ctx context.Context) error {
 
 // again: a run that fails is not done, and whoever stands by runs it.
 func (s *show) again(ctx context.Context) error {
+	const failure = 3
 	s.step("Again", "a run that fails is run again by the other cluster")
-	c1, err := s.scheduled("c1", "invoices", witness.Work{For: 1500 * time.Millisecond, Exit: 3})
+	c1, err := s.scheduled("c1", "invoices", witness.Work{For: 1500 * time.Millisecond, Exit: failure})
 	if err != nil {
 		return err
 	}
-	e, err := s.runs(ctx, c1)
-	if err != nil {
+	if _, err := s.runs(ctx, c1, "runs invoices"); err != nil {
 		return err
 	}
-	s.at(s.when(e.At), "c1", "runs invoices")
 	c2, err := s.scheduled("c2", "invoices", witness.Work{For: time.Second})
 	if err != nil {
 		return err
 	}
-	if _, err := s.says(ctx, c2, "waiting for the lock"); err != nil {
+	if err := s.Waits(ctx, c2); err != nil {
 		return err
 	}
 	s.say("c2", "stands by, as it does without --if-held skip")
-	if _, err := s.gone(ctx, c1); err != nil {
+	if _, err := s.Gone(ctx, c1); err != nil {
 		return err
 	}
-	code, err := s.ended(ctx, c1)
-	if err != nil {
+	if err := s.Ends(ctx, c1, failure); err != nil {
 		return err
 	}
-	s.say("c1", "has failed: its exit code is its workload's, %d", code)
-	if e, err = s.runs(ctx, c2); err != nil {
+	s.say("c1", "has failed: its exit code is its workload's, %d", failure)
+	if _, err := s.runs(ctx, c2, "runs it"); err != nil {
 		return err
 	}
-	s.at(s.when(e.At), "c2", "runs it")
-	if err := s.succeeds(ctx, "c2", c2); err != nil {
+	if err := s.succeeds(ctx, c2); err != nil {
 		return err
 	}
 	s.prove(func(v witness.Verdict) (string, error) {
 		claim := "c1 ran invoices and failed; then c2 ran it to its end, with a higher token"
 		of := runsOf(v, "invoices")
-		if len(of) != 2 || of[0].ID != c1.ID || of[1].ID != c2.ID || code != 3 {
+		if len(of) != 2 || of[0].ID != c1.ID || of[1].ID != c2.ID {
 			return claim, fmt.Errorf("%+v", of)
 		}
 		return claim, nil
@@ -106,34 +101,28 @@ func (s *show) again(ctx context.Context) error {
 }
 
 // skips waits for a gate that does not run its command, and tells its reason.
-func (s *show) skips(ctx context.Context, who string, g *trials.Gate) error {
-	why, err := s.says(ctx, g, "skipped: ")
+func (s *show) skips(ctx context.Context, g *trials.Gate) error {
+	line, err := s.Says(ctx, g, "skipped: ")
 	if err != nil {
 		return err
 	}
-	code, err := s.ended(ctx, g)
-	if err != nil {
+	if err := s.Ends(ctx, g, 0); err != nil {
 		return err
 	}
-	if code != 0 {
-		return fmt.Errorf("%s skipped with exit code %d", g.ID, code)
-	}
-	s.say(who, "%s, exit code 0", why)
+	_, why, _ := strings.Cut(line, "skipped: ")
+	why, _, _ = strings.Cut(why, " {")
+	s.say(g.Owner, "skipped: %s, exit code 0", strings.TrimSpace(why))
 	return nil
 }
 
-func (s *show) succeeds(ctx context.Context, who string, g *trials.Gate) error {
-	if _, err := s.gone(ctx, g); err != nil {
+func (s *show) succeeds(ctx context.Context, g *trials.Gate) error {
+	if _, err := s.Gone(ctx, g); err != nil {
 		return err
 	}
-	code, err := s.ended(ctx, g)
-	if err != nil {
+	if err := s.Ends(ctx, g, 0); err != nil {
 		return err
 	}
-	if code != 0 {
-		return fmt.Errorf("%s ended with exit code %d%s", g.ID, code, s.logs())
-	}
-	s.say(who, "is done, exit code 0; the record says so to all who come later")
+	s.say(g.Owner, "is done, exit code 0; the record says so to all who come later")
 	return nil
 }
 
@@ -150,8 +139,8 @@ func runsOf(v witness.Verdict, key string) []witness.Run {
 func (s *show) prove(p proof) { s.proofs = append(s.proofs, p) }
 
 // verdict reads the witness's log and asks for the proof of every step.
-func (s *show) verdict() error {
-	entries, err := witness.Read(s.path)
+func (s *show) verdict(context.Context) error {
+	entries, err := witness.Read(s.Log())
 	if err != nil {
 		return err
 	}
@@ -169,15 +158,11 @@ func (s *show) verdict() error {
 	for _, f := range v.Faults {
 		failed = errors.Join(failed, errors.New(f))
 	}
-	var left []string
-	for _, g := range s.gates {
-		left = append(left, g.Left()...)
-	}
-	if len(left) > 0 {
+	if left := s.Left(); len(left) > 0 {
 		failed = errors.Join(failed, fmt.Errorf("left behind: %s", strings.Join(left, ", ")))
 	}
 	if failed != nil {
-		return fmt.Errorf("%w%s", failed, s.logs())
+		return failed
 	}
 	s.say("", "the end; no process is left")
 	return nil

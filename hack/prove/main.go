@@ -48,7 +48,7 @@ func main() {
 }
 
 func run(ctx context.Context, plan trials.Plan, binary, page string) (err error) {
-	rig, err := trials.Open(ctx, binary)
+	rig, err := trials.Open(ctx, binary, "mongogate_prove")
 	if err != nil {
 		return err
 	}

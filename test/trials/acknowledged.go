@@ -21,8 +21,8 @@ func (t *Trial) acknowledged(g *Gate, fault time.Duration, dead bool) (time.Dura
 	if err != nil {
 		return 0, err
 	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
+	t.answering.Lock()
+	defer t.answering.Unlock()
 	claimed := sentOf(l.Deadline)
 	sent, err := lastSent(claimed, t.answers, fault, dead)
 	if err != nil && t.rig.stalls.during(claimed, claimed+operation) {

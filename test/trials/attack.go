@@ -76,17 +76,17 @@ func (a attack) try(ctx context.Context, t *Trial) (m Measure, err error) {
 	if err != nil {
 		return m, err
 	}
-	if _, err := t.line(ctx, "the command attacks", func(e witness.Entry) bool { return e.Note == witness.NoteAttack }); err != nil {
+	if _, err := t.Line(ctx, "the command attacks", func(e witness.Entry) bool { return e.Note == witness.NoteAttack }); err != nil {
 		return m, err
 	}
 	t.proxy.Cut()
 	from := t.rig.clock.Now()
-	gone, err := t.gone(ctx, holder)
+	gone, err := t.Gone(ctx, holder)
 	if err != nil {
 		return m, err
 	}
 	m, late := t.took(from, gone, ttl, "after the attack the workload was verified gone")
-	if _, err := t.started(ctx, b); err != nil {
+	if _, err := t.Started(ctx, b); err != nil {
 		return m, err
 	}
 	if err := t.over(ctx, b); err != nil {
@@ -96,10 +96,10 @@ func (a attack) try(ctx context.Context, t *Trial) (m Measure, err error) {
 }
 
 // own gives a state directory, and what a gate writes in, to a user that nobody else is.
-func (t *Trial) own(state string) (user int, err error) {
+func (s *Scene) own(state string) (user int, err error) {
 	user = 600_000_000 + rand.IntN(100_000_000)
 	return user, errors.Join(
 		os.Mkdir(state, 0o700), os.Chown(state, user, user),
-		os.Chmod(t.rig.Dir, 0o711), os.Chmod(filepath.Dir(state), 0o711), os.Chmod(t.logPath(), 0o666),
+		os.Chmod(s.rig.Dir, 0o711), os.Chmod(filepath.Dir(state), 0o711), os.Chmod(s.Log(), 0o666),
 	)
 }

@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"strings"
 	"sync"
 	"syscall"
@@ -68,13 +67,13 @@ func (r *Rig) gatesBeside(ctx context.Context, report *electproxy.Report, number
 			err = t.verdictOn(ctx, report)
 		}
 		if err != nil {
-			err = fmt.Errorf("%w\n%s", err, t.story())
+			err = fmt.Errorf("%w\n%s", err, t.Story())
 		}
 		return errors.Join(err, t.end())
 	}
 	begin, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	if _, err := t.line(begin, "a gate runs", func(e witness.Entry) bool { return e.Event == witness.Start }); err != nil {
+	if _, err := t.Line(begin, "a gate runs", func(e witness.Entry) bool { return e.Event == witness.Start }); err != nil {
 		return beside, errors.Join(err, beside.End())
 	}
 	bears := electproxy.Bears(mongolock.Timing{}.WithDefaults())
@@ -108,18 +107,13 @@ func (t *Trial) serve(ctx context.Context, n int, uri, database string) *service
 	for i := range n {
 		s.running.Go(func() {
 			for again := 0; ; again++ {
-				g, err := t.rig.StartGate(Order{
-					ID: fmt.Sprintf("%s.%d.%d", t.key, i, again), Owner: fmt.Sprint("gate-", i), Key: t.key, URI: uri,
-					State: filepath.Join(t.dir, fmt.Sprint("state-", i)), Work: witness.Work{Log: t.logPath()},
-					Flags: []string{"--database", database}, // with the default timing
-				}, t.dir)
+				g, err := t.Start(Order{
+					ID: fmt.Sprintf("%s.%d.%d", t.key, i, again), Owner: fmt.Sprint("gate-", i), Key: t.key, URI: uri, Database: database, // with the default timing
+				})
 				if err != nil {
 					s.failed(err)
 					return
 				}
-				s.mu.Lock()
-				t.gates = append(t.gates, g)
-				s.mu.Unlock()
 				want := lost
 				select {
 				case <-g.Ended():
@@ -127,7 +121,7 @@ func (t *Trial) serve(ctx context.Context, n int, uri, database string) *service
 					want = 128 + int(syscall.SIGTERM)
 					_ = g.Signal(syscall.SIGTERM) // unless it has just lost
 				}
-				if err := t.ends(ctx, g, want); err != nil && g.Code() != lost {
+				if err := t.Ends(ctx, g, want); err != nil && g.Code() != lost {
 					s.failed(err)
 					return
 				}
@@ -158,19 +152,7 @@ func (t *Trial) verdictOn(ctx context.Context, report *electproxy.Report) error 
 	if err := t.cleared(ctx); err != nil {
 		return err
 	}
-	begun, err := witness.Read(t.logPath())
-	if err != nil {
-		return err
-	}
-	for _, e := range begun {
-		if e.Event != witness.Start {
-			continue
-		}
-		if _, err := t.rig.observer.AwaitGone(ctx, t.log, t.key, e.ID); err != nil {
-			return err
-		}
-	}
-	entries, err := witness.Read(t.logPath())
+	entries, err := t.settled(ctx)
 	if err != nil {
 		return err
 	}

@@ -24,9 +24,9 @@ import (
 type Order struct {
 	// ID names the workload for the witness, Key what is locked, Owner who is shown as holder.
 	ID, Key, Owner string
-	// URI leads to the database, State is the state directory: gates with different ones are on different machines.
-	URI, State string
-	// Flags of mongogate run, besides key and state directory.
+	// URI and Database are where the locks are, State is the state directory: gates with different ones are on different machines.
+	URI, Database, State string
+	// Flags are more of mongogate run.
 	Flags []string
 	Work  witness.Work
 	// User is whom the gate runs as, where it is not ours: a user that nobody else is.
@@ -48,10 +48,10 @@ type Gate struct {
 	waited error
 }
 
-// StartGate starts a gate, its log in dir. It is killed when the caller's process ends.
-func (b Binaries) StartGate(o Order, dir string) (*Gate, error) {
+// start starts a gate, its log in dir. It is killed when the caller's process ends.
+func (b Binaries) start(o Order, dir string) (*Gate, error) {
 	g := &Gate{Order: o, log: filepath.Join(dir, o.ID+".log"), ended: make(chan struct{})}
-	args := append([]string{"run", "--key", o.Key, "--state-dir", o.State, "--owner", o.Owner}, o.Flags...)
+	args := append([]string{"run", "--key", o.Key, "--state-dir", o.State, "--owner", o.Owner, "--database", o.Database}, o.Flags...)
 	key, _, _ := strings.Cut(o.Key, "@")
 	// The marks are set behind the gate, so that gate and guard do not bear them.
 	args = append(args, "--", "env", witness.EnvID+"="+o.ID, witness.EnvKey+"="+key, b.Witness)

@@ -27,7 +27,7 @@ func takeOver(waiting bool) func(context.Context, *Trial) (Measure, error) {
 			if b, err = t.start("b", false, witness.Work{}); err != nil {
 				return m, err
 			}
-			if err := t.waits(ctx, b); err != nil {
+			if err := t.Waits(ctx, b); err != nil {
 				return m, err
 			}
 		}
@@ -42,7 +42,7 @@ func takeOver(waiting bool) func(context.Context, *Trial) (Measure, error) {
 				return m, err
 			}
 		}
-		first, err := t.started(ctx, b)
+		first, err := t.Started(ctx, b)
 		if err != nil {
 			return m, err
 		}
@@ -67,16 +67,16 @@ func (t *Trial) kill(ctx context.Context, a *Gate) (time.Duration, error) {
 	if err := a.KillEverything(); err != nil {
 		return 0, fmt.Errorf("kill -9 of everything: %w", err)
 	}
-	if _, err := t.gone(ctx, a); err != nil {
+	if _, err := t.Gone(ctx, a); err != nil {
 		return 0, err
 	}
-	return killed, t.ends(ctx, a, -1)
+	return killed, t.Ends(ctx, a, -1)
 }
 
 // lastArrival is when the holder's last renewal before an instant reached the proxy, of those that were answered.
 func (t *Trial) lastArrival(before time.Duration) time.Duration {
-	t.mu.Lock()
-	defer t.mu.Unlock()
+	t.answering.Lock()
+	defer t.answering.Unlock()
 	last := time.Duration(0)
 	for _, a := range t.answers {
 		if a.arrived < before {
@@ -114,7 +114,7 @@ func skip(ctx context.Context, t *Trial) (m Measure, err error) {
 	if err != nil {
 		return m, err
 	}
-	first, err := t.line(ctx, "somebody runs it", func(e witness.Entry) bool {
+	first, err := t.Line(ctx, "somebody runs it", func(e witness.Entry) bool {
 		return e.Event == witness.Start && (e.ID == b.ID || e.ID == c.ID)
 	})
 	if err != nil {
@@ -125,11 +125,11 @@ func skip(ctx context.Context, t *Trial) (m Measure, err error) {
 	if first.ID == c.ID {
 		runner, other = c, b
 	}
-	if _, err := t.gone(ctx, runner); err != nil {
+	if _, err := t.Gone(ctx, runner); err != nil {
 		return m, err
 	}
 	// Its own success in good order, and the other's skip with a reason.
-	if err := errors.Join(t.ends(ctx, runner, 0), t.ends(ctx, other, 0)); err != nil {
+	if err := errors.Join(t.Ends(ctx, runner, 0), t.Ends(ctx, other, 0)); err != nil {
 		return m, err
 	}
 	if err := skipped(other); err != nil {
@@ -140,7 +140,7 @@ func skip(ctx context.Context, t *Trial) (m Measure, err error) {
 	if err != nil {
 		return m, err
 	}
-	if err := errors.Join(t.ends(ctx, d, 0), skipped(d), t.cleared(ctx)); err != nil {
+	if err := errors.Join(t.Ends(ctx, d, 0), skipped(d), t.cleared(ctx)); err != nil {
 		return m, err
 	}
 	v, err := t.judge()

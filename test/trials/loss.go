@@ -55,7 +55,7 @@ func killGuard(_ context.Context, _ *Trial, g *Gate) error { return g.guard.Sign
 
 // steal is what an operator does who does not wait: the waiting challenger takes the lock at once.
 func steal(ctx context.Context, t *Trial, _ *Gate) error {
-	cmd := exec.CommandContext(ctx, t.rig.Mongogate, "force-release", "--now", "--yes", "--database", database, t.key)
+	cmd := exec.CommandContext(ctx, t.rig.Mongogate, "force-release", "--now", "--yes", "--database", t.rig.database, t.key)
 	cmd.Env = []string{"MONGOGATE_URI=" + t.rig.Server.URI}
 	if said, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("force-release --now: %w\n%s", err, said)
@@ -115,7 +115,7 @@ func (l loss) try(ctx context.Context, t *Trial) (m Measure, err error) {
 	if err != nil {
 		return m, err
 	}
-	gone, err := t.gone(ctx, a)
+	gone, err := t.Gone(ctx, a)
 	if err != nil {
 		return m, err
 	}
@@ -147,13 +147,13 @@ func (l loss) try(ctx context.Context, t *Trial) (m Measure, err error) {
 // happens brings the fault about and returns the instant before it.
 func (l loss) happens(ctx context.Context, t *Trial, a, b *Gate, phase time.Duration) (time.Duration, error) {
 	if l.strike == nil {
-		e, err := t.line(ctx, a.ID+" ends", func(e witness.Entry) bool { return e.ID == a.ID && e.Event == witness.End })
+		e, err := t.Line(ctx, a.ID+" ends", func(e witness.Entry) bool { return e.ID == a.ID && e.Event == witness.End })
 		if err == nil && e.Note != "" {
 			err = fmt.Errorf("%w: %s", errDisturbed, e.Note)
 		}
 		return e.At, err
 	}
-	if err := t.waits(ctx, b); err != nil {
+	if err := t.Waits(ctx, b); err != nil {
 		return 0, err
 	}
 	if err := t.anyMoment(ctx, a, phase); err != nil {
@@ -174,7 +174,7 @@ func (l loss) happens(ctx context.Context, t *Trial, a, b *Gate, phase time.Dura
 // handedOver: the challenger runs, the holder comes back to itself, finds that
 // it has lost, and ends; then the challenger is stopped and nothing is left.
 func (t *Trial) handedOver(ctx context.Context, l loss, a, b *Gate) error {
-	if _, err := t.started(ctx, b); err != nil {
+	if _, err := t.Started(ctx, b); err != nil {
 		return err
 	}
 	t.proxy.Heal()
@@ -183,7 +183,7 @@ func (t *Trial) handedOver(ctx context.Context, l loss, a, b *Gate) error {
 			return fmt.Errorf("thawing gate a: %w", err)
 		}
 	}
-	if err := t.ends(ctx, a, l.code); err != nil {
+	if err := t.Ends(ctx, a, l.code); err != nil {
 		return err
 	}
 	if l.code == lost && !strings.Contains(a.Said(), "lost") {
@@ -197,7 +197,7 @@ func (t *Trial) handedOver(ctx context.Context, l loss, a, b *Gate) error {
 // acquisition and the first one. The holder lives then.
 func (t *Trial) anyMoment(ctx context.Context, g *Gate, phase time.Duration) error {
 	if t.n%3 != 2 {
-		if err := t.renews(ctx, g); err != nil {
+		if err := t.Renews(ctx, g); err != nil {
 			return err
 		}
 	}

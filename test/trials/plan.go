@@ -151,7 +151,7 @@ func (r *Rig) once(ctx context.Context, t task, attempt int) (m Measure, story s
 		}
 	}
 	if err != nil {
-		story = trial.story() // before everything is cleared away
+		story = trial.Story() // before everything is cleared away
 	}
 	return m, story, err
 }

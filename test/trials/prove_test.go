@@ -24,7 +24,7 @@ func TestProof(t *testing.T) {
 	defer stop()
 	begin, cancel := context.WithTimeout(ctx, 5*time.Minute)
 	defer cancel()
-	rig, err := Open(begin, "")
+	rig, err := Open(begin, "", "mongogate_prove")
 	if err != nil {
 		t.Fatal(err)
 	}

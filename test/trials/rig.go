@@ -57,9 +57,6 @@ func build(ctx context.Context, out, pkg string, flags ...string) error {
 	return nil
 }
 
-// database is where the trials' locks are, and what is dropped at the end.
-const database = "mongogate_prove"
-
 // Rig is what the trials share: a server, the binaries, an observer, and a directory.
 type Rig struct {
 	Server *devdb.Server
@@ -70,14 +67,15 @@ type Rig struct {
 	clock    gate.Clock
 	stalls   *stalls
 	client   *mongo.Client
+	database string // where the locks are; it is dropped at the end
 	address  string // of the member that takes writes
 	inPod    func() (string, error)
 	run      string // makes keys differ from those of another proof on the same server
 }
 
 // Open starts a server and builds the binaries, mongogate only if none is named. Close it.
-func Open(ctx context.Context, mongogate string) (r *Rig, err error) {
-	r = &Rig{clock: gate.BootClock(), run: time.Now().UTC().Format("150405.000")}
+func Open(ctx context.Context, mongogate, database string) (r *Rig, err error) {
+	r = &Rig{database: database, clock: gate.BootClock(), run: time.Now().UTC().Format("150405.000")}
 	if r.Dir, err = os.MkdirTemp("", "mongogate-prove-"); err != nil {
 		return nil, fmt.Errorf("prove: %w", err)
 	}
@@ -113,7 +111,7 @@ func (r *Rig) Close() error {
 	if r.client != nil {
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 		defer cancel()
-		errs = append(errs, r.client.Database(database).Drop(ctx), r.client.Disconnect(ctx))
+		errs = append(errs, r.Drop(ctx), r.client.Disconnect(ctx))
 	}
 	if r.Server != nil {
 		errs = append(errs, r.Server.Close())
@@ -131,4 +129,7 @@ func (r *Rig) buildInPod() (string, error) {
 }
 
 // locks is the collection of the trials' locks, past all proxies.
-func (r *Rig) locks() *mongo.Collection { return r.client.Database(database).Collection("lock") }
+func (r *Rig) locks() *mongo.Collection { return r.client.Database(r.database).Collection("lock") }
+
+// Drop removes all locks.
+func (r *Rig) Drop(ctx context.Context) error { return r.client.Database(r.database).Drop(ctx) }

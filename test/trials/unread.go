@@ -44,11 +44,12 @@ func nobodyReads(ctx context.Context, t *Trial, k unread.Kind) (m Measure, err e
 	}
 	defer func() { _ = blocked.Close() }() // whatever the gate has done to it
 	o.Env, o.Stderr = append(unread.Environment(), blocked.Env...), blocked.Stderr
-	a, err := t.launch(o)
+	a, err := t.Start(o)
 	if err != nil {
 		return m, err
 	}
-	if err := errors.Join(t.holds(ctx, a), blocked.Begin()); err != nil {
+	_, err = t.Holds(ctx, a)
+	if err := errors.Join(err, blocked.Begin()); err != nil {
 		return m, err
 	}
 	b, err := t.challenges(ctx)
@@ -67,16 +68,16 @@ func nobodyReads(ctx context.Context, t *Trial, k unread.Kind) (m Measure, err e
 	}
 	t.proxy.Freeze()
 	from := t.rig.clock.Now()
-	gone, err := t.gone(ctx, a)
+	gone, err := t.Gone(ctx, a)
 	if err != nil {
 		return m, err
 	}
 	_, late := t.took(from, gone, unread.Timing().TTL, "after the database had been cut off, the workload was verified gone")
-	if err := t.ends(ctx, a, lost); err != nil {
+	if err := t.Ends(ctx, a, lost); err != nil {
 		return m, err
 	}
 	m, slow := t.took(from, t.rig.clock.Now(), unread.EndsWithin, "after the database had been cut off, the gate ended")
-	if _, err := t.started(ctx, b); err != nil {
+	if _, err := t.Started(ctx, b); err != nil {
 		return m, err
 	}
 	if err := t.over(ctx, b); err != nil {
@@ -92,11 +93,11 @@ func (t *Trial) challenges(ctx context.Context) (*Gate, error) {
 		return nil, err
 	}
 	o.Env = unread.Environment()
-	b, err := t.launch(o)
+	b, err := t.Start(o)
 	if err != nil {
 		return nil, err
 	}
-	return b, t.waits(ctx, b)
+	return b, t.Waits(ctx, b)
 }
 
 // outage is one of half a ttl, at any moment, after which a lease that has not ended is renewed by a request that was sent after it.
@@ -132,7 +133,7 @@ func observerNeverReturns(ctx context.Context, t *Trial) (m Measure, err error) 
 	}
 	end := make(chan struct{})
 	defer close(end)
-	l, err := mongolock.Connect(uri, mongolock.Options{Database: database, Owner: "library", Timing: unread.Timing(), Observe: func(mongolock.Event) { <-end }})
+	l, err := mongolock.Connect(uri, mongolock.Options{Database: t.rig.database, Owner: "library", Timing: unread.Timing(), Observe: func(mongolock.Event) { <-end }})
 	if err != nil {
 		return m, err
 	}
@@ -162,7 +163,7 @@ func observerNeverReturns(ctx context.Context, t *Trial) (m Measure, err error) 
 	_ = lease.Release(ctx) // in vain: the store is away
 	_ = l.Close(ctx)
 	m, slow := t.took(from, t.rig.clock.Now(), unread.EndsWithin, "after the database had been cut off, release and Close returned")
-	first, err := t.started(ctx, b)
+	first, err := t.Started(ctx, b)
 	if err != nil {
 		return m, err
 	}
