@@ -11,6 +11,7 @@ import (
 
 	"github.com/mongogate/mongogate/internal/agent"
 	"github.com/mongogate/mongogate/internal/settings"
+	"github.com/mongogate/mongogate/test/must"
 )
 
 // The workload's own probe is asked as the kubelet would ask it.
@@ -26,13 +27,8 @@ func TestWorkloadsOwnProbe(t *testing.T) {
 		}
 	}))
 	t.Cleanup(server.Close)
-	shut, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := shut.Close(); err != nil {
-		t.Fatal(err)
-	}
+	shut := must.Get(net.Listen("tcp", "127.0.0.1:0"))(t)
+	must.Do(t, shut.Close())
 	const bad = -1
 	address := server.Listener.Addr().String()
 	for probe, want := range map[string]int{

@@ -15,6 +15,7 @@ import (
 
 	"github.com/mongogate/mongogate/internal/agent"
 	"github.com/mongogate/mongogate/internal/settings"
+	"github.com/mongogate/mongogate/test/must"
 )
 
 // canary is the secret that stands in wrong input; no output may have it, or the half of it.
@@ -80,9 +81,7 @@ func (c wrong) run(t *testing.T, dir, database string) (code int, stdout, stderr
 	env = append(env, c.env...)
 	if c.yaml != "" {
 		path := filepath.Join(dir, "gate.yaml")
-		if err := os.WriteFile(path, []byte(c.yaml), 0o600); err != nil {
-			t.Fatal(err)
-		}
+		must.Do(t, os.WriteFile(path, []byte(c.yaml), 0o600))
 		env = append(env, "MONGOGATE_CONFIG="+path)
 	}
 	return inProcess(t, c.args, env)
@@ -93,19 +92,13 @@ func inProcess(t *testing.T, args, env []string) (code int, stdout, stderr strin
 	t.Helper()
 	out := settings.System()
 	out.Environ, out.Hostname = env, "machine"
-	errFile, err := os.CreateTemp(t.TempDir(), "stderr")
-	if err != nil {
-		t.Fatal(err)
-	}
+	errFile := must.Get(os.CreateTemp(t.TempDir(), "stderr"))(t)
 	defer errFile.Close()
 	var b bytes.Buffer
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), must.Patience)
 	defer cancel()
 	code = run(ctx, args, world{World: agent.World{Outside: out, Version: version()}, stdout: &b, stderr: errFile})
-	text, err := os.ReadFile(errFile.Name())
-	if err != nil {
-		t.Fatal(err)
-	}
+	text := must.Get(os.ReadFile(errFile.Name()))(t)
 	return code, b.String(), string(text)
 }
 
@@ -169,12 +162,8 @@ func TestWrongDocuments(t *testing.T) {
 			database := fmt.Sprintf("cli_documents_%d", i) // for doctor looks at all of them
 			t.Cleanup(func() { dropDatabase(t, database) })
 			var doc bson.D
-			if err := bson.UnmarshalExtJSON([]byte(c.doc), false, &doc); err != nil {
-				t.Fatal(err)
-			}
-			if err := putDocument(database, append(bson.D{{Key: "_id", Value: key}}, doc...)); err != nil {
-				t.Fatal(err)
-			}
+			must.Do(t, bson.UnmarshalExtJSON([]byte(c.doc), false, &doc))
+			must.Do(t, putDocument(database, append(bson.D{{Key: "_id", Value: key}}, doc...)))
 			before := rawDocument(t, database, key)
 			base := []string{
 				"MONGOGATE_URI=" + rig.server.URI, "MONGOGATE_DATABASE=" + database, "MONGOGATE_KEY=" + key,
@@ -222,19 +211,24 @@ func TestWrongDocuments(t *testing.T) {
 
 func rawDocument(t *testing.T, database, key string) bson.Raw {
 	t.Helper()
-	raw, err := rig.client.Database(database).Collection("lock").FindOne(t.Context(), bson.D{{Key: "_id", Value: key}}).Raw()
-	if err != nil {
-		t.Fatal(err)
-	}
+	raw := must.Get(rig.client.Database(database).Collection("lock").FindOne(t.Context(), bson.D{{Key: "_id", Value: key}}).Raw())(t)
 	return raw
 }
 
 // builtBinary runs the binary, and gives its exit code and all that it printed.
 func builtBinary(t *testing.T, env []string, args ...string) (code int, out string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), must.Patience)
 	defer cancel()
 	cmd := gateCommand(ctx, env, args...)
 	b, err := cmd.CombinedOutput()
 	return exitCode(err), string(b)
+}
+
+// succeeds runs what has to succeed.
+func succeeds(t *testing.T, env []string, args ...string) {
+	t.Helper()
+	if code, out := builtBinary(t, env, args...); code != 0 {
+		t.Fatalf("%d: %s", code, out)
+	}
 }

@@ -205,7 +205,7 @@ var wrongDocuments = []wrongDocument{
 	{why: "owners", doc: `{"locked": true, "owner": ["x"], "expire": null}`, code: 69, run: "cannot be used: owner is an array, want string", find: "owner is an array"},
 	{why: "owner of a date", doc: `{"locked": true, "owner": {"$date": "2026-01-01T00:00:00Z"}, "expire": null}`, code: 69, run: "cannot be used: owner is a UTC datetime, want string", find: "owner is a UTC"},
 	{why: "dates of a wrong type", doc: `{"locked": true, "owner": "x", "created": "yesterday", "expire": "tomorrow"}`, code: 69, run: "cannot be used: created is a string, want UTC datetime", find: "created is a string"},
-	{why: "done", doc: `{"locked": true, "owner": "x", "expire": null, "v": 1, "state": "done", "done": {"at": {"$date": "2026-01-01T00:00:00Z"}, "by": "x", "jobUID": "u", "outcome": "succeeded"}}`, code: 77, run: "is done: succeeded by x at 2026-01-01T00:00:00Z", show: "succeeded by x"},
+	{why: "done", doc: `{"locked": true, "owner": "x", "expire": null, "v": 1, "state": "done", "done": {"at": {"$date": "2026-01-01T00:00:00Z"}, "by": "x", "jobUID": "u", "outcome": "succeeded"}}`, code: 77, run: `"outcome": "succeeded", "by": "x", "at": "2026-01-01T00:00:00Z"`, show: "succeeded by x"},
 	{why: "done without a record", doc: `{"locked": true, "owner": "x", "expire": null, "v": 1, "state": "done"}`, code: 77, run: "is done", show: "done"},
 	{why: "done of a wrong type", doc: `{"locked": true, "owner": "x", "expire": null, "v": 1, "state": "done", "done": "yes"}`, code: 69, run: "cannot be used: done is a string, want embedded document", find: "done is a string"},
 	{why: "history of a wrong type", doc: `{"locked": false, "history": "long"}`, run: "ran"},

@@ -19,7 +19,7 @@ import (
 
 	"github.com/mongogate/mongogate/internal/agent"
 	"github.com/mongogate/mongogate/test/devdb/devdbtest"
-	"github.com/mongogate/mongogate/test/faultproxy"
+	"github.com/mongogate/mongogate/test/must"
 	"github.com/mongogate/mongogate/test/unread"
 )
 
@@ -34,7 +34,7 @@ func TestNothingOutsideHoldsUpAGate(t *testing.T) {
 	for _, k := range unread.Kinds() {
 		t.Run(k.Name, func(t *testing.T) {
 			t.Parallel()
-			proxy, uri := blockedProxy(t)
+			proxy, uri := devdbtest.Proxied(t, rig.server)
 			database := "blocked_" + strings.NewReplacer(" ", "_").Replace(k.Name)
 			t.Cleanup(func() { dropDatabase(t, database) })
 			var all []*blockedGate
@@ -43,9 +43,7 @@ func TestNothingOutsideHoldsUpAGate(t *testing.T) {
 			}
 			for _, g := range all {
 				g.awaitUp(t)
-				if err := g.begin(); err != nil {
-					t.Fatal(err)
-				}
+				must.Do(t, g.begin())
 			}
 			proxy.Freeze()
 			time.Sleep(unread.Outage)
@@ -77,11 +75,6 @@ func TestNothingOutsideHoldsUpAGate(t *testing.T) {
 	}
 }
 
-func blockedProxy(t *testing.T) (*faultproxy.Proxy, string) {
-	t.Helper()
-	return devdbtest.Proxied(t, rig.server)
-}
-
 // blockedGate is a gate of which nothing can be read but what its command does.
 type blockedGate struct {
 	*exec.Cmd
@@ -100,19 +93,14 @@ func startBlocked(t *testing.T, k unread.Kind, database, uri, key string) *block
 		"MONGOGATE_URI=" + uri, "MONGOGATE_DATABASE=" + database, "MONGOGATE_KEY=" + key, "MONGOGATE_STATE_DIR=" + filepath.Join(dir, "state"), "PATH=" + os.Getenv("PATH"),
 	}, unread.Environment()...)
 	g.Cmd = gateCommand(context.Background(), env, "run", "--", "sh", "-c", `echo $$ > "$0.new"; mv "$0.new" "$0"; exec sleep 300 2>/dev/null`, g.up)
-	blocked, err := k.Block()
-	if err != nil {
-		t.Fatal(err)
-	}
+	blocked := must.Get(k.Block())(t)
 	t.Cleanup(func() { _ = blocked.Close() }) // whatever the gate has done to it
 	g.begin = blocked.Begin
 	g.Env = append(g.Env, blocked.Env...)
 	if blocked.Stderr != nil {
 		g.Stderr = blocked.Stderr
 	}
-	if err := g.Start(); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, g.Start())
 	go func() { // waited for by the Cleanup
 		defer close(g.ended)
 		_ = g.Wait()
@@ -127,7 +115,7 @@ func startBlocked(t *testing.T, k unread.Kind, database, uri, key string) *block
 
 func (g *blockedGate) awaitUp(t *testing.T) {
 	t.Helper()
-	eventually(t, "the command runs", func() bool {
+	must.Happen(t, "the command runs", func() bool {
 		_, err := os.Stat(g.up)
 		return err == nil
 	})
@@ -136,7 +124,7 @@ func (g *blockedGate) awaitUp(t *testing.T) {
 // renewedSince waits until the store shows a renewal after an instant, and says whether the command still runs then.
 func (g *blockedGate) renewedSince(t *testing.T, at time.Time) bool {
 	t.Helper()
-	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
+	for end := time.Now().Add(must.Patience); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
 		select {
 		case <-g.ended:
 			return false

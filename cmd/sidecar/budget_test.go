@@ -11,16 +11,15 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/mongogate/mongogate/test/must"
 )
 
 // maxBinary is the budget of the issue.
 const maxBinary = 18 << 20
 
 func TestBinarySize(t *testing.T) {
-	info, err := os.Stat(rig.binary)
-	if err != nil {
-		t.Fatal(err)
-	}
+	info := must.Get(os.Stat(rig.binary))(t)
 	fmt.Printf("cases: 1 binary of %.1f MB\n", float64(info.Size())/(1<<20))
 	if info.Size() > maxBinary {
 		t.Errorf("the binary has %d bytes, the budget is %d", info.Size(), maxBinary)
@@ -79,10 +78,7 @@ var socketInode = regexp.MustCompile(`^socket:\[(\d+)\]$`)
 func socketsOf(t *testing.T, pid int) []string {
 	t.Helper()
 	dir := filepath.Join("/proc", strconv.Itoa(pid), "fd")
-	fds, err := os.ReadDir(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
+	fds := must.Get(os.ReadDir(dir))(t)
 	var inodes []string
 	for _, fd := range fds {
 		to, err := os.Readlink(filepath.Join(dir, fd.Name()))

@@ -9,9 +9,9 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/mongogate/mongogate/internal/statedir"
+	"github.com/mongogate/mongogate/test/must"
 )
 
 // restarted is the sidecar of a pod whose protection is restart, and whose kubelet the test plays.
@@ -63,7 +63,7 @@ func (r *restarted) begin(args ...string) *running {
 func (r *restarted) askToEnd() {
 	r.Helper()
 	r.last.signal(r.T, syscall.SIGTERM)
-	eventually(r.T, "the note of it", func() bool { return strings.Contains(r.hold(), "asked") })
+	must.Happen(r.T, "the note of it", func() bool { return strings.Contains(r.hold(), "asked") })
 }
 
 func (r *restarted) crash() {
@@ -72,27 +72,15 @@ func (r *restarted) crash() {
 	<-r.last.ended
 }
 
-func (r *running) signal(t *testing.T, sig syscall.Signal) {
-	t.Helper()
-	if err := r.Process.Signal(sig); err != nil {
-		t.Error(err)
-	}
-}
-
-// endsWith waits for an exit code.
-func (r *running) endsWith(t *testing.T, want int) {
-	t.Helper()
-	select {
-	case <-r.ended:
-	case <-time.After(patience):
-		t.Fatalf("the gate does not end, want exit code %d", want)
-	}
-	if got := r.ProcessState.ExitCode(); got != want {
-		t.Errorf("exit code %d, want %d", got, want)
-	}
-}
-
 func (r *restarted) asks(args ...string) (int, string) { return builtBinary(r.T, r.env, args...) }
+
+// asksFor is a question that is answered.
+func (r *restarted) asksFor(args ...string) {
+	r.Helper()
+	if code, out := r.asks(args...); code != 0 {
+		r.Fatal(out)
+	}
+}
 
 // opens: the lock is acquired, or adopted.
 func (r *restarted) opens() {
@@ -122,7 +110,7 @@ func (r *restarted) refuses() {
 	if said := r.last.said(r.T); strings.Contains(said, "lock acquired") || strings.Contains(said, "gate open") {
 		r.Error("acquired all the same")
 	}
-	eventually(r.T, "the sentinel", func() bool {
+	must.Happen(r.T, "the sentinel", func() bool {
 		_, err := os.Stat(filepath.Join(r.dir, "k", "lost"))
 		return err == nil
 	})
@@ -132,21 +120,12 @@ func (r *restarted) refuses() {
 func (r *restarted) leaseOver() {
 	r.Helper()
 	path := filepath.Join(r.dir, "k", "lease")
-	b, err := os.ReadFile(path)
 	var l statedir.Lease
-	if err == nil {
-		err = json.Unmarshal(b, &l)
-	}
-	if err != nil || !l.Open {
+	if err := json.Unmarshal(must.Get(os.ReadFile(path))(r), &l); err != nil || !l.Open {
 		r.Fatalf("%s: %+v, %v", path, l, err)
 	}
 	l.Deadline = 1
-	if b, err = json.Marshal(l); err == nil {
-		err = os.WriteFile(path, b, 0o600)
-	}
-	if err != nil {
-		r.Fatal(err)
-	}
+	must.Do(r, os.WriteFile(path, must.Get(json.Marshal(l))(r), 0o600))
 }
 
 // TestRestartThatIsIgnored: a kubelet that starts the gate alone is found out by the gate that comes back.
@@ -190,26 +169,20 @@ func TestRestartThatIsIgnored(t *testing.T) {
 	})
 	t.Run("lost", func(t *testing.T) {
 		r := newOpened(t, "MONGOGATE_ON_LOSS=wait")
-		if code, out := r.asks("force-release"); code != 0 {
-			t.Fatal(out)
-		}
+		r.asksFor("force-release")
 		r.last.endsWith(t, 88)
 		r.begin()
 		r.refuses()
 		r.crash()
 		r.newEpoch() // all containers were restarted after all
-		if code, out := r.asks("force-release", "--now", "--yes"); code != 0 {
-			t.Fatal(out)
-		}
+		r.asksFor("force-release", "--now", "--yes")
 		r.begin()
 		r.opens()
 	})
 	t.Run("lost while asked to end", func(t *testing.T) {
 		r := newOpened(t)
 		r.askToEnd()
-		if code, out := r.asks("force-release"); code != 0 {
-			t.Fatal(out)
-		}
+		r.asksFor("force-release")
 		r.last.endsWith(t, 88)
 		r.begin()
 		r.refuses()
@@ -247,9 +220,7 @@ func TestRestartThatIsIgnored(t *testing.T) {
 		r := newOpened(t)
 		r.askToEnd()
 		r.crash()
-		if code, out := r.asks("force-release", "--now", "--yes"); code != 0 {
-			t.Fatal(out)
-		}
+		r.asksFor("force-release", "--now", "--yes")
 		r.other()
 		r.begin()
 		r.last.await(t, "waiting for the lock")
@@ -276,16 +247,12 @@ func TestRestartThatIsIgnored(t *testing.T) {
 	t.Run("after an init container", func(t *testing.T) {
 		r := newRestarted(t)
 		r.newEpoch()
-		if code, out := r.asks("init"); code != 0 {
-			t.Fatal(out)
-		}
+		r.asksFor("init")
 		r.begin()
 		r.opens()
 		r.crash()
 		r.newEpoch() // the rule was obeyed
-		if code, out := r.asks("init"); code != 0 {
-			t.Fatal(out)
-		}
+		r.asksFor("init")
 		r.begin()
 		r.opens()
 		r.crash()
@@ -319,9 +286,5 @@ func (r *restarted) other() *running {
 
 // hold is the note of the last hold.
 func (r *restarted) hold() string {
-	b, err := os.ReadFile(filepath.Join(r.dir, "k", "hold"))
-	if err != nil {
-		r.Error(err)
-	}
-	return string(b)
+	return string(must.Get(os.ReadFile(filepath.Join(r.dir, "k", "hold")))(r))
 }

@@ -3,8 +3,10 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -14,7 +16,10 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.yaml.in/yaml/v3"
 
+	"github.com/mongogate/mongogate/internal/agent"
+	"github.com/mongogate/mongogate/internal/settings"
 	"github.com/mongogate/mongogate/pkg/printable"
+	"github.com/mongogate/mongogate/test/must"
 )
 
 // evil is what somebody who can write to the collection may put into every text of a document.
@@ -75,9 +80,7 @@ func TestHostileDocuments(t *testing.T) {
 			keys = append(keys, key)
 		}
 	}
-	if _, err := collection.InsertOne(t.Context(), hostileDocument("evil"+evil, "held", evil)); err != nil {
-		t.Fatal(err)
-	}
+	must.Get(collection.InsertOne(t.Context(), hostileDocument("evil"+evil, "held", evil)))(t)
 	env := []string{
 		"MONGOGATE_URI=" + rig.server.URI, "MONGOGATE_DATABASE=" + database, "MONGOGATE_STATE_DIR=" + t.TempDir(), "MONGOGATE_TTL=5s", "MONGOGATE_LOG_LEVEL=debug",
 		"MONGOGATE_POLL_INTERVAL=100ms", "PATH=" + os.Getenv("PATH"),
@@ -86,7 +89,7 @@ func TestHostileDocuments(t *testing.T) {
 	look := func(args ...string) {
 		t.Helper()
 		looked++
-		ctx, cancel := context.WithTimeout(t.Context(), patience)
+		ctx, cancel := context.WithTimeout(t.Context(), must.Patience)
 		defer cancel()
 		cmd := gateCommand(ctx, env, args...)
 		var out, errs strings.Builder
@@ -157,4 +160,36 @@ func TestHostileDocuments(t *testing.T) {
 	look("force-release", "--now", "--yes", "evil-held")
 	look("force-release", "--now", "--yes", "long-python")
 	fmt.Printf("cases: %d commands beside hostile documents\n", looked)
+}
+
+// The last error is a line for each problem that we know of; a line end that came from outside begins none.
+func TestReportShowsEverything(t *testing.T) {
+	foreign := errors.New("the server says: " + evil)
+	problems := &settings.Error{Problems: []settings.Problem{{Field: "a", Message: "one"}, {Field: "b", Message: "two"}}}
+	for name, test := range map[string]struct {
+		err   error
+		lines int
+	}{
+		"one":                    {foreign, 1},
+		"wrapped":                {fmt.Errorf("acquiring: %w", foreign), 1},
+		"with a code":            {&agent.Exit{Code: agent.ExitLost, Err: foreign}, 1},
+		"joined":                 {errors.Join(foreign, foreign, foreign), 3},
+		"joined, with a code":    {&agent.Exit{Code: agent.ExitLost, Err: errors.Join(foreign, foreign)}, 2},
+		"joined within a text":   {fmt.Errorf("x: %w", errors.Join(foreign, foreign)), 1},
+		"settings":               {problems, 2},
+		"settings and a foreign": {errors.Join(problems, foreign), 3},
+		"very long":              {errors.New(strings.Repeat(evil, 1<<17)), 1},
+	} {
+		var b bytes.Buffer
+		report(test.err, &b)
+		lines := strings.Split(strings.TrimSuffix(b.String(), "\n"), "\n")
+		if len(lines) != test.lines {
+			t.Errorf("%s: %d lines, want %d:\n%.2000s", name, len(lines), test.lines, b.String())
+		}
+		for _, line := range lines {
+			if !printable.Visible(line) || len(line) > 3000 || !strings.HasPrefix(line, "mongogate: ") || strings.HasPrefix(line, "mongogate: all is well") {
+				t.Errorf("%s: %.300q", name, line)
+			}
+		}
+	}
 }

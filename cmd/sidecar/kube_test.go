@@ -22,6 +22,7 @@ import (
 
 	"github.com/mongogate/mongogate/internal/agent"
 	"github.com/mongogate/mongogate/test/kubetest"
+	"github.com/mongogate/mongogate/test/must"
 )
 
 const holderLabel = "mongogate.dev/holder"
@@ -63,7 +64,7 @@ func (c cluster) holds(t *testing.T, key string) bool {
 
 func (c cluster) has(t *testing.T, kind string, reasons ...string) {
 	t.Helper()
-	eventually(t, fmt.Sprint(kind, " has ", reasons), func() bool { return slices.Equal(c.Reasons(kind), reasons) })
+	must.Happen(t, fmt.Sprint(kind, " has ", reasons), func() bool { return slices.Equal(c.Reasons(kind), reasons) })
 }
 
 // said is what the events of a reason say.
@@ -94,16 +95,6 @@ func unlabels(r *http.Request, body string) bool {
 	return r.Method == http.MethodPatch && strings.Contains(body, `"`+holderLabel+`":null`)
 }
 
-func (r *running) code(t *testing.T) int {
-	t.Helper()
-	select {
-	case <-r.ended:
-	case <-time.After(patience):
-		t.Fatal("the gate does not end")
-	}
-	return r.ProcessState.ExitCode()
-}
-
 // A run from its start to its end: the label of a gate that was killed is taken off, ours is there while the lock is held, and off before that is given back.
 func TestKubeLabelAndEvents(t *testing.T) {
 	t.Parallel()
@@ -125,17 +116,13 @@ func TestKubeLabelAndEvents(t *testing.T) {
 	g := startGate(t, c.with("MONGOGATE_KUBE_EVENTS=true", "MONGOGATE_KUBE_LABEL="+holderLabel), false,
 		"run", "--", "sh", "-c", "env; while ! [ -e "+end+" ]; do sleep 0.1; done")
 	c.has(t, "Pod", "LockAcquired")
-	eventually(t, "the old label is off and ours is on", func() bool {
+	must.Happen(t, "the old label is off and ours is on", func() bool {
 		mu.Lock()
 		defer mu.Unlock()
 		return len(held) == 1 && c.Label(holderLabel) == "true"
 	})
-	if err := os.WriteFile(end, nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if code := g.code(t); code != 0 {
-		t.Errorf("exit code %d", code)
-	}
+	must.Do(t, os.WriteFile(end, nil, 0o600))
+	g.endsWith(t, 0)
 	c.has(t, "Pod", "LockAcquired", "LockReleased")
 	if c.Label(holderLabel) != "" || c.holds(t, "k") {
 		t.Errorf("label %q, held %v", c.Label(holderLabel), c.holds(t, "k"))
@@ -155,14 +142,10 @@ func TestKubeSkippedRun(t *testing.T) {
 	t.Parallel()
 	a, b := newCluster(t, "a"), newCluster(t, "b")
 	run := []string{"MONGOGATE_KUBE_EVENTS=true", "MONGOGATE_KEY=k@{{.Bucket}}", "MONGOGATE_JOB_NAME=nightly-29921940", "MONGOGATE_RETENTION=3650d", "MONGOGATE_JOB_UID="}
-	if code, out := builtBinary(t, a.with(append(run, "MONGOGATE_JOB_UID=job-a", "PATH="+os.Getenv("PATH"))...), "run", "--", "true"); code != 0 {
-		t.Fatalf("%d: %s", code, out)
-	}
+	succeeds(t, a.with(append(run, "MONGOGATE_JOB_UID=job-a", "PATH="+os.Getenv("PATH"))...), "run", "--", "true")
 	a.has(t, "Pod", "LockAcquired", "RunDone")
 	a.has(t, "Job")
-	if code, out := builtBinary(t, b.with(append(run, "MONGOGATE_JOB_UID=job-b", "PATH="+os.Getenv("PATH"))...), "run", "--", "false"); code != 0 {
-		t.Fatalf("%d: %s", code, out)
-	}
+	succeeds(t, b.with(append(run, "MONGOGATE_JOB_UID=job-b", "PATH="+os.Getenv("PATH"))...), "run", "--", "false")
 	b.has(t, "Pod", "RunSkipped")
 	b.has(t, "Job", "RunSkipped")
 	for _, want := range []string{"cluster a", "orders-a"} {
@@ -207,7 +190,7 @@ func TestKubeLoss(t *testing.T) {
 			var alive atomic.Bool // at the time at which the label was taken off
 			g := startGate(t, env, false, "run", "--", "sh", "-c", `trap "" TERM; echo up; while :; do sleep 0.05; done`)
 			g.await(t, "up\n")
-			eventually(t, "the label", func() bool { return c.Label(holderLabel) == "true" })
+			must.Happen(t, "the label", func() bool { return c.Label(holderLabel) == "true" })
 			c.has(t, "Pod", "LockAcquired")
 			c.on(func(_ http.ResponseWriter, r *http.Request, body string) bool {
 				if unlabels(r, body) && len(g.below(t)) >= 2 {
@@ -218,18 +201,14 @@ func TestKubeLoss(t *testing.T) {
 				}
 				return away
 			})
-			if code, out := builtBinary(t, env, "force-release"); code != 0 {
-				t.Fatalf("%d: %s", code, out)
-			}
+			succeeds(t, env, "force-release")
 			began := time.Now()
-			if code := g.code(t); code != agent.ExitLost {
-				t.Errorf("exit code %d", code)
-			}
+			g.endsWith(t, agent.ExitLost)
 			if !alive.Load() {
 				t.Error("the label was there until the workload had ended")
 			}
 			// A heartbeat to learn of it, the kill budget, one operation for the label before the release, 2 s each for label and events at the end.
-			if took := time.Since(began); took > patience/2 {
+			if took := time.Since(began); took > must.Patience/2 {
 				t.Errorf("took %v", took)
 			}
 			if !strings.Contains(g.said(t), "SIGKILL") || c.holds(t, "k") {
@@ -265,18 +244,14 @@ func TestKubeEvidence(t *testing.T) {
 	g := startGate(t, c.with("MONGOGATE_KUBE_EVIDENCE=true"), false, "sidecar")
 	g.await(t, "gate open")
 	g.await(t, `"evidence of the workload's end","evidence":"the pod's own status`)
-	if err := g.Process.Signal(syscall.SIGTERM); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, g.Process.Signal(syscall.SIGTERM))
 	before := c.reads()
-	eventually(t, "reads while main runs", func() bool { return c.reads() > before+3 })
+	must.Happen(t, "reads while main runs", func() bool { return c.reads() > before+3 })
 	if !c.holds(t, "k") {
 		t.Error("given back while main runs")
 	}
 	c.SetPod(jobSpec, mainEnded)
-	if code := g.code(t); code != 0 {
-		t.Errorf("exit code %d", code)
-	}
+	g.endsWith(t, 0)
 	if c.holds(t, "k") {
 		t.Error("the lock was not given back")
 	}
@@ -295,20 +270,18 @@ func TestKubeNoEvidence(t *testing.T) {
 			c.SetPod(deploymentSpec, mainRuns)
 			g := startGate(t, c.with("MONGOGATE_KUBE_EVIDENCE=true"), false, "sidecar")
 			g.await(t, "gate open")
-			eventually(t, "the first read", func() bool { return c.reads() > 0 })
+			must.Happen(t, "the first read", func() bool { return c.reads() > 0 })
 			g.await(t, "the pod's status is no evidence")
 			change(c)
 			before := c.reads()
-			if err := g.Process.Signal(syscall.SIGTERM); err != nil {
-				t.Fatal(err)
-			}
+			g.signal(t, syscall.SIGTERM)
 			if name == "another pod" {
 				g.await(t, "unusable as evidence")
 			} else {
-				eventually(t, "reads", func() bool { return c.reads() > before+3 })
+				must.Happen(t, "reads", func() bool { return c.reads() > before+3 })
 			}
 			renewals := strings.Count(g.said(t), "renewed")
-			eventually(t, "renewals go on", func() bool { return strings.Count(g.said(t), "renewed") > renewals+2 })
+			must.Happen(t, "renewals go on", func() bool { return strings.Count(g.said(t), "renewed") > renewals+2 })
 			if !c.holds(t, "k") {
 				t.Error("the lock was given back without evidence")
 			}
@@ -328,18 +301,14 @@ func TestKubeEvidenceAfterALoss(t *testing.T) {
 			g := startGate(t, env, false, "sidecar")
 			g.await(t, "gate open")
 			g.await(t, "the pod's own status is no evidence") // it has been read
-			if code, out := builtBinary(t, env, "force-release"); code != 0 {
-				t.Fatalf("%d: %s", code, out)
-			}
+			succeeds(t, env, "force-release")
 			if spec == jobSpec {
 				g.await(t, `"signal":"SIGKILL"`)
 				before := c.reads()
-				eventually(t, "reads while main runs", func() bool { return c.reads() > before+2 })
+				must.Happen(t, "reads while main runs", func() bool { return c.reads() > before+2 })
 				c.SetPod(spec, mainEnded)
 			}
-			if code := g.code(t); code != agent.ExitLost {
-				t.Errorf("exit code %d", code)
-			}
+			g.endsWith(t, agent.ExitLost)
 			if held := c.holds(t, "k"); held != (spec != jobSpec) {
 				t.Errorf("held after the end: %v", held)
 			}
@@ -372,9 +341,7 @@ func TestKubeIsLeftAlone(t *testing.T) {
 	c := newCluster(t, "a")
 	var asked atomic.Bool
 	c.Fault(func(http.ResponseWriter, *http.Request) bool { asked.Store(true); return false })
-	if code, out := builtBinary(t, c.with("PATH="+os.Getenv("PATH")), "run", "--", "true"); code != 0 {
-		t.Fatalf("%d: %s", code, out)
-	}
+	succeeds(t, c.with("PATH="+os.Getenv("PATH")), "run", "--", "true")
 	if asked.Load() {
 		t.Error("the API was called")
 	}

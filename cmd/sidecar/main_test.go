@@ -7,6 +7,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -19,8 +20,10 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 	"go.uber.org/goleak"
 
+	"github.com/mongogate/mongogate/internal/settings"
 	"github.com/mongogate/mongogate/test/devdb"
 	"github.com/mongogate/mongogate/test/kubetest"
+	"github.com/mongogate/mongogate/test/must"
 )
 
 // rig is what all tests of this package share. Each has a database of its own in it.
@@ -107,4 +110,26 @@ func build(ctx context.Context, to, account string) error {
 		return fmt.Errorf("building the binary: %w\n%s", err, out)
 	}
 	return nil
+}
+
+// variables are all variables that a gate reads or hands to its command.
+func variables() []string {
+	return append(settings.Variables(), "MONGOGATE_HELD", "MONGOGATE_TOKEN", "MONGOGATE_LEASE_FILE", "MONGOGATE_DEADLINE", "MONGOGATE_HOLDER")
+}
+
+// gateCommand is the built binary with nothing in its environment but env.
+func gateCommand(ctx context.Context, env []string, args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, rig.binary, args...)
+	cmd.Env = env
+	return cmd
+}
+
+// freePort is a port of loopback that was free a moment ago.
+func freePort(t *testing.T) string {
+	t.Helper()
+	l := must.Get(new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0"))(t)
+	defer l.Close()
+	_, port, err := net.SplitHostPort(l.Addr().String())
+	must.Do(t, err)
+	return port
 }

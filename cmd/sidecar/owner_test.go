@@ -50,10 +50,7 @@ func TestJobsOfNoCronJob(t *testing.T) {
 			}
 			env := cluster.with(append([]string{"MONGOGATE_KEY={{.Namespace}}/{{.Job}}@{{.Bucket}}", "MONGOGATE_BUCKET=1d", "MONGOGATE_TIMEZONE=UTC", "MONGOGATE_KUBE_OWNER=true", "MONGOGATE_JOB_NAME=" + name, "MONGOGATE_JOB_UID=j"}, c.env...)...)
 			g := startGate(t, env, false, "run", "--", "sh", "-c", `echo "key=$MONGOGATE_KEY"`)
-			<-g.ended
-			if code := g.ProcessState.ExitCode(); code != c.code {
-				t.Errorf("exit code %d, want %d", code, c.code)
-			}
+			g.endsWith(t, c.code)
 			for _, want := range c.want {
 				if !strings.Contains(g.said(t), want) {
 					t.Errorf("does not say %q", want)

@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"github.com/mongogate/mongogate/internal/proctree"
+	"github.com/mongogate/mongogate/test/must"
 )
 
 // nobody is another user, for tests that root runs.
@@ -40,17 +41,12 @@ type running struct {
 func startGate(t *testing.T, env []string, unprivileged bool, args ...string) *running {
 	t.Helper()
 	cmd := gateCommand(context.Background(), append(env, "PATH="+os.Getenv("PATH")), args...)
-	if unprivileged && os.Getuid() == 0 {
-		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
+	if unprivileged {
+		cmd.SysProcAttr = asUser()
 	}
-	out, err := os.Create(filepath.Join(t.TempDir(), "log"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	out := must.Get(os.Create(filepath.Join(t.TempDir(), "log")))(t)
 	cmd.Stdout, cmd.Stderr, cmd.Dir = out, out, "/"
-	if err := errors.Join(cmd.Start(), out.Close()); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, errors.Join(cmd.Start(), out.Close()))
 	r := &running{Cmd: cmd, log: out.Name(), ended: make(chan struct{}), end: syscall.SIGTERM}
 	if args[0] == "sidecar" {
 		r.end = syscall.SIGKILL
@@ -73,7 +69,7 @@ func (r *running) stop(t *testing.T) {
 	_ = r.Process.Signal(r.end)
 	select {
 	case <-r.ended:
-	case <-time.After(patience):
+	case <-time.After(must.Patience):
 		t.Error("the gate does not end")
 		_ = r.Process.Kill()
 		<-r.ended
@@ -82,23 +78,43 @@ func (r *running) stop(t *testing.T) {
 
 func (r *running) said(t *testing.T) string {
 	t.Helper()
-	b, err := os.ReadFile(r.log)
-	if err != nil {
-		t.Fatal(err)
-	}
+	b := must.Get(os.ReadFile(r.log))(t)
 	return string(b)
+}
+
+func (r *running) hasEnded() bool {
+	select {
+	case <-r.ended:
+		return true
+	default:
+		return false
+	}
+}
+
+// code waits for the exit code.
+func (r *running) code(t *testing.T) int {
+	t.Helper()
+	must.Come(t, r.ended, "the gate's end")
+	return r.ProcessState.ExitCode()
+}
+
+func (r *running) endsWith(t *testing.T, want int) {
+	t.Helper()
+	if got := r.code(t); got != want {
+		t.Errorf("exit code %d, want %d", got, want)
+	}
+}
+
+func (r *running) signal(t *testing.T, sig syscall.Signal) {
+	t.Helper()
+	must.Do(t, r.Process.Signal(sig))
 }
 
 // await waits until it has said something.
 func (r *running) await(t *testing.T, what string) {
 	t.Helper()
-	eventually(t, what, func() bool {
-		ended := false
-		select {
-		case <-r.ended:
-			ended = true
-		default:
-		}
+	must.Happen(t, what, func() bool {
+		ended := r.hasEnded() // before it is asked what it said
 		said := strings.Contains(r.said(t), what)
 		if ended && !said {
 			t.Fatalf("the gate has ended and did not say %q", what)
@@ -107,22 +123,10 @@ func (r *running) await(t *testing.T, what string) {
 	})
 }
 
-func eventually(t *testing.T, what string, done func() bool) {
-	t.Helper()
-	for end := time.Now().Add(patience); !done(); time.Sleep(20 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("not within %v: %s", patience, what)
-		}
-	}
-}
-
 // below are the gate's descendants: its guard first, then the command's tree.
 func (r *running) below(t *testing.T) []proctree.Process {
 	t.Helper()
-	all, err := proctree.Descendants(r.Process.Pid)
-	if err != nil {
-		t.Fatal(err)
-	}
+	all := must.Get(proctree.Descendants(r.Process.Pid))(t)
 	slices.SortStableFunc(all, func(a, b proctree.Process) int { return rank(a, r) - rank(b, r) })
 	return all
 }
@@ -136,10 +140,7 @@ func rank(p proctree.Process, r *running) int {
 
 func procFile(t *testing.T, pid int, name string) string {
 	t.Helper()
-	b, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), name))
-	if err != nil {
-		t.Fatal(err)
-	}
+	b := must.Get(os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), name)))(t)
 	return string(b)
 }
 
@@ -148,9 +149,7 @@ func procFile(t *testing.T, pid int, name string) string {
 func TestSecretsOfARunningGate(t *testing.T) {
 	_, uri := signIn(t)
 	file := filepath.Join(t.TempDir(), "uri")
-	if err := os.WriteFile(file, []byte(uri), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, os.WriteFile(file, []byte(uri), 0o600))
 	looked := 0
 	for way, given := range map[string]string{"variable": "MONGOGATE_URI=" + uri, "file": "MONGOGATE_URI_FILE=" + file} {
 		for _, mode := range [][]string{
@@ -224,19 +223,11 @@ func ask(t *testing.T, socket, path string) string {
 	transport := &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return new(net.Dialer).DialContext(ctx, "unix", socket)
 	}}
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://gate"+path, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	res, err := (&http.Client{Transport: transport, Timeout: patience}).Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
+	req := must.Get(http.NewRequestWithContext(t.Context(), http.MethodGet, "http://gate"+path, nil))(t)
+	res, err := (&http.Client{Transport: transport, Timeout: must.Patience}).Do(req)
+	must.Do(t, err)
 	defer res.Body.Close()
-	b, err := io.ReadAll(res.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
+	b := must.Get(io.ReadAll(res.Body))(t)
 	return fmt.Sprint(res.Header) + string(b)
 }
 
@@ -245,19 +236,9 @@ func ask(t *testing.T, socket, path string) string {
 func TestEnvironmentIsUnreadable(t *testing.T) {
 	for _, mode := range [][]string{{"run", "--", "sleep", "300"}, {"sidecar"}} {
 		t.Run(mode[0], func(t *testing.T) {
-			state, err := os.MkdirTemp("", "state") //nolint:usetesting // t.TempDir is in a directory that only we may enter
-			if err != nil {
-				t.Fatal(err)
-			}
-			t.Cleanup(func() {
-				if err := os.RemoveAll(state); err != nil {
-					t.Error(err)
-				}
-			})
+			state := publicDir(t)
 			if os.Getuid() == 0 {
-				if err := os.Chown(state, nobody, nobody); err != nil {
-					t.Fatal(err)
-				}
+				must.Do(t, os.Chown(state, nobody, nobody))
 			}
 			g := startGate(t, []string{
 				"MONGOGATE_URI=" + rig.server.URI, "MONGOGATE_DATABASE=cli_unreadable", "MONGOGATE_STATE_DIR=" + state,
@@ -266,7 +247,7 @@ func TestEnvironmentIsUnreadable(t *testing.T) {
 			g.await(t, "gate open")
 			t.Cleanup(func() { dropDatabase(t, "cli_unreadable") })
 			if mode[0] == "run" { // else the program's mode is what hides a guard that begins (0711, as the image has it)
-				eventually(t, "the guard has hidden itself, and started the command", func() bool { return len(g.below(t)) > 1 })
+				must.Happen(t, "the guard has hidden itself, and started the command", func() bool { return len(g.below(t)) > 1 })
 			}
 			pids := []int{g.Process.Pid, g.below(t)[0].PID} // the gate and its guard, or a sidecar's twin and its gate
 			for _, pid := range pids {
@@ -279,14 +260,12 @@ func TestEnvironmentIsUnreadable(t *testing.T) {
 			// The test can fail: what is not hidden is read.
 			plain := exec.CommandContext(t.Context(), "sleep", "300")
 			plain.Env, plain.SysProcAttr = []string{"SECRET=" + canary}, g.SysProcAttr
-			if err := plain.Start(); err != nil {
-				t.Fatal(err)
-			}
+			must.Do(t, plain.Start())
 			defer func() {
 				_ = plain.Process.Kill()
 				_ = plain.Wait()
 			}()
-			eventually(t, "the environment of a plain process to be readable", func() bool {
+			must.Happen(t, "the environment of a plain process to be readable", func() bool {
 				out, err := readAsThatUser(t, plain.Process.Pid, "environ")
 				return err == nil && bytes.Contains(out, []byte(canary))
 			})
@@ -300,8 +279,6 @@ func readAsThatUser(t *testing.T, pid int, file string) ([]byte, error) {
 	if strings.HasPrefix(file, "fd/") {
 		cat = exec.CommandContext(t.Context(), "readlink", filepath.Join("/proc", strconv.Itoa(pid), file))
 	}
-	if os.Getuid() == 0 {
-		cat.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
-	}
+	cat.SysProcAttr = asUser()
 	return cat.Output()
 }

@@ -18,6 +18,7 @@ import (
 
 	"github.com/mongogate/mongogate/test/devdb"
 	"github.com/mongogate/mongogate/test/devdb/devdbtest"
+	"github.com/mongogate/mongogate/test/must"
 )
 
 // secretDir is a Secret as the kubelet mounts it.
@@ -29,9 +30,7 @@ type secretDir struct {
 func newSecretDir(t *testing.T, uri string) secretDir {
 	t.Helper()
 	s := secretDir{t, t.TempDir()}
-	if err := os.Symlink("..data/uri", s.file()); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, os.Symlink("..data/uri", s.file()))
 	s.put(uri)
 	return s
 }
@@ -41,17 +40,12 @@ func (s secretDir) file() string { return filepath.Join(s.dir, "uri") }
 // put swaps the directory that the name leads to, in one step.
 func (s secretDir) put(uri string) {
 	s.t.Helper()
-	next, err := os.MkdirTemp(s.dir, "..")
-	if err != nil {
-		s.t.Fatal(err)
-	}
+	next := must.Get(os.MkdirTemp(s.dir, ".."))(s.t)
 	link := filepath.Join(s.dir, "..data_tmp")
-	if err := errors.Join(
+	must.Do(s.t, errors.Join(
 		os.WriteFile(filepath.Join(next, "uri"), []byte(uri+"\n"), 0o600),
 		os.Symlink(filepath.Base(next), link), os.Rename(link, filepath.Join(s.dir, "..data")),
-	); err != nil {
-		s.t.Fatal(err)
-	}
+	))
 }
 
 // users makes and drops users of a server, as root.
@@ -65,39 +59,31 @@ func usersOf(t *testing.T, server *devdb.Server) users {
 	t.Helper()
 	client, err := mongo.Connect(options.Client().ApplyURI(server.URI).SetTimeout(10 * time.Second))
 	if err != nil {
-		t.Fatal("connecting as root")
+		t.Fatal("connecting as root") // the error may have the password
 	}
-	t.Cleanup(func() {
-		if err := client.Disconnect(context.Background()); err != nil {
-			t.Error(err)
-		}
-	})
+	t.Cleanup(func() { must.Do(t, client.Disconnect(context.Background())) })
 	return users{t, server, client.Database("admin")}
 }
 
 func (u users) run(command ...bson.E) {
 	u.t.Helper()
-	if err := u.admin.RunCommand(u.t.Context(), bson.D(command)).Err(); err != nil {
-		u.t.Fatal(err)
-	}
+	must.Do(u.t, u.admin.RunCommand(u.t.Context(), bson.D(command)).Err())
 }
 
 func (u users) add(name, role string) (uri string) {
-	u.run(bson.E{Key: "createUser", Value: name}, bson.E{Key: "pwd", Value: name + "-" + canary}, bson.E{Key: "roles", Value: bson.A{role}})
+	u.run(bson.E{Key: "createUser", Value: name}, bson.E{Key: "pwd", Value: "right-" + canary}, bson.E{Key: "roles", Value: bson.A{role}})
 	at, err := url.Parse(u.server.URI)
 	if err != nil {
 		u.t.Fatal("the server's URI")
 	}
-	at.User = url.UserPassword(name, name+"-"+canary)
+	at.User = url.UserPassword(name, "right-"+canary)
 	return at.String()
 }
 
 // drop takes a user away, and cuts off what it has open: some servers let those go on for a while.
 func (u users) drop(name string) {
 	u.run(bson.E{Key: "dropUser", Value: name})
-	if err := u.server.Restart(u.t.Context()); err != nil {
-		u.t.Fatal(err)
-	}
+	must.Do(u.t, u.server.Restart(u.t.Context()))
 }
 
 // renewals is how often a gate has said that it renewed.
@@ -105,8 +91,7 @@ func (r *running) renewals(t *testing.T) int { return strings.Count(r.said(t), "
 
 // TestSecretIsRotated: the file changes under a gate that holds the lock and one that waits for it.
 func TestSecretIsRotated(t *testing.T) {
-	server, first := signIn(t)
-	u := usersOf(t, server)
+	u, first := signIn(t)
 	secret := newSecretDir(t, first)
 	dir := t.TempDir()
 	start := func(name string) *running {
@@ -124,7 +109,7 @@ func TestSecretIsRotated(t *testing.T) {
 	renews := func(after string) {
 		t.Helper()
 		before := holder.renewals(t)
-		eventually(t, "two renewals after "+after, func() bool { return holder.renewals(t) >= before+2 })
+		must.Happen(t, "two renewals after "+after, func() bool { return holder.renewals(t) >= before+2 })
 	}
 
 	// What cannot be used is not used.
@@ -137,7 +122,7 @@ func TestSecretIsRotated(t *testing.T) {
 	} {
 		before := strings.Count(holder.said(t), "the old ones stay in use")
 		secret.put(uri)
-		eventually(t, "a complaint about "+why, func() bool { return strings.Count(holder.said(t), "the old ones stay in use") > before })
+		must.Happen(t, "a complaint about "+why, func() bool { return strings.Count(holder.said(t), "the old ones stay in use") > before })
 		renews(why)
 	}
 	if metrics := ask(t, filepath.Join(dir, "holder.sock"), "/metrics"); strings.Contains(metrics, `mongogate_rotations_total{outcome="refused"} 0`) || !strings.Contains(metrics, `mongogate_rotations_total{outcome="taken"} 0`) {
@@ -156,12 +141,12 @@ func TestSecretIsRotated(t *testing.T) {
 	failures := func() int { return strings.Count(holder.said(t), "the store did not acknowledge") }
 	before := failures()
 	u.drop("second")
-	eventually(t, "three renewals that are refused", func() bool { return failures() >= before+3 })
+	must.Happen(t, "three renewals that are refused", func() bool { return failures() >= before+3 })
 	standby.await(t, "waiting for new ones")
 	third := u.add("third", "root")
 	secret.put(third)
 	for _, g := range gates {
-		eventually(t, "the second change", func() bool { return strings.Count(g.said(t), "the new ones are in use") == 2 })
+		must.Happen(t, "the second change", func() bool { return strings.Count(g.said(t), "the new ones are in use") == 2 })
 	}
 	renews("the second user was dropped")
 
@@ -184,18 +169,12 @@ func TestSecretIsRotated(t *testing.T) {
 // TestAuthorityIsRotated: --tls-ca-file vouches for the server, and is read again.
 func TestAuthorityIsRotated(t *testing.T) {
 	server := devdbtest.Start(t, devdb.TLS)
-	at, err := url.Parse(server.URI)
-	if err != nil {
-		t.Fatal(err)
-	}
+	at := must.Get(url.Parse(server.URI))(t)
 	q := at.Query()
 	if !q.Has("tlsCAFile") {
 		t.Skip("the server's certificate needs no authority of its own")
 	}
-	authority, err := os.ReadFile(q.Get("tlsCAFile"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	authority := must.Get(os.ReadFile(q.Get("tlsCAFile")))(t)
 	q.Del("tlsCAFile")
 	q.Del("tls")
 	at.RawQuery = q.Encode()
@@ -203,9 +182,7 @@ func TestAuthorityIsRotated(t *testing.T) {
 	file := filepath.Join(dir, "ca.crt")
 	put := func(pem string) {
 		t.Helper()
-		if err := errors.Join(os.WriteFile(file+".new", []byte(pem), 0o600), os.Rename(file+".new", file)); err != nil {
-			t.Fatal(err)
-		}
+		must.Do(t, errors.Join(os.WriteFile(file+".new", []byte(pem), 0o600), os.Rename(file+".new", file)))
 	}
 	put(string(authority))
 	g := startGate(t, []string{
@@ -216,11 +193,11 @@ func TestAuthorityIsRotated(t *testing.T) {
 	put("no certificate")
 	g.await(t, "the old ones stay in use")
 	before := g.renewals(t)
-	eventually(t, "a renewal", func() bool { return g.renewals(t) > before })
+	must.Happen(t, "a renewal", func() bool { return g.renewals(t) > before })
 	put("# renewed\n" + string(authority))
 	g.await(t, "the new ones are in use")
 	before = g.renewals(t)
-	eventually(t, "a renewal over the new client", func() bool { return g.renewals(t) > before })
+	must.Happen(t, "a renewal over the new client", func() bool { return g.renewals(t) > before })
 	if code, out := builtBinary(t, []string{"MONGOGATE_URI=" + at.String(), "MONGOGATE_TLS_CA_FILE=" + file}, "list"); code != 0 || !strings.Contains(out, "authority") {
 		t.Errorf("list: exit code %d: %s", code, out)
 	}

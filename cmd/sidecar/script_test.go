@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/mongogate/mongogate/test/must"
 )
 
 var update = flag.Bool("update", false, "write what the commands print into the scripts")
@@ -21,10 +23,7 @@ const fewestScripts = 21
 // TestScripts runs testdata/*.txt through the built binary. Besides the
 // commands of testscript they have those of scriptcmds_test.go.
 func TestScripts(t *testing.T) {
-	scripts, err := filepath.Glob("testdata/*.txt")
-	if err != nil {
-		t.Fatal(err)
-	}
+	scripts := must.Get(filepath.Glob("testdata/*.txt"))(t)
 	if len(scripts) < fewestScripts {
 		t.Fatalf("%d scripts, want at least %d", len(scripts), fewestScripts)
 	}

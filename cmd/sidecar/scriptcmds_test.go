@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -20,10 +21,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/mongogate/mongogate/internal/settings"
+	"github.com/mongogate/mongogate/test/must"
 )
-
-// patience bounds every wait for something that has to come; nothing takes that long.
-const patience = 30 * time.Second
 
 // scriptCommands are the words that the scripts have besides those of testscript:
 //
@@ -80,10 +79,14 @@ func exitCode(err error) int {
 	case !errors.As(err, &exit):
 		return -1
 	}
-	if s, ok := exit.Sys().(syscall.WaitStatus); ok && s.Signaled() {
+	return codeOf(exit.ProcessState)
+}
+
+func codeOf(p *os.ProcessState) int {
+	if s, ok := p.Sys().(syscall.WaitStatus); ok && s.Signaled() {
 		return 128 + int(s.Signal())
 	}
-	return exit.ExitCode()
+	return p.ExitCode()
 }
 
 func cmdCode(ts *testscript.TestScript, neg bool, args []string) {
@@ -94,35 +97,36 @@ func cmdCode(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-func cmdUntil(ts *testscript.TestScript, neg bool, args []string) {
-	wants(ts, neg, args, 2, "until N COMMAND…")
-	for end := time.Now().Add(patience); ; {
-		got := exitCode(ts.Exec(args[1], args[2:]...))
-		if got == number(ts, args[0]) {
+// repeat does something until it is well, or fails with what it says last.
+func repeat(ts *testscript.TestScript, do func() (well bool, said string)) {
+	for end := time.Now().Add(must.Patience); ; time.Sleep(20 * time.Millisecond) {
+		well, said := do()
+		if well {
 			return
 		}
 		if time.Now().After(end) {
-			ts.Fatalf("exit code %d for %v, want %s", got, patience, args[0])
+			ts.Fatalf("for %v: %s", must.Patience, said)
 		}
-		time.Sleep(20 * time.Millisecond)
 	}
+}
+
+func cmdUntil(ts *testscript.TestScript, neg bool, args []string) {
+	wants(ts, neg, args, 2, "until N COMMAND…")
+	repeat(ts, func() (bool, string) {
+		got := exitCode(ts.Exec(args[1], args[2:]...))
+		return got == number(ts, args[0]), fmt.Sprintf("exit code %d, want %s", got, args[0])
+	})
 }
 
 // cmdSays repeats a command until its output has what is looked for.
 func cmdSays(ts *testscript.TestScript, neg bool, args []string) {
 	wants(ts, neg, args, 2, "says PATTERN COMMAND…")
 	want := regexp.MustCompile("(?m)" + args[0])
-	for end := time.Now().Add(patience); ; {
+	repeat(ts, func() (bool, string) {
 		err := ts.Exec(args[1], args[2:]...)
 		got := ts.ReadFile("stdout")
-		if err == nil && want.MatchString(got) {
-			return
-		}
-		if time.Now().After(end) {
-			ts.Fatalf("no %s for %v in %s (%v)", args[0], patience, got, err)
-		}
-		time.Sleep(20 * time.Millisecond)
-	}
+		return err == nil && want.MatchString(got), fmt.Sprintf("no %s in %s (%v)", args[0], got, err)
+	})
 }
 
 func cmdStart(ts *testscript.TestScript, neg bool, args []string) {
@@ -202,14 +206,10 @@ func cmdEnded(ts *testscript.TestScript, neg bool, args []string) {
 	p := started(ts, args[0])
 	select {
 	case <-p.ended:
-	case <-time.After(patience):
-		ts.Fatalf("%s has not ended within %v", args[0], patience)
+	case <-time.After(must.Patience):
+		ts.Fatalf("%s has not ended within %v", args[0], must.Patience)
 	}
-	got := p.cmd.ProcessState.ExitCode()
-	if s, ok := p.cmd.ProcessState.Sys().(syscall.WaitStatus); ok && s.Signaled() {
-		got = 128 + int(s.Signal())
-	}
-	if want := number(ts, args[1]); got != want {
+	if got, want := codeOf(p.cmd.ProcessState), number(ts, args[1]); got != want {
 		ts.Fatalf("%s ended with exit code %d, want %d", args[0], got, want)
 	}
 }
@@ -227,16 +227,10 @@ func cmdAwait(ts *testscript.TestScript, neg bool, args []string) {
 	wants(ts, neg, args, 2, "await FILE REGEXP")
 	re, err := regexp.Compile("(?m)" + args[1])
 	ts.Check(err)
-	for end := time.Now().Add(patience); ; {
+	repeat(ts, func() (bool, string) {
 		text, err := os.ReadFile(ts.MkAbs(args[0]))
-		if err == nil && re.Match(text) {
-			return
-		}
-		if time.Now().After(end) {
-			ts.Fatalf("%s does not say %s within %v: %v\n%s", args[0], args[1], patience, err, text)
-		}
-		time.Sleep(20 * time.Millisecond)
-	}
+		return err == nil && re.Match(text), fmt.Sprintf("%s does not say %s: %v\n%s", args[0], args[1], err, text)
+	})
 }
 
 func cmdDocument(ts *testscript.TestScript, neg bool, args []string) {

@@ -3,22 +3,17 @@
 package main
 
 import (
-	"context"
 	"fmt"
-	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
-	"go.mongodb.org/mongo-driver/v2/bson"
-	"go.mongodb.org/mongo-driver/v2/mongo"
-	"go.mongodb.org/mongo-driver/v2/mongo/options"
-
 	"github.com/mongogate/mongogate/pkg/mongolock"
 	"github.com/mongogate/mongogate/test/devdb"
 	"github.com/mongogate/mongogate/test/devdb/devdbtest"
+	"github.com/mongogate/mongogate/test/must"
 )
 
 // everyCommand is each subcommand that reads a connection string.
@@ -78,16 +73,11 @@ const fewestSecrets = 600
 func TestCanaryInEveryError(t *testing.T) {
 	dir := t.TempDir()
 	cases := 0
-	host, err := rig.server.Primary(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
+	host := must.Get(rig.server.Primary(t.Context()))(t)
 	for why, uri := range canaryURIs(host) {
 		file := filepath.Join(dir, strings.ReplaceAll(why, " ", "-"))
 		for name, text := range map[string]string{file + ".uri": uri + "\n", file + ".yaml": "uri: " + fmt.Sprintf("%q", uri) + "\n"} {
-			if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
-				t.Fatal(err)
-			}
+			must.Do(t, os.WriteFile(name, []byte(text), 0o600))
 		}
 		env := []string{"MONGOGATE_KEY=k", "MONGOGATE_DATABASE=cli_canary", "MONGOGATE_STATE_DIR=" + file + ".state", "PATH=" + os.Getenv("PATH")}
 		ways := map[string][]string{
@@ -169,7 +159,7 @@ func noCanaryIn(t *testing.T, dir string, but ...string) {
 
 // TestWrongPassword signs in with a wrong password, and with the right one as a user without rights.
 func TestWrongPassword(t *testing.T) {
-	server, good := signIn(t)
+	_, good := signIn(t)
 	for why, uri := range map[string]string{
 		"wrong password": strings.Replace(good, "right-"+canary, "wrong-"+canary, 1),
 		"wrong user":     strings.Replace(good, "gate:", "nobody:", 1),
@@ -195,35 +185,15 @@ func TestWrongPassword(t *testing.T) {
 			})
 		}
 	}
-	_ = server
 }
 
-// signIn is a server that asks who one is, with the user gate, whose password has the canary.
-func signIn(t *testing.T) (*devdb.Server, string) {
+// signIn is a server that asks who one is, and the URI of the user gate, whose password has the canary.
+func signIn(t *testing.T) (users, string) {
 	t.Helper()
 	server := devdbtest.Start(t, devdb.Auth)
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
-	client, err := mongo.Connect(options.Client().ApplyURI(server.URI).SetTimeout(10 * time.Second))
-	if err != nil {
-		t.Fatal("connecting as root") // the error may have the password
-	}
-	defer func() {
-		if err := client.Disconnect(ctx); err != nil {
-			t.Error(err)
-		}
-	}()
-	admin := client.Database("admin")
 	if server.Kind == devdb.External {
 		t.Skip("no user is made on a server that is not ours")
 	}
-	if err := admin.RunCommand(ctx, bson.D{{Key: "createUser", Value: "gate"}, {Key: "pwd", Value: "right-" + canary}, {Key: "roles", Value: bson.A{"root"}}}).Err(); err != nil {
-		t.Fatal(err)
-	}
-	u, err := url.Parse(server.URI)
-	if err != nil {
-		t.Fatal("the server's URI")
-	}
-	u.User = url.UserPassword("gate", "right-"+canary)
-	return server, u.String()
+	u := usersOf(t, server)
+	return u, u.add("gate", "root")
 }

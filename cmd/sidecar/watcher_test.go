@@ -14,6 +14,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/mongogate/mongogate/test/must"
 )
 
 // asWatcher makes the test binary a process that reads whatever it can of all others, until its input ends.
@@ -69,71 +71,39 @@ func asUser() *syscall.SysProcAttr {
 // watched runs f under the eyes of a process of the same user, and says of how many processes that has read the environment and a file.
 func watched(t *testing.T, file string, f func()) (environ, through int) {
 	t.Helper()
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
+	self := must.Get(os.Executable())(t)
 	program := filepath.Join(publicDir(t), "watcher") // go test's own directory is closed to others
 	copyFile(t, self, program, 0o755)
 	c := exec.CommandContext(t.Context(), program)
 	c.Env, c.SysProcAttr, c.Dir = []string{asWatcher + "=" + file}, asUser(), "/"
-	in, err := c.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := c.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := c.Start(); err != nil {
-		t.Fatal(err)
-	}
+	in := must.Get(c.StdinPipe())(t)
+	out := must.Get(c.StdoutPipe())(t)
+	must.Do(t, c.Start())
 	line := make([]byte, len("watching\n"))
-	if _, err := io.ReadFull(out, line); err != nil {
-		t.Fatal(err)
-	}
+	must.Get(io.ReadFull(out, line))(t)
 	f()
 	_ = in.Close()
-	said, err := io.ReadAll(out)
-	if err != nil {
-		t.Fatal(err)
-	}
+	said := must.Get(io.ReadAll(out))(t)
 	if _, err := fmt.Sscanf(string(said), "environment %d file %d", &environ, &through); err != nil {
 		t.Fatalf("%v: %q", err, said)
 	}
-	if err := c.Wait(); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, c.Wait())
 	return environ, through
 }
 
 // publicDir is a directory into which every user may look.
 func publicDir(t *testing.T) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "public") //nolint:usetesting // t.TempDir is in a directory that only we may enter
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := os.RemoveAll(dir); err != nil {
-			t.Error(err)
-		}
-	})
-	if err := os.Chmod(dir, 0o755); err != nil {
-		t.Fatal(err)
-	}
+	dir := must.Get(os.MkdirTemp("", "public"))(t) //nolint:usetesting // t.TempDir is in a directory that only we may enter
+	t.Cleanup(func() { must.Do(t, os.RemoveAll(dir)) })
+	must.Do(t, os.Chmod(dir, 0o755))
 	return dir
 }
 
 func copyFile(t *testing.T, from, to string, mode os.FileMode) {
 	t.Helper()
-	b, err := os.ReadFile(from)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(to, b, mode); err != nil {
-		t.Fatal(err)
-	}
+	b := must.Get(os.ReadFile(from))(t)
+	must.Do(t, os.WriteFile(to, b, mode))
 	if err := os.Chmod(to, mode); err != nil { // whatever the umask
 		t.Fatal(err)
 	}
@@ -154,12 +124,8 @@ func TestAWatcherReadsNothing(t *testing.T) {
 		},
 		"the user's own copy": func(t *testing.T, dir string) string {
 			to := filepath.Join(dir, "bin")
-			if err := os.Mkdir(to, 0o755); err != nil {
-				t.Fatal(err)
-			}
-			if err := os.Chown(to, nobody, nobody); err != nil {
-				t.Fatal(err)
-			}
+			must.Do(t, os.Mkdir(to, 0o755))
+			must.Do(t, os.Chown(to, nobody, nobody))
 			c := exec.CommandContext(t.Context(), rig.binary, "install", to)
 			c.SysProcAttr = asUser()
 			if out, err := c.CombinedOutput(); err != nil {
@@ -175,7 +141,7 @@ func TestAWatcherReadsNothing(t *testing.T) {
 			path := program(t, dir)
 			ran := 0
 			run := func(args ...string) {
-				ctx, cancel := context.WithTimeout(t.Context(), patience)
+				ctx, cancel := context.WithTimeout(t.Context(), must.Patience)
 				defer cancel()
 				c := exec.CommandContext(ctx, path, args...)
 				c.Env = []string{
@@ -211,9 +177,7 @@ func TestAWatcherReadsNoSecretFile(t *testing.T) {
 	for mode, hidden := range map[os.FileMode]bool{0o755: false, 0o711: true} {
 		root := publicDir(t)
 		copyFile(t, rig.binary, filepath.Join(root, "mongogate"), mode)
-		if err := os.WriteFile(filepath.Join(root, "secret-uri"), []byte("mongodb://u:"+canary+"@127.0.0.1:1/?serverSelectionTimeoutMS=50"), 0o444); err != nil {
-			t.Fatal(err)
-		}
+		must.Do(t, os.WriteFile(filepath.Join(root, "secret-uri"), []byte("mongodb://u:"+canary+"@127.0.0.1:1/?serverSelectionTimeoutMS=50"), 0o444))
 		_, through := watched(t, "/secret-uri", func() {
 			for range each {
 				c := exec.CommandContext(t.Context(), "/mongogate", "list", "--operation-timeout", "100ms")

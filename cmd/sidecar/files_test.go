@@ -11,6 +11,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/mongogate/mongogate/test/must"
 )
 
 // TestFilesWithoutEnd: a device, a file of 3 GB or a pipe that nobody writes into, wherever a file is named, is an
@@ -18,17 +20,10 @@ import (
 func TestFilesWithoutEnd(t *testing.T) {
 	dir := t.TempDir()
 	huge, pipe := filepath.Join(dir, "huge"), filepath.Join(dir, "pipe")
-	f, err := os.Create(huge)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := f.Truncate(3 << 30); err != nil {
-		t.Fatal(err)
-	}
+	f := must.Get(os.Create(huge))(t)
+	must.Do(t, f.Truncate(3<<30))
 	_ = f.Close()
-	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, syscall.Mkfifo(pipe, 0o600))
 	plain := "MONGOGATE_URI=mongodb://127.0.0.1:1/?serverSelectionTimeoutMS=50"
 	ways := map[string]func(file string) []string{
 		"uri-file":    func(file string) []string { return []string{"MONGOGATE_URI_FILE=" + file} },
@@ -46,7 +41,7 @@ func TestFilesWithoutEnd(t *testing.T) {
 			}
 			t.Run(way+" "+filepath.Base(file), func(t *testing.T) {
 				t.Parallel()
-				ctx, cancel := context.WithTimeout(t.Context(), 2*patience)
+				ctx, cancel := context.WithTimeout(t.Context(), 2*must.Patience)
 				defer cancel()
 				// 4 GB of addresses: whoever reads without end dies of it.
 				c := exec.CommandContext(ctx, "sh", "-c", "ulimit -v 4000000; exec "+rig.binary+" list")
@@ -68,4 +63,20 @@ func TestFilesWithoutEnd(t *testing.T) {
 			})
 		}
 	}
+}
+
+// TestConnectionStringFromAPipe: it is read once, and looking for another holds nothing up.
+func TestConnectionStringFromAPipe(t *testing.T) {
+	pipe := filepath.Join(t.TempDir(), "uri")
+	must.Do(t, syscall.Mkfifo(pipe, 0o600))
+	g := startGate(t, []string{
+		"MONGOGATE_URI_FILE=" + pipe, "MONGOGATE_KEY=pipe", "MONGOGATE_STATE_DIR=" + t.TempDir(),
+		"MONGOGATE_TTL=30s", "MONGOGATE_HEARTBEAT=1s", "MONGOGATE_OPERATION_TIMEOUT=3s",
+	}, false, "run", "--", "sleep", "300")
+	w := must.Get(os.OpenFile(pipe, os.O_WRONLY, 0))(t)
+	must.Get(w.WriteString(rig.server.URI))(t)
+	must.Do(t, w.Close())
+	g.await(t, "gate open")
+	g.await(t, "changes to it are not noticed")
+	g.stop(t) // complains if it does not end
 }
