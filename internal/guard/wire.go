@@ -4,16 +4,14 @@ package guard
 
 import (
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"io"
 
-	"golang.org/x/sys/unix"
+	"github.com/mongogate/mongogate/internal/pipe"
 )
 
-// record is what the pipes carry. Its size divides the size of every read and
-// is below PIPE_BUF, so that none is ever torn. Both ends are one binary on one
-// machine: no version, native byte order.
+// record is what the pipes carry. It is smaller than PIPE_BUF and pipes are read until they are empty, so that none is
+// ever torn. Both ends are one binary on one machine: no version, native byte order.
 type record struct {
 	Kind  kind
 	Seq   uint64 // of control records; a confirmation repeats the newest
@@ -53,14 +51,14 @@ func (r record) bytes() ([]byte, error) {
 	return binary.Append(make([]byte, 0, recordSize), binary.NativeEndian, r)
 }
 
-// decode cuts what one read brought into records.
+// decode cuts what was read into records. What comes before a torn one is valid.
 func decode(b []byte) ([]record, error) {
-	if len(b)%recordSize != 0 {
-		return nil, fmt.Errorf("%d bytes are no whole number of records", len(b))
-	}
 	records := make([]record, len(b)/recordSize)
 	if _, err := binary.Decode(b, binary.NativeEndian, records); err != nil {
 		return nil, err
+	}
+	if len(b)%recordSize != 0 {
+		return records, fmt.Errorf("%d bytes are no whole number of records", len(b))
 	}
 	return records, nil
 }
@@ -72,35 +70,19 @@ func send(fd int, r record) error {
 	if err != nil {
 		return err
 	}
-	for {
-		_, err := unix.Write(fd, b)
-		if !errors.Is(err, unix.EINTR) {
-			return err
-		}
-	}
+	return pipe.Send(fd, b)
 }
 
-// drain reads all that is in a non-blocking pipe. The error is [io.EOF] once
+// drain reads all records that are in a non-blocking pipe. The error is [io.EOF] once
 // nobody can write any more; the records read before it are valid all the same.
 func drain(fd int) ([]record, error) {
-	var all []record
-	buf := make([]byte, 64*recordSize)
-	for {
-		n, err := unix.Read(fd, buf)
-		switch {
-		case errors.Is(err, unix.EINTR):
-			continue
-		case errors.Is(err, unix.EAGAIN):
-			return all, nil
-		case err != nil:
-			return all, fmt.Errorf("read the control pipe: %w", err)
-		case n == 0:
-			return all, io.EOF
-		}
-		records, err := decode(buf[:n])
-		all = append(all, records...)
-		if err != nil {
-			return all, fmt.Errorf("read the control pipe: %w", err)
-		}
+	b, err := pipe.Drain(fd)
+	records, torn := decode(b)
+	if err == nil {
+		err = torn
 	}
+	if err == nil || err == io.EOF { //nolint:errorlint // the very error
+		return records, err
+	}
+	return records, fmt.Errorf("read the control pipe: %w", err)
 }

@@ -5,13 +5,10 @@ package twin
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"time"
 
-	"golang.org/x/sys/unix"
-
+	"github.com/mongogate/mongogate/internal/pipe"
 	"github.com/mongogate/mongogate/internal/proctree"
 )
 
@@ -56,23 +53,16 @@ type confirmation struct {
 	Seq uint64 `json:"seq"`
 }
 
-// pipeBuffer is how much a pipe takes in one piece (PIPE_BUF, pipe(7)).
-const pipeBuffer = 4096
-
 // send writes a line to a non-blocking pipe. A full one takes nothing: whoever does not read will be found out.
 func send(fd int, v any) error {
 	b, err := json.Marshal(v)
 	if err != nil {
 		return err
 	}
-	if b = append(b, '\n'); len(b) > pipeBuffer {
-		return fmt.Errorf("the message to the twin has %d bytes, more than %d", len(b), pipeBuffer)
+	if b = append(b, '\n'); len(b) > pipe.Size {
+		return fmt.Errorf("the message to the twin has %d bytes, more than %d", len(b), pipe.Size)
 	}
-	for {
-		if _, err = unix.Write(fd, b); !errors.Is(err, unix.EINTR) {
-			return err
-		}
-	}
+	return pipe.Send(fd, b)
 }
 
 // lines reads whole lines from a non-blocking pipe.
@@ -82,30 +72,13 @@ type lines struct {
 }
 
 // drain gives all lines that are there. The error is [io.EOF] once nobody can write any more.
-func (l *lines) drain() ([][]byte, error) {
-	var (
-		all [][]byte
-		buf [pipeBuffer]byte
-	)
-	for {
-		n, err := unix.Read(l.fd, buf[:])
-		switch {
-		case errors.Is(err, unix.EINTR):
-			continue
-		case errors.Is(err, unix.EAGAIN):
-			return all, nil
-		case err != nil:
+func (l *lines) drain() (all [][]byte, err error) {
+	b, err := pipe.Drain(l.fd)
+	for l.rest = append(l.rest, b...); ; {
+		line, rest, found := bytes.Cut(l.rest, []byte{'\n'})
+		if !found {
 			return all, err
-		case n == 0:
-			return all, io.EOF
 		}
-		l.rest = append(l.rest, buf[:n]...)
-		for {
-			line, rest, found := bytes.Cut(l.rest, []byte{'\n'})
-			if !found {
-				break
-			}
-			all, l.rest = append(all, bytes.Clone(line)), bytes.Clone(rest)
-		}
+		all, l.rest = append(all, line), rest
 	}
 }
