@@ -98,7 +98,10 @@ func protectionUsage() string {
 
 // Protects says whether a protection is in force: by --protection, by --also, or because the command is run.
 func (s *Settings) Protects(name string) bool {
-	return s.Protection == name || slices.Contains(s.Also, name) || name == Run && s.Command == "run"
+	if s.Command == "run" { // which has no --protection, but its default
+		return name == Run
+	}
+	return s.Protection == name || slices.Contains(s.Also, name)
 }
 
 // InForce are the protections of a run or a sidecar, in the order in which they are described.
