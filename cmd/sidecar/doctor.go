@@ -13,6 +13,7 @@ import (
 	"github.com/mongogate/mongogate/internal/agent"
 	"github.com/mongogate/mongogate/internal/settings"
 	"github.com/mongogate/mongogate/pkg/mongolock"
+	"github.com/mongogate/mongogate/pkg/problem"
 )
 
 // diagnosis is what doctor says.
@@ -60,16 +61,10 @@ func doctor(ctx context.Context, w world, s *settings.Settings, index bool) erro
 	d := diagnosis{Settings: settingsOf(s), Arithmetic: arithmetic(s), Protection: protection(s)}
 	if r, err := s.ResolveKey(); err == nil {
 		d.Key, d.Run = r.Key, agent.RunFacts(s, r)
-		for _, warning := range s.StartWarnings(r) {
-			d.Findings = append(d.Findings, mongolock.Finding{Text: warning.Field + ": " + warning.Message, Remedy: warning.Remedy})
-		}
-		for _, p := range s.Ineffective(r) {
-			remedy := p.Remedy
-			p.Remedy = ""
-			d.Findings = append(d.Findings, mongolock.Finding{Text: "run refuses this: " + p.String(), Remedy: remedy})
-		}
-	} else {
-		d.Findings = noKey(err)
+		d.Findings = append(d.Findings, findings("", s.StartWarnings(r))...)
+		d.Findings = append(d.Findings, findings("run refuses this: ", s.Ineffective(r))...)
+	} else if wrong := new(settings.Error); errors.As(err, &wrong) {
+		d.Findings = findings("", wrong.Problems)
 	}
 	d.Findings = append(d.Findings, agent.KubeFindings(ctx, w.World, s)...)
 	l, done, err := openViewer(s, func(o *mongolock.Options) { o.Keep = keep(s) })
@@ -89,8 +84,8 @@ func doctor(ctx context.Context, w world, s *settings.Settings, index bool) erro
 		d.Findings = append(d.Findings, store.Findings...)
 		store.Findings = nil
 		d.Store = &store
-		if s.ExpectStore != "" && s.ExpectStore != store.Fingerprint {
-			d.Findings = append(d.Findings, mongolock.Finding{Fatal: true, Text: "this is store " + store.Fingerprint + ", not " + s.ExpectStore, Remedy: "correct the URI or --expect-store"})
+		if p := (problem.Problem{}); errors.As(agent.OtherStore(s, store.Fingerprint), &p) {
+			d.Findings = append(d.Findings, mongolock.Finding{Fatal: true, Problem: p})
 		}
 	}
 	if err := render(w.stdout, s.Output, d, d.table); err != nil {
@@ -98,7 +93,7 @@ func doctor(ctx context.Context, w world, s *settings.Settings, index bool) erro
 	}
 	for _, f := range d.Findings {
 		if f.Fatal {
-			return &agent.Exit{Code: agent.ExitFailed, Err: errors.New("doctor: " + f.Text)}
+			return &agent.Exit{Code: agent.ExitFailed, Err: fmt.Errorf("doctor: %w", f.Problem)}
 		}
 	}
 	if err != nil {
@@ -107,17 +102,12 @@ func doctor(ctx context.Context, w world, s *settings.Settings, index bool) erro
 	return nil
 }
 
-// noKey is a finding for each reason why the settings make no key.
-func noKey(err error) []mongolock.Finding {
-	var e *settings.Error
-	if !errors.As(err, &e) {
-		return []mongolock.Finding{{Text: "no key: " + err.Error(), Remedy: "give a whole key with --key"}}
-	}
+// findings are problems that leave the store safe, with what they come to before each.
+func findings(what string, problems []problem.Problem) []mongolock.Finding {
 	var all []mongolock.Finding
-	for _, p := range e.Problems {
-		remedy := p.Remedy
-		p.Remedy = ""
-		all = append(all, mongolock.Finding{Text: "no key: " + p.String(), Remedy: remedy})
+	for _, p := range problems {
+		p.Message = what + p.Message
+		all = append(all, mongolock.Finding{Problem: p})
 	}
 	return all
 }
@@ -148,17 +138,14 @@ func (d diagnosis) table(t *table) {
 		lines = append(lines, "UNREACHABLE: "+d.Unreachable+"; check the URI, the network and the user's rights")
 	}
 	for _, f := range d.Findings {
-		line := "warning: " + f.Text
+		weight := "warning: "
 		switch {
 		case f.Unusable:
-			line = "UNUSABLE: " + f.Text
+			weight = "UNUSABLE: "
 		case f.Fatal:
-			line = "UNSAFE: " + f.Text
+			weight = "UNSAFE: "
 		}
-		if f.Remedy != "" {
-			line += "; " + f.Remedy
-		}
-		lines = append(lines, line)
+		lines = append(lines, weight+f.String())
 	}
 	if len(lines) == 0 {
 		lines = []string{"nothing"}

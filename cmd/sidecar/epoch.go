@@ -10,6 +10,7 @@ import (
 	"github.com/mongogate/mongogate/internal/agent"
 	"github.com/mongogate/mongogate/internal/settings"
 	"github.com/mongogate/mongogate/internal/statedir"
+	"github.com/mongogate/mongogate/pkg/problem"
 )
 
 func newEpoch(w world) *cobra.Command {
@@ -21,7 +22,7 @@ back in the same epoch knows that the kubelet ignored the restart. It needs no d
 		func(_ *cobra.Command, s *settings.Settings, _ []string) error {
 			name, err := statedir.BeginEpoch(s.StateDir)
 			if err != nil {
-				return &agent.Exit{Code: agent.ExitMachine, Err: fmt.Errorf("beginning an epoch: %w; mount the sidecar's state volume here, and name it with --state-dir", err)}
+				return &agent.Exit{Code: agent.ExitMachine, Err: problem.Of("state-dir", fmt.Errorf("beginning an epoch: %w", err), "mount the sidecar's state volume here, and name it with --state-dir")}
 			}
 			_, err = fmt.Fprintln(w.stdout, name)
 			return err

@@ -11,6 +11,7 @@ import (
 
 	"github.com/mongogate/mongogate/internal/settings"
 	"github.com/mongogate/mongogate/pkg/mongolock"
+	"github.com/mongogate/mongogate/pkg/problem"
 )
 
 func newForceRelease(w world) *cobra.Command {
@@ -58,7 +59,7 @@ func forceRelease(ctx context.Context, w world, l *mongolock.Locker, key string,
 	}
 	i, err := l.Revoke(ctx, key)
 	if errors.Is(err, mongolock.ErrNotHeld) && i.Done != nil {
-		err = fmt.Errorf("%w; --now removes the record, so that the run is done again", err)
+		err = problem.Of("", err, "--now removes the record, so that the run is done again")
 	}
 	return releaseView{Key: key, Result: "asked", Lock: i, Message: fmt.Sprintf(
 		"%s has been asked to give %q up: it does so within its heartbeat and kill budget; if it is dead, others take over after %v of silence",

@@ -19,6 +19,7 @@ import (
 	"github.com/mongogate/mongogate/internal/agent"
 	"github.com/mongogate/mongogate/internal/settings"
 	"github.com/mongogate/mongogate/pkg/printable"
+	"github.com/mongogate/mongogate/pkg/problem"
 	"github.com/mongogate/mongogate/test/must"
 )
 
@@ -165,7 +166,7 @@ func TestHostileDocuments(t *testing.T) {
 // The last error is a line for each problem that we know of; a line end that came from outside begins none.
 func TestReportShowsEverything(t *testing.T) {
 	foreign := errors.New("the server says: " + evil)
-	problems := &settings.Error{Problems: []settings.Problem{{Field: "a", Message: "one"}, {Field: "b", Message: "two"}}}
+	problems := &settings.Error{Problems: []problem.Problem{{Field: "a", Message: "one"}, {Field: "b", Message: "two"}}}
 	for name, test := range map[string]struct {
 		err   error
 		lines int

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/mongogate/mongogate/internal/agent"
+	"github.com/mongogate/mongogate/pkg/problem"
 )
 
 func newInstall(w world) *cobra.Command {
@@ -49,7 +50,7 @@ func self() (io.Reader, func() error, error) {
 	}
 	f, err := os.Open(path + ".gz") //nolint:gosec // our own name
 	if err != nil {
-		return nil, nil, fmt.Errorf("%s cannot be read by this user, and there is no copy to install from: %w; run the image's program, or run as root", path, err)
+		return nil, nil, problem.Of("", fmt.Errorf("%s cannot be read by this user, and there is no copy to install from: %w", path, err), "run the image's program, or run as root")
 	}
 	z, err := gzip.NewReader(f)
 	if err != nil {

@@ -6,11 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
 
 	"github.com/mongogate/mongogate/internal/agent"
 	"github.com/mongogate/mongogate/internal/settings"
 	"github.com/mongogate/mongogate/pkg/printable"
+	"github.com/mongogate/mongogate/pkg/problem"
 )
 
 // report shows an error, one line for each problem, and gives its exit code. No text of others begins a line.
@@ -35,25 +35,15 @@ func linesOf(err error) []string {
 	if e, ok := err.(*agent.Exit); ok && e.Err != nil { //nolint:errorlint // this one, not one inside
 		return linesOf(e.Err)
 	}
-	var wrong *settings.Error
-	if errors.As(err, &wrong) && wrong.Error() == err.Error() {
-		var all []string
-		for _, p := range wrong.Problems {
-			all = append(all, p.String())
+	var all []string
+	for _, part := range problem.Each(err) {
+		if wrong, ok := part.(*settings.Error); ok { //nolint:errorlint // as above
+			for _, p := range wrong.Problems {
+				all = append(all, p.String())
+			}
+			continue
 		}
-		return all
-	}
-	joined, ok := err.(interface{ Unwrap() []error })
-	if !ok {
-		return []string{err.Error()}
-	}
-	var all, parts []string
-	for _, part := range joined.Unwrap() {
-		all = append(all, linesOf(part)...)
-		parts = append(parts, part.Error())
-	}
-	if err.Error() != strings.Join(parts, "\n") { // it says more than its parts
-		return []string{err.Error()}
+		all = append(all, part.Error())
 	}
 	return all
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/mongogate/mongogate/internal/settings"
+	"github.com/mongogate/mongogate/pkg/problem"
 )
 
 func newRoot(w world) *cobra.Command {
@@ -107,7 +108,7 @@ func noCommand(c *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
 	}
-	p := settings.Problem{Source: "command line", Message: "there is no such command", Remedy: "see mongogate --help"}
+	p := problem.Problem{Message: "there is no such command", Remedy: "see mongogate --help"}
 	if plainWord.MatchString(args[0]) { // anything else may be a connection string
 		p.Message = "there is no command " + args[0]
 	}
@@ -118,7 +119,7 @@ func noCommand(c *cobra.Command, args []string) error {
 	if near := settings.Closest(args[0], names); near != "" {
 		p.Remedy = "did you mean " + near + "?"
 	}
-	return &settings.Error{Problems: []settings.Problem{p}}
+	return misused(p)
 }
 
 // exactly wants n arguments, whose names stand in the command's usage line.
@@ -132,7 +133,13 @@ func exactly(n int) cobra.PositionalArgs {
 }
 
 func usage(field, message, remedy string) error {
-	return &settings.Error{Problems: []settings.Problem{{Field: field, Source: "command line", Message: message, Remedy: remedy}}}
+	return misused(problem.Problem{Field: field, Message: message, Remedy: remedy})
+}
+
+// misused is a problem of the command line.
+func misused(p problem.Problem) error {
+	p.Source = "command line"
+	return &settings.Error{Problems: []problem.Problem{p}}
 }
 
 // command makes a subcommand whose settings are loaded before it runs.

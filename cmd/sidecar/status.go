@@ -24,7 +24,7 @@ func newStatus(w world) *cobra.Command {
 		"Shows which store this is and, if an argument or the settings name a lock, its state in the store.",
 		atMostOneKey, func(c *cobra.Command, s *settings.Settings, args []string) error {
 			key := ""
-			if len(args) > 0 || s.From("key") != "default" {
+			if len(args) > 0 || s.Given("key") {
 				var err error
 				if key, err = keyOf(s, c.Name(), args); err != nil {
 					return err

@@ -5,9 +5,9 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -16,6 +16,7 @@ import (
 	"github.com/mongogate/mongogate/internal/settings"
 	"github.com/mongogate/mongogate/pkg/mongolock"
 	"github.com/mongogate/mongogate/pkg/printable"
+	"github.com/mongogate/mongogate/pkg/problem"
 )
 
 // viewer is a Locker for people: it never holds anything. A store other than
@@ -93,15 +94,17 @@ func render(w io.Writer, format string, v any, rows func(*table)) error {
 func keyOf(s *settings.Settings, command string, args []string) (string, error) {
 	if len(args) == 0 {
 		r, err := s.ResolveKey()
-		if err != nil && s.From("key") == "default" && s.Namespace == "" && s.Job == "" && s.Name == "" {
+		if err != nil && !s.Given("key") && s.Namespace == "" && s.Job == "" && s.Name == "" {
 			return "", usage("key", "no lock is named", fmt.Sprintf("write mongogate %s KEY; mongogate list shows the keys", command))
 		}
 		return r.Key, err
 	}
 	if err := mongolock.CheckKey(args[0]); err != nil {
-		return "", usage("key", strings.TrimPrefix(err.Error(), mongolock.ErrConfig.Error()+": "), "name one that mongogate list shows")
+		var p problem.Problem
+		_ = errors.As(err, &p) // as all that CheckKey says
+		return "", misused(problem.Problem{Field: "key", Value: p.Value, Message: p.Message, Remedy: "name one that mongogate list shows"})
 	}
-	if flag := "flag --key"; s.From("key") == flag {
+	if s.OnCommandLine("key") {
 		if r, err := s.ResolveKey(); err != nil || r.Key != args[0] {
 			return "", usage("key", "one key is given as an argument, another one by --key", "leave one of them out")
 		}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/mongogate/mongogate/internal/settings"
 	"github.com/mongogate/mongogate/pkg/mongolock"
+	"github.com/mongogate/mongogate/pkg/problem"
 )
 
 // OtherStore is the error for a store that is not the one of --expect-store.
@@ -16,7 +17,7 @@ func OtherStore(s *settings.Settings, fingerprint string) error {
 	if s.ExpectStore == "" || s.ExpectStore == fingerprint {
 		return nil
 	}
-	return &Exit{settings.ExitUsage, fmt.Errorf("expect-store: this is store %s, not %q; correct the URI or the expectation", fingerprint, s.ExpectStore)}
+	return &Exit{settings.ExitUsage, problem.Problem{Field: "expect-store", Message: fmt.Sprintf("this is store %s, not %q", fingerprint, s.ExpectStore), Remedy: "correct the URI or the expectation"}}
 }
 
 // CloseLocker ends a client, or leaves that to the end of the process: the driver

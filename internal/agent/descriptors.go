@@ -6,6 +6,8 @@ import (
 	"fmt"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/mongogate/mongogate/pkg/problem"
 )
 
 // fewestDescriptors: a run takes about 20 with one server, and each member of a set has connections of its own.
@@ -19,7 +21,7 @@ func EnoughDescriptors() error {
 		return fmt.Errorf("asking for the limit of open files: %w", err)
 	}
 	if limit.Cur < fewestDescriptors {
-		return &Exit{ExitMachine, fmt.Errorf("this process may open %d files at once, and needs %d; raise the limit (ulimit -Hn, LimitNOFILE=)", limit.Cur, fewestDescriptors)}
+		return &Exit{ExitMachine, problem.Problem{Message: fmt.Sprintf("this process may open %d files at once, and needs %d", limit.Cur, fewestDescriptors), Remedy: "raise the limit (ulimit -Hn, LimitNOFILE=)"}}
 	}
 	return nil
 }

@@ -15,12 +15,15 @@ import (
 	"github.com/mongogate/mongogate/internal/settings"
 	"github.com/mongogate/mongogate/internal/statedir"
 	"github.com/mongogate/mongogate/internal/telemetry"
+	"github.com/mongogate/mongogate/pkg/problem"
 )
 
-// ignored is what a gate says that knows that its protection has failed.
-const ignored = "the restart rule was ignored: a gate that had held the lock asked for it by its exit code, and was started again alone, so the other containers run on and would run on after every loss; " +
-	"it does not acquire the lock. Switch on the feature gates ContainerRestartRules and RestartAllContainersOnContainerExits in the API server and the kubelet (Kubernetes 1.36 or newer), " +
-	"or choose another protection, and delete the pod"
+// errIgnored is what a gate says that knows that its protection has failed.
+var errIgnored = problem.Problem{
+	Message: "the restart rule was ignored: a gate that had held the lock asked for it by its exit code, and was started again alone, so the other containers run on and would run on after every loss",
+	Remedy: "switch on the feature gates ContainerRestartRules and RestartAllContainersOnContainerExits in the API server and the kubelet (Kubernetes 1.36 or newer), " +
+		"or choose another protection, and delete the pod",
+}
 
 // epochs keeps the protection restart honest. The kubelet is asked to restart
 // all containers by the exit of this one; a first init container begins a
@@ -57,7 +60,7 @@ func (ses *session) epochs() (*epochs, error) {
 	}
 	now, err := ses.dir.Epoch()
 	if err != nil {
-		return nil, &Exit{settings.ExitUsage, fmt.Errorf("protection: restart: %w; add the init container mongogate-epoch, which runs mongogate epoch: the first of the pod, without a restartPolicy, with this state volume", err)}
+		return nil, &Exit{settings.ExitUsage, problem.Of("protection", fmt.Errorf("restart: %w", err), "add the init container mongogate-epoch, which runs mongogate epoch: the first of the pod, without a restartPolicy, with this state volume")}
 	}
 	e := &epochs{dir: ses.dir, now: now}
 	// The one before may be dying with its twin.
@@ -115,17 +118,17 @@ func (e *epochs) returned() bool {
 	return e.held
 }
 
-// Refused says why the lock is not acquired; "" where it is.
-func (e *epochs) Refused() string {
+// Refused says why the lock is not acquired; nil where it is.
+func (e *epochs) Refused() error {
 	if e == nil {
-		return ""
+		return nil
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.refused {
-		return ignored
+		return errIgnored
 	}
-	return ""
+	return nil
 }
 
 // mustAsk is true where the kubelet has still to be asked.
@@ -166,7 +169,7 @@ func (e *epochs) hold() error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.refused {
-		return errors.New(ignored)
+		return errIgnored
 	}
 	if e.asks {
 		return errUnasked
@@ -281,7 +284,7 @@ func (ses *session) tellIgnored(e *epochs) {
 		t := time.NewTicker(time.Hour)
 		defer t.Stop()
 		for {
-			ses.log.Error(errors.New(e.Refused()), "the lock is not acquired", "key", ses.s.Lock.Key, "epoch", e.now)
+			ses.log.Error(e.Refused(), "the lock is not acquired", "key", ses.s.Lock.Key, "epoch", e.now)
 			select {
 			case <-ses.ctx.Done():
 				return

@@ -121,7 +121,7 @@ func TestEpochNoteThatHangs(t *testing.T) {
 		t.Errorf("the loss took %v", took)
 	}
 	<-warned
-	if e.Refused() != "" {
+	if e.Refused() != nil {
 		t.Error("refused")
 	}
 	if err := lease.Finish(t.Context(), gate.Failed); err != nil || one.finished != 1 {

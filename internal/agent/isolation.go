@@ -7,6 +7,7 @@ import (
 
 	"github.com/mongogate/mongogate/internal/guard"
 	"github.com/mongogate/mongogate/internal/settings"
+	"github.com/mongogate/mongogate/pkg/problem"
 )
 
 // isolate says what keeps the command of a run from its gate and guard, and in
@@ -29,7 +30,7 @@ func isolate(s *settings.Settings) (guard.Isolation, string, error) {
 		wanted = guard.IsolateSignals
 	}
 	if err := wanted.Check(); err != nil {
-		return 0, "", &Exit{settings.ExitUsage, fmt.Errorf("isolation: %s: %w; choose another one, or auto", s.Isolation, err)}
+		return 0, "", &Exit{settings.ExitUsage, problem.Of("isolation", fmt.Errorf("%s: %w", s.Isolation, err), "choose another one, or auto")}
 	}
 	return wanted, wanted.Layers(guard.CheckTimers()) + missing, nil
 }

@@ -30,9 +30,9 @@ func proveJob(w World, s *settings.Settings, log logr.Logger) error {
 	if err != nil {
 		return nil
 	}
-	client, err := reachKube(w, s)
+	client, err := reachKube(w, s, "kube-owner")
 	if err != nil {
-		return &Exit{settings.ExitUsage, each("kube-owner: ", err)}
+		return err
 	}
 	defer client.Close()
 	for try := 1; ; try++ {

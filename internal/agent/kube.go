@@ -16,6 +16,7 @@ import (
 	"github.com/mongogate/mongogate/internal/telemetry"
 	"github.com/mongogate/mongogate/pkg/gate"
 	"github.com/mongogate/mongogate/pkg/mongolock"
+	"github.com/mongogate/mongogate/pkg/problem"
 )
 
 // account is the directory of the pod's service account. Tests link another one.
@@ -53,12 +54,20 @@ func usesKube(s *settings.Settings) []string {
 	return all
 }
 
-// reachKube makes a client of the Kubernetes API from what the pod was told.
-func reachKube(w World, s *settings.Settings) (*kube.Client, error) {
-	return kube.New(kube.Place{
+// reachKube makes a client of the Kubernetes API from what the pod was told. What is missing is a problem of the settings that ask for it.
+func reachKube(w World, s *settings.Settings, asked ...string) (*kube.Client, error) {
+	client, err := kube.New(kube.Place{
 		Host: w.variable("KUBERNETES_SERVICE_HOST"), Port: w.variable("KUBERNETES_SERVICE_PORT"), Account: account,
 		Pod: kube.Pod{Name: s.Pod, UID: s.PodUID, Node: s.Node, JobName: s.JobName, JobUID: s.JobUID},
 	})
+	if err == nil {
+		return client, nil
+	}
+	wrong := &settings.Error{Problems: problem.All(err)}
+	for i := range wrong.Problems {
+		wrong.Problems[i].Field = strings.Join(asked, ", ")
+	}
+	return nil, wrong
 }
 
 // variable is a variable's value in the environment.
@@ -78,9 +87,9 @@ func (ses *session) startKube(w World) error {
 	if len(asked) == 0 {
 		return nil
 	}
-	client, err := reachKube(w, s)
+	client, err := reachKube(w, s, asked...)
 	if err != nil {
-		return &Exit{settings.ExitUsage, each(strings.Join(asked, ", ")+": ", err)}
+		return err
 	}
 	told := func(call string) kube.Told {
 		return kube.Told{Log: ses.log, Failed: func() { ses.metrics.KubeFailed(call) }}
@@ -103,15 +112,6 @@ func (ses *session) startKube(w World) error {
 		k.status = kube.NewStatus(client, podworkload.Marker, told("status"))
 	}
 	return nil
-}
-
-// each puts a prefix before each of joined errors.
-func each(prefix string, err error) error {
-	var all []error
-	for _, one := range settings.Flatten(err) {
-		all = append(all, fmt.Errorf("%s%w", prefix, one))
-	}
-	return errors.Join(all...)
 }
 
 // heard tells people what a lock says.
@@ -198,20 +198,18 @@ func KubeFindings(ctx context.Context, w World, s *settings.Settings) []mongoloc
 	if len(asked) == 0 {
 		return nil
 	}
-	client, err := reachKube(w, s)
-	if err != nil {
-		var all []mongolock.Finding
-		for _, one := range settings.Flatten(err) {
-			finding := mongolock.Finding{Fatal: true, Text: strings.Join(asked, ", ") + ": " + one.Error()}
-			if missing := new(kube.Missing); errors.As(one, &missing) {
-				finding.Text, finding.Remedy = strings.Join(asked, ", ")+": "+missing.What, missing.Remedy
-			}
-			all = append(all, finding)
+	var all []mongolock.Finding
+	client, err := reachKube(w, s, asked...)
+	if wrong := new(settings.Error); errors.As(err, &wrong) {
+		for _, p := range wrong.Problems {
+			all = append(all, mongolock.Finding{Fatal: true, Problem: p})
 		}
 		return all
 	}
 	defer client.Close()
-	var all []mongolock.Finding
+	found := func(name, message, remedy string) {
+		all = append(all, mongolock.Finding{Problem: problem.Problem{Field: name, Message: message, Remedy: remedy}})
+	}
 	for _, need := range []struct {
 		on    bool
 		name  string
@@ -229,12 +227,12 @@ func KubeFindings(ctx context.Context, w World, s *settings.Settings) []mongoloc
 		allowed, err := client.Can(ctx, need.right)
 		switch {
 		case err != nil:
-			all = append(all, mongolock.Finding{Text: need.name + ": the Kubernetes API does not say whether this is allowed: " + err.Error(), Remedy: "check the network policy and the service account"})
+			found(need.name, "the Kubernetes API does not say whether this is allowed: "+err.Error(), "check the network policy and the service account")
 		case !allowed:
-			all = append(all, mongolock.Finding{Text: fmt.Sprintf("%s: the service account may not %s %s", need.name, need.right.Verb, need.right.Resource), Remedy: "give it the right: " + need.text})
+			found(need.name, fmt.Sprintf("the service account may not %s %s", need.right.Verb, need.right.Resource), "give it the right: "+need.text)
 		case need.right == kube.MayRead:
 			if err := client.Provable(ctx, podworkload.Marker); err != nil {
-				all = append(all, mongolock.Finding{Text: need.name + ": " + err.Error(), Remedy: "evidence needs containers that are not started again: restartPolicy Never, as in Jobs"})
+				found(need.name, err.Error(), "evidence needs containers that are not started again: restartPolicy Never, as in Jobs")
 			}
 		}
 	}

@@ -47,7 +47,7 @@ type keyring interface {
 
 // Acquire waits for the lock.
 func (l *lock) Acquire(ctx context.Context) (gate.Lease, error) {
-	for l.epochs.Refused() == "" {
+	for l.epochs.Refused() == nil {
 		got, err := l.obtain(ctx)
 		if err != nil {
 			return nil, err
@@ -69,7 +69,7 @@ func (l *lock) Acquire(ctx context.Context) (gate.Lease, error) {
 	l.ses.tellIgnored(l.epochs)
 	// For ever, whatever --timeout says: an exit would start the gate once more, to refuse once more.
 	<-ctx.Done()
-	return nil, errors.New(ignored)
+	return nil, errIgnored
 }
 
 var errNoteHangs = errors.New("the hold could not be noted in time: the state directory does not answer")
@@ -250,7 +250,7 @@ func (ses *session) key() *keys {
 		k.job = s.Lock.BaseKey
 	}
 	// Without a bucket there is nothing to skip: the lock is waited for, unless somebody asked.
-	k.skipIfHeld = s.IfHeld == settings.Skip && (k.runs || s.FailIfHeld || s.From("if-held") != "default")
+	k.skipIfHeld = s.IfHeld == settings.Skip && (k.runs || s.FailIfHeld || s.Given("if-held"))
 	if k.runs && s.Lock.Prefix != "" {
 		k.abandoned, k.keep = s.Lock.Prefix, s.Retention
 	}

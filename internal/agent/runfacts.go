@@ -50,7 +50,7 @@ func ifHeld(s *settings.Settings, runs bool) string {
 	switch {
 	case s.IfHeld == settings.Wait && runs:
 		return "wait until the run is done, and do it if the holder fails"
-	case s.IfHeld == settings.Wait, !runs && !s.FailIfHeld && s.From("if-held") == "default":
+	case s.IfHeld == settings.Wait, !runs && !s.FailIfHeld && !s.Given("if-held"):
 		return "wait"
 	case s.JobName != "":
 		return "skip, once the holder was seen to renew: if it fails after that, its own Job's retries do the run, and nobody where it has none left"

@@ -26,6 +26,7 @@ import (
 	"github.com/mongogate/mongogate/internal/telemetry"
 	"github.com/mongogate/mongogate/pkg/gate"
 	"github.com/mongogate/mongogate/pkg/mongolock"
+	"github.com/mongogate/mongogate/pkg/problem"
 )
 
 // session is what the commands that hold a lock have in common.
@@ -96,8 +97,8 @@ func newSession(w World, s *settings.Settings, needDir bool) (*session, error) {
 	ses.dir, err = statedir.Open(s.StateDir, s.Lock.Key)
 	if err != nil {
 		// What is promised of a directory that somebody has named is not given up in silence.
-		if needDir || s.From("state-dir") != "default" {
-			return nil, &Exit{ExitMachine, fmt.Errorf("state-dir: %w; name a directory that this user can write in with --state-dir", err)}
+		if needDir || s.Given("state-dir") {
+			return nil, &Exit{ExitMachine, problem.Of("state-dir", err, "name a directory that this user can write in with --state-dir")}
 		}
 		telemetry.Warn(log, "no state directory: a restarted gate waits for its own lease to expire", "error", err.Error())
 	}
@@ -231,7 +232,7 @@ func (ses *session) serve(g *gate.Gate, p serve.Probes) error {
 		}
 		l, err := serve.Listen(ses.ctx, at.address)
 		if err != nil {
-			return &Exit{settings.ExitUsage, fmt.Errorf("%s: %w; choose another address", at.field, err)}
+			return &Exit{settings.ExitUsage, problem.Of(at.field, err, "choose another address")}
 		}
 		h := p.Handler()
 		if at.metrics {

@@ -17,6 +17,7 @@ import (
 	"github.com/mongogate/mongogate/internal/twin"
 	"github.com/mongogate/mongogate/pkg/gate"
 	"github.com/mongogate/mongogate/pkg/mongolock"
+	"github.com/mongogate/mongogate/pkg/problem"
 )
 
 // Sidecar holds the lock beside a workload, and ends with how that ended.
@@ -36,7 +37,7 @@ func Sidecar(ctx context.Context, w World, s *settings.Settings) error {
 	leave := make(chan struct{})
 	fenced, err := ses.fence(epochs, w.Twin, sync.OnceFunc(func() { close(leave) }))
 	if errors.Is(err, podworkload.ErrSentinel) {
-		return &Exit{ExitMachine, fmt.Errorf("sentinel: %w; name a file in a directory that this user can write in with --sentinel", err)}
+		return &Exit{ExitMachine, problem.Of("sentinel", err, "name a file in a directory that this user can write in with --sentinel")}
 	}
 	if err != nil {
 		return &Exit{settings.ExitUsage, err}
@@ -93,7 +94,7 @@ func (ses *session) fence(e *epochs, link *twin.Link, leave func()) (*podworkloa
 	cfg := podworkload.Config{
 		Kill: s.Protects(settings.Kill), Leave: leave,
 		// Where the rule is ignored another exit would change nothing.
-		LeaveAtOnce: s.Protects(settings.Exit) || s.Protects(settings.Restart) && e.Refused() == "",
+		LeaveAtOnce: s.Protects(settings.Exit) || s.Protects(settings.Restart) && e.Refused() == nil,
 		Spare:       s.Spare, Scan: s.ScanInterval, Budget: s.Budget(), Clock: ses.clock, Log: ses.log,
 	}
 	if cfg.Kill {

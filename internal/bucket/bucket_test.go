@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/mongogate/mongogate/pkg/problem"
 	"github.com/mongogate/mongogate/test/must"
 )
 
@@ -120,9 +121,9 @@ func TestBadSpecs(t *testing.T) {
 		"cron:0 3 * * * " + long: "more than 256",
 	} {
 		_, err := ParseSpec(spec)
-		var field *FieldError
+		var field problem.Problem
 		if !errors.As(err, &field) {
-			t.Errorf("%q: error %v, want a FieldError", spec, err)
+			t.Errorf("%q: error %v, want a Problem", spec, err)
 			continue
 		}
 		if field.Field != "bucket" || !strings.Contains(field.Message, want) || !strings.Contains(field.Remedy, "divides a day") {
@@ -176,7 +177,7 @@ func TestStaleAndRetention(t *testing.T) {
 		t.Error(err)
 	}
 	err := CheckRetention(3*time.Hour-1, 2*time.Hour, time.Hour)
-	var field *FieldError
+	var field problem.Problem
 	if !errors.As(err, &field) || field.Field != "retention" || !strings.Contains(field.Message, "2h0m0s + period 1h0m0s = 3h0m0s") || field.Remedy != "give at least 3h0m0s" {
 		t.Errorf("retention below its least: %v", err)
 	}

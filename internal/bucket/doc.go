@@ -20,21 +20,3 @@
 // its border. Two rules that begin a bucket at the same instant (1h and 1d at
 // midnight) give the same id: a job whose rule changes may find its first bucket done.
 package bucket
-
-// FieldError is one thing wrong with the settings that make up a key.
-type FieldError struct {
-	// Field is the setting, spelled as its flag without dashes.
-	Field string
-	// Value is what was given, where it was that and not its absence.
-	Value string
-	// Message says what is wrong, Remedy what would be right.
-	Message, Remedy string
-}
-
-func (e *FieldError) Error() string {
-	s := e.Field + ": " + e.Message
-	if e.Remedy != "" {
-		s += "; " + e.Remedy
-	}
-	return s
-}

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/mongogate/mongogate/pkg/problem"
 	"github.com/mongogate/mongogate/test/must"
 )
 
@@ -17,7 +18,7 @@ func FuzzKeyTemplate(f *testing.F) {
 	f.Add("x", "cron:0 3 * * *", "reports-29921940")
 	f.Fuzz(func(t *testing.T, key, spec, name string) {
 		r, err := keyOf(key, spec, Input{Namespace: name, Job: name, Name: name, Cluster: name, JobName: name, Index: name, Now: start})
-		var field *FieldError
+		var field problem.Problem
 		var manual *ManualJob
 		switch {
 		case errors.As(err, &field):
@@ -55,7 +56,7 @@ func FuzzBuckets(f *testing.F) {
 		}
 		spec, err := parse(text)
 		if err != nil {
-			var field *FieldError
+			var field problem.Problem
 			if !errors.As(err, &field) || field.Field != "bucket" || field.Remedy == "" {
 				t.Fatalf("%q: %v", text, err)
 			}

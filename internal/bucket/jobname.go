@@ -1,10 +1,11 @@
 package bucket
 
 import (
-	"fmt"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/mongogate/mongogate/pkg/problem"
 )
 
 // The controller of CronJobs names a Job after the CronJob and the scheduled
@@ -30,13 +31,15 @@ type ManualJob struct {
 	Reason string
 }
 
-func (e *ManualJob) Error() string {
-	return fmt.Sprintf("job-name: Job %q carries no scheduled minute (%s), so it has no bucket; %s", e.Name, e.Reason, e.Remedy())
-}
+func (e *ManualJob) Error() string { return e.Problem().String() }
 
-// Remedy says what the user can do.
-func (e *ManualJob) Remedy() string {
-	return "give --manual run to run it without a bucket, --manual skip to end at once with exit code 0, or --bucket none"
+// Problem says what is wrong with the Job's name, and what the user can do.
+func (e *ManualJob) Problem() problem.Problem {
+	return problem.Problem{
+		Field: "job-name", Value: e.Name, Message: "this Job carries no scheduled minute, so it has no bucket: " + e.Reason,
+		Remedy: "give --manual run to run it without a bucket, --manual skip to end at once with exit code 0, or --bucket none",
+		Cause:  e,
+	}
 }
 
 // SplitJobName returns the CronJob and the scheduled minute of one of its

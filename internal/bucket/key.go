@@ -7,6 +7,8 @@ import (
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/mongogate/mongogate/pkg/problem"
 )
 
 // MaxKey is the longest key, in bytes. MongoDB would take more; a key has to
@@ -77,7 +79,7 @@ type Result struct {
 	Manual bool
 }
 
-// Key makes the key of a run. Errors are *[FieldError], several joined, or a *[ManualJob].
+// Key makes the key of a run. Errors are [problem.Problem], several joined, or a *[ManualJob].
 func Key(in Input) (Result, error) {
 	if in.Zone == nil {
 		in.Zone = time.UTC
@@ -126,14 +128,14 @@ func slotOf(in Input) (Slot, string, error) {
 			return Slot{}, "", nil
 		}
 		if y := in.Now.UTC().Year(); y < 2020 || y > 2199 {
-			return Slot{}, "", &FieldError{
+			return Slot{}, "", problem.Problem{
 				Field: "bucket", Value: in.Spec.String(),
 				Message: fmt.Sprintf("the machine's clock shows the year %d, and the bucket depends on it", y), Remedy: "set the clock",
 			}
 		}
 		slot, ok := in.Spec.Of(in.Now, in.Zone)
 		if !ok {
-			return Slot{}, "", &FieldError{
+			return Slot{}, "", problem.Problem{
 				Field: "bucket", Value: in.Spec.String(),
 				Message: "the schedule never fires: no tick in 41 years before the start", Remedy: specRemedy,
 			}
@@ -157,7 +159,7 @@ func slotOf(in Input) (Slot, string, error) {
 	}
 	slot, ok := in.Spec.Scheduled(scheduled, in.Zone)
 	if !ok {
-		return Slot{}, "", &FieldError{Field: "bucket", Value: in.Spec.String(), Message: "the schedule never fires: no tick before the scheduled minute", Remedy: specRemedy}
+		return Slot{}, "", problem.Problem{Field: "bucket", Value: in.Spec.String(), Message: "the schedule never fires: no tick before the scheduled minute", Remedy: specRemedy}
 	}
 	return slot, cronJob, nil
 }
@@ -179,7 +181,7 @@ func (r *Result) fill(in Input) error {
 		}
 	}
 	if t.uses("Bucket") && r.Bucket == "" && !r.Manual {
-		errs = append(errs, &FieldError{Field: "bucket", Value: in.Spec.String(), Message: "the key names {{.Bucket}}, but there are no buckets", Remedy: specRemedy})
+		errs = append(errs, problem.Problem{Field: "bucket", Value: in.Spec.String(), Message: "the key names {{.Bucket}}, but there are no buckets", Remedy: specRemedy})
 	}
 	if len(errs) != 0 {
 		return errors.Join(errs...)
@@ -189,13 +191,13 @@ func (r *Result) fill(in Input) error {
 		r.BaseKey = r.Prefix
 		r.Prefix += "@"
 	} else if r.BaseKey = strings.TrimRight(r.Prefix, "-_@.:/# "); r.BaseKey == "" {
-		return &FieldError{Field: "key", Value: t.String(), Message: "the job name is missing before {{.Bucket}}", Remedy: "write it like reports-{{.Bucket}}"}
+		return problem.Problem{Field: "key", Value: t.String(), Message: "the job name is missing before {{.Bucket}}", Remedy: "write it like reports-{{.Bucket}}"}
 	}
 	r.Key = r.Prefix + r.Bucket
 	if r.Bucket == "" {
 		r.Key, r.Prefix = r.BaseKey, ""
 		if _, ok := ParseID(r.Key[strings.LastIndexByte(r.Key, '@')+1:]); ok {
-			return &FieldError{Field: "key", Value: r.Key, Message: "it looks like a key with a bucket at its end", Remedy: "rename it, or give --bucket if runs are to have buckets"}
+			return problem.Problem{Field: "key", Value: r.Key, Message: "it looks like a key with a bucket at its end", Remedy: "rename it, or give --bucket if runs are to have buckets"}
 		}
 	}
 	return nil
@@ -233,10 +235,10 @@ func checkName(field, value string, templated bool) error {
 		if !templated {
 			remedy += ", or a whole key with --key"
 		}
-		return &FieldError{Field: setting, Message: "not set, and " + where, Remedy: remedy}
+		return problem.Problem{Field: setting, Message: "not set, and " + where, Remedy: remedy}
 	}
 	if i := strings.IndexAny(value, "/@#"); i >= 0 {
-		return &FieldError{
+		return problem.Problem{
 			Field: setting, Value: value, Message: fmt.Sprintf("contains %q, which separates the parts of a key", value[i]),
 			Remedy: "leave it out, or spell the key out with --key",
 		}
@@ -244,10 +246,10 @@ func checkName(field, value string, templated bool) error {
 	return nil
 }
 
-// Validate says whether a key may be locked. The error is a *[FieldError].
+// Validate says whether a key may be locked. The error is a [problem.Problem].
 func Validate(key string) error {
 	wrong := func(remedy, format string, args ...any) error {
-		return &FieldError{Field: "key", Value: key, Message: fmt.Sprintf(format, args...), Remedy: remedy}
+		return problem.Problem{Field: "key", Value: key, Message: fmt.Sprintf(format, args...), Remedy: remedy}
 	}
 	switch {
 	case key == "":

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/mongogate/mongogate/pkg/problem"
 )
 
 var start = time.Date(2026, 11, 22, 3, 0, 4, 0, time.UTC)
@@ -140,9 +142,9 @@ func TestBadKeys(t *testing.T) {
 		{"a clock that was never set", "x", "1h", Input{Now: time.Unix(99, 0)}, "bucket", "the year 1970", "set the clock"},
 	} {
 		_, err := keyOf(c.key, c.spec, c.in)
-		var field *FieldError
+		var field problem.Problem
 		if !errors.As(err, &field) {
-			t.Errorf("%s: error %v, want a FieldError", c.why, err)
+			t.Errorf("%s: error %v, want a Problem", c.why, err)
 			continue
 		}
 		if field.Field != c.field || !strings.Contains(field.Message, c.want) || !strings.Contains(field.Remedy, c.hasToDo) {

@@ -3,6 +3,8 @@ package bucket
 import (
 	"fmt"
 	"time"
+
+	"github.com/mongogate/mongogate/pkg/problem"
 )
 
 // DefaultRetention is how long done records are kept where nothing longer is needed.
@@ -25,13 +27,13 @@ func Retention(startingDeadline, period time.Duration) time.Duration {
 // while its run may still be started: a run starts up to the starting deadline
 // after its tick, and a cluster may come to it one period later still. The
 // period is the longest of the rule, so that what is accepted at one run is not
-// refused at the next. Zero means not known. The error is a *[FieldError].
+// refused at the next. Zero means not known. The error is a [problem.Problem].
 func CheckRetention(retention, startingDeadline, period time.Duration) error {
 	least := startingDeadline + period
 	if retention >= least {
 		return nil
 	}
-	return &FieldError{
+	return problem.Problem{
 		Field: "retention", Value: retention.String(),
 		Message: fmt.Sprintf("retention %v < starting deadline %v + period %v = %v: a latecomer would find no record and run again", retention, startingDeadline, period, least),
 		Remedy:  fmt.Sprintf("give at least %v", least),

@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/mongogate/mongogate/pkg/problem"
 )
 
 // ID is how the begin of a bucket is written: the minute in UTC, RFC 3339.
@@ -44,7 +46,7 @@ type Slot struct {
 const specRemedy = `give none, a time that divides a day or is whole days (15m, 1h, 1d, 7d), or cron:"0 3 * * *"`
 
 // ParseSpec reads auto, none, a duration, or cron:SCHEDULE, the schedule as
-// crontab(5) has it. The error is a *[FieldError].
+// crontab(5) has it. The error is a [problem.Problem].
 //
 //   - auto: the scheduled minute of the CronJob in one of its pods, elsewhere none.
 //   - 1h, 15m, …: a bucket begins where the zone's wall clock shows a multiple of
@@ -65,7 +67,7 @@ func ParseCronJobSpec(s string) (Spec, error) { return parseSpec(s, true) }
 
 func parseSpec(s string, kubernetes bool) (Spec, error) {
 	wrong := func(format string, args ...any) (Spec, error) {
-		return Spec{}, &FieldError{Field: "bucket", Value: s, Message: fmt.Sprintf(format, args...), Remedy: specRemedy}
+		return Spec{}, problem.Problem{Field: "bucket", Value: s, Message: fmt.Sprintf(format, args...), Remedy: specRemedy}
 	}
 	switch {
 	case s == "auto" || s == "":

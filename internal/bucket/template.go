@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"text/template/parse"
+
+	"github.com/mongogate/mongogate/pkg/problem"
 )
 
 // fields are what a key template may name.
@@ -20,11 +22,11 @@ type Template struct {
 
 type part struct{ literal, field string }
 
-// ParseTemplate reads a template. The error is a *[FieldError]. The bucket, if
+// ParseTemplate reads a template. The error is a [problem.Problem]. The bucket, if
 // named, comes last: what stands before it is the same for all buckets of the job.
 func ParseTemplate(s string) (*Template, error) {
 	wrong := func(remedy, format string, args ...any) (*Template, error) {
-		return nil, &FieldError{Field: "key", Value: s, Message: fmt.Sprintf(format, args...), Remedy: remedy}
+		return nil, problem.Problem{Field: "key", Value: s, Message: fmt.Sprintf(format, args...), Remedy: remedy}
 	}
 	const example = "write it like reports-{{.Bucket}}"
 	if len(s) > MaxKey {

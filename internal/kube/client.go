@@ -11,6 +11,7 @@ import (
 	"k8s.io/client-go/rest"
 
 	"github.com/mongogate/mongogate/internal/smallfile"
+	"github.com/mongogate/mongogate/pkg/problem"
 )
 
 // AccountDir is where the kubelet mounts a pod's service account.
@@ -42,15 +43,10 @@ type Place struct {
 	Pod Pod
 }
 
-// Missing is something without which the API cannot be asked, and how to provide it.
-type Missing struct{ What, Remedy string }
-
-func (m *Missing) Error() string { return m.What + "; " + m.Remedy }
-
-// New makes a client, without a call. The error joins a [*Missing] for everything that is.
+// New makes a client, without a call. The error joins a [problem.Problem] for everything that is missing.
 func New(p Place) (*Client, error) {
 	var missing []error
-	miss := func(what, remedy string) { missing = append(missing, &Missing{what, remedy}) }
+	miss := func(what, remedy string) { missing = append(missing, problem.Problem{Message: what, Remedy: remedy}) }
 	if p.Host == "" || p.Port == "" {
 		miss("KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT are not set", "this works in a pod only")
 	}

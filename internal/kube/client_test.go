@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/mongogate/mongogate/pkg/problem"
 	"github.com/mongogate/mongogate/test/kubetest"
 )
 
@@ -67,7 +68,7 @@ func TestEverythingThatIsMissingIsNamed(t *testing.T) {
 		a.write(t, name, was)
 	}
 	a.write(t, "ca.crt", "no certificate")
-	if _, err := New(Place{Host: a.Host, Port: a.Port, Account: a.dir, Pod: a.client.pod}); !errors.As(err, new(*Missing)) || !strings.Contains(err.Error(), "root certificates") {
+	if _, err := New(Place{Host: a.Host, Port: a.Port, Account: a.dir, Pod: a.client.pod}); !errors.As(err, new(problem.Problem)) || !strings.Contains(err.Error(), "root certificates") {
 		t.Errorf("authorities that are none: %v", err)
 	}
 }

@@ -3,7 +3,6 @@
 package proctree
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"strconv"
@@ -11,6 +10,8 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/mongogate/mongogate/pkg/problem"
 )
 
 // BecomeSubreaper makes orphans below the caller its children instead of
@@ -30,7 +31,7 @@ func CheckProc() error {
 		return fmt.Errorf("processes cannot be listed: %w", err)
 	}
 	if self != strconv.Itoa(os.Getpid()) {
-		return fmt.Errorf("/proc belongs to another process namespace: we are process %d here and %s there; mount our own", os.Getpid(), self)
+		return problem.Problem{Message: fmt.Sprintf("/proc belongs to another process namespace: we are process %d here and %s there", os.Getpid(), self), Remedy: "mount our own"}
 	}
 	return nil
 }
@@ -47,7 +48,7 @@ func CheckTime() error {
 		return fmt.Errorf("the time namespace of children is not known: %w", err)
 	}
 	if own != children {
-		return errors.New("this process and what it starts are in different time namespaces; start it with unshare --time --fork")
+		return problem.Problem{Message: "this process and what it starts are in different time namespaces", Remedy: "start it with unshare --time --fork"}
 	}
 	return nil
 }

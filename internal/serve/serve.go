@@ -31,8 +31,8 @@ type Probes struct {
 	Live func() bool
 	// Waiting is true while the gate waits for the lock.
 	Waiting func() bool
-	// Why is what the owner of the pod has to mend before Startup and Ready can be true; "" or nil: nothing.
-	Why func() string
+	// Why is what the owner of the pod has to mend before Startup and Ready can be true: a function that is nil, or gives nil, where there is nothing.
+	Why func() error
 }
 
 // Paths of the probes.
@@ -69,8 +69,8 @@ func (p Probes) no(path string) string {
 	if p.Why == nil || path != StartupPath && path != ReadyPath {
 		return "no"
 	}
-	if why := p.Why(); why != "" {
-		return "no: " + why
+	if why := p.Why(); why != nil {
+		return "no: " + why.Error()
 	}
 	return "no"
 }

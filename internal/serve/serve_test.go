@@ -236,11 +236,16 @@ func TestConnectionsAreLimited(t *testing.T) {
 
 // TestWhy: only what holds the pod back is explained, and only where it is asked for.
 func TestWhy(t *testing.T) {
-	p, why := all(false), "mend it"
-	p.Why = func() string { return why }
+	p, mend := all(false), errors.New("mend it")
+	var why error
+	p.Why = func() error { return why }
 	h := p.Handler()
-	for _, c := range []struct{ path, why, want string }{
-		{StartupPath, "mend it", "no: mend it"}, {ReadyPath, "mend it", "no: mend it"}, {LivePath, "mend it", "no"}, {WaitingPath, "mend it", "no"}, {ReadyPath, "", "no"},
+	for _, c := range []struct {
+		path string
+		why  error
+		want string
+	}{
+		{StartupPath, mend, "no: mend it"}, {ReadyPath, mend, "no: mend it"}, {LivePath, mend, "no"}, {WaitingPath, mend, "no"}, {ReadyPath, nil, "no"},
 	} {
 		why = c.why
 		w := httptest.NewRecorder()

@@ -40,7 +40,7 @@ func (p Probes) wait(w http.ResponseWriter, r *http.Request, ask func() bool, pl
 	defer look.Stop()
 	began := time.Now()
 	for !ask() {
-		if time.Since(began) > whyAfter && p.Why != nil && p.Why() != "" {
+		if time.Since(began) > whyAfter && p.Why != nil && p.Why() != nil {
 			return false
 		}
 		select {

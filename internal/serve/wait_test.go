@@ -1,6 +1,7 @@
 package serve
 
 import (
+	"errors"
 	"net/http"
 	"sync/atomic"
 	"testing"
@@ -65,7 +66,7 @@ func TestStartupSaysWhy(t *testing.T) {
 		t.Skip("it takes 20 s")
 	}
 	p := all(false)
-	p.Why = func() string { return "mend me" }
+	p.Why = func() error { return errors.New("mend me") }
 	l := listen(t)
 	served(t, l, p.Handler())
 	code, line, err := Ask(t.Context(), l.Addr().String(), StartupPath+"?wait=5m")

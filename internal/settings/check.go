@@ -1,13 +1,14 @@
 package settings
 
 import (
+	"cmp"
 	"errors"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/mongogate/mongogate/internal/bucket"
 	"github.com/mongogate/mongogate/pkg/mongolock"
+	"github.com/mongogate/mongogate/pkg/problem"
 )
 
 // check applies the rules that take more than one setting, and those of others.
@@ -85,12 +86,14 @@ func (l *loader) checkURI(s *Settings) {
 	case l.values["uri"].rank == rankFlag && l.values["uri-file"].rank < rankFlag && l.about(uri).Secret:
 		l.problem("uri", "a password in a flag can be read by every user of the machine", "give it as MONGOGATE_URI, with --uri-file or in the YAML file")
 	default:
-		for _, err := range Flatten(l.CheckURI(uri)) {
-			message := strings.TrimPrefix(err.Error(), mongolock.ErrConfig.Error()+": MongoDB URI: ") // the setting's name says that
-			if repeatsSecret(message, uri) {
-				message = "not a valid URI of MongoDB (details withheld: they would show a secret)"
+		for _, err := range problem.Each(l.CheckURI(uri)) {
+			p := problem.Problem{Message: err.Error()}
+			_ = errors.As(err, &p) // what is wrong, without the name: the setting's says that
+			if repeatsSecret(p.String(), uri) {
+				p = problem.Problem{Message: "not a valid URI of MongoDB (details withheld: they would show a secret)"}
 			}
-			l.problem("uri", message, "write mongodb://HOST[:PORT][,HOST…]/?OPTIONS, with % : / ? # [ ] @ in name and password as %25 %3A %2F %3F %23 %5B %5D %40")
+			p.Remedy = cmp.Or(p.Remedy, "write mongodb://HOST[:PORT][,HOST…]/?OPTIONS, with % : / ? # [ ] @ in name and password as %25 %3A %2F %3F %23 %5B %5D %40")
+			l.refuse("uri", p)
 		}
 	}
 	if uri == "" {
@@ -98,10 +101,10 @@ func (l *loader) checkURI(s *Settings) {
 	}
 	about := l.about(uri)
 	if about.Unencrypted {
-		s.Warnings = append(s.Warnings, Problem{Field: "uri", Message: "the connection to MongoDB is not encrypted", Remedy: "add tls=true to the connection string"})
+		s.Warnings = append(s.Warnings, problem.Problem{Field: "uri", Message: "the connection to MongoDB is not encrypted", Remedy: "add tls=true to the connection string"})
 	}
 	for _, name := range about.Ignored {
-		s.Warnings = append(s.Warnings, Problem{Field: "uri", Message: "the option " + name + " is for other drivers, and has no effect here", Remedy: "take it out of the connection string"})
+		s.Warnings = append(s.Warnings, problem.Problem{Field: "uri", Message: "the option " + name + " is for other drivers, and has no effect here", Remedy: "take it out of the connection string"})
 	}
 }
 
@@ -138,7 +141,6 @@ func (l *loader) checkKey(s *Settings) {
 	var problems *Error
 	if errors.As(err, &problems) {
 		l.err.Problems = append(l.err.Problems, problems.Problems...)
-		l.err.causes = append(l.err.causes, problems.causes...)
 		return
 	}
 	s.Lock = r
@@ -148,7 +150,7 @@ func (l *loader) checkKey(s *Settings) {
 	}
 	held := heldKeys(l.Environ)
 	if slices.Contains(held, r.Key) || s.NoOverlap && slices.Contains(held, r.BaseKey) {
-		l.err.Problems = append(l.err.Problems, Problem{
+		l.err.Problems = append(l.err.Problems, problem.Problem{
 			Field: "key", Source: s.givenBy("key"), Value: show(r.Key),
 			Message: "this command already runs under a lock of this key, and would wait for itself", Remedy: "give the inner command a key of its own, or no gate",
 		})

@@ -2,13 +2,13 @@ package settings
 
 import (
 	"crypto/x509"
-	"errors"
 	"net/url"
 	"os"
 	"slices"
 	"strings"
 
 	"github.com/mongogate/mongogate/internal/smallfile"
+	"github.com/mongogate/mongogate/pkg/problem"
 )
 
 // Reread gives the connection string as it is by now: read again where it came
@@ -18,12 +18,13 @@ func (s *Settings) Reread(read func(name string) ([]byte, error)) (uri Secret, f
 	text := s.URI.Reveal()
 	if s.uriFromFile {
 		l := loader{Outside: Outside{ReadFile: read}}
-		var f *fault
+		var f *problem.Problem
 		if text, f = l.uriIn(s.URIFile); f == nil {
 			text, f = withAuthority(text, s.TLSCAFile)
 		}
 		if f != nil {
-			return "", nil, errors.New("uri-file: " + f.message + "; " + f.remedy)
+			f.Field = "uri-file"
+			return "", nil, *f
 		}
 	}
 	return Secret(text), filesOf(text), nil
@@ -36,16 +37,16 @@ func (s *Settings) Files() []string { return filesOf(s.URI.Reveal()) }
 func (s *Settings) FromFiles() bool { return s.uriFromFile || len(filesOf(s.URI.Reveal())) > 0 }
 
 // uriIn is the connection string in a file.
-func (l *loader) uriIn(file string) (string, *fault) {
+func (l *loader) uriIn(file string) (string, *problem.Problem) {
 	data, f := l.read(file)
 	text := trim(string(data))
 	switch {
 	case f != nil:
 		return "", f
 	case text == "":
-		return "", &fault{"the file is empty", "write the connection string into it"}
+		return "", wrong("the file is empty", "write the connection string into it")
 	case len(text) > maxURI || strings.ContainsAny(text, "\r\n"):
-		return "", &fault{"the file holds more than a connection string", "write the connection string into it and nothing else"}
+		return "", wrong("the file holds more than a connection string", "write the connection string into it and nothing else")
 	}
 	return text, nil
 }
@@ -73,9 +74,9 @@ func readable(uri string) error {
 		switch {
 		case err != nil || info.Mode()&os.ModeNamedPipe != 0:
 		case !info.Mode().IsRegular():
-			return errors.New("a file that it names is a device or a directory; name a file with a certificate")
+			return problem.Problem{Message: "a file that it names is a device or a directory", Remedy: "name a file with a certificate"}
 		case info.Size() > smallfile.Most:
-			return errors.New("a file that it names has more than 1 MB; name a file with a certificate")
+			return problem.Problem{Message: "a file that it names has more than 1 MB", Remedy: "name a file with a certificate"}
 		}
 	}
 	return nil
@@ -96,20 +97,20 @@ func optionsOf(uri string) map[string]string {
 }
 
 // withAuthority adds the file of an authority to a connection string that is right.
-func withAuthority(uri, file string) (string, *fault) {
+func withAuthority(uri, file string) (string, *problem.Problem) {
 	if file == "" {
 		return uri, nil
 	}
 	given := optionsOf(uri)
 	for _, name := range certificates[:2] {
 		if other, ok := given[name]; ok && other != file {
-			return "", &fault{"the connection string names another file in " + name, "leave one of them out"}
+			return "", wrong("the connection string names another file in "+name, "leave one of them out")
 		} else if ok {
 			return uri, nil
 		}
 	}
 	if given["tls"] == "false" || given["ssl"] == "false" {
-		return "", &fault{"the connection string says that there is no TLS", "leave this out, or tls=false"}
+		return "", wrong("the connection string says that there is no TLS", "leave this out, or tls=false")
 	}
 	option := "tlsCAFile=" + url.QueryEscape(file) // which also switches TLS on
 	switch _, rest, _ := strings.Cut(uri, "://"); {
@@ -128,7 +129,7 @@ func (l *loader) checkAuthority(s *Settings) {
 	}
 	data, f := l.read(s.TLSCAFile)
 	if f == nil && !x509.NewCertPool().AppendCertsFromPEM(data) {
-		f = &fault{"there is no certificate in the file", "write the authority's certificate into it, in PEM: it begins with -----BEGIN CERTIFICATE-----"}
+		f = wrong("there is no certificate in the file", "write the authority's certificate into it, in PEM: it begins with -----BEGIN CERTIFICATE-----")
 	}
 	uri := s.URI.Reveal()
 	if f == nil && uri != "" && l.CheckURI(uri) == nil {
@@ -137,6 +138,6 @@ func (l *loader) checkAuthority(s *Settings) {
 		}
 	}
 	if f != nil {
-		l.problem("tls-ca-file", f.message, f.remedy)
+		l.refuse("tls-ca-file", *f)
 	}
 }

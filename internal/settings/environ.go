@@ -4,6 +4,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/mongogate/mongogate/pkg/problem"
 )
 
 // A gated command finds its lock in MONGOGATE_KEY, MONGOGATE_TOKEN,
@@ -78,9 +80,9 @@ func lookup(environ []string, name string) (found string) {
 
 // readEnviron returns the settings among the variables, and a problem for each
 // MONGOGATE_ variable that is none.
-func readEnviron(environ []string) (map[string]string, []Problem) {
+func readEnviron(environ []string) (map[string]string, []problem.Problem) {
 	given := map[string]string{}
-	var problems []Problem
+	var problems []problem.Problem
 	names := Variables()
 	held := heldKeys(environ)
 	for _, v := range environ {
@@ -92,7 +94,7 @@ func readEnviron(environ []string) (map[string]string, []Problem) {
 			given[name] = text
 		case serviceLink.MatchString(name) || strings.HasSuffix(name, "_PORT") && serviceAddress.MatchString(text):
 		default:
-			p := Problem{Source: "environment", Message: "no setting has the variable " + showName(name), Remedy: didYouMean(strings.TrimPrefix(name, prefix), prefix, namesOf(variableTail))}
+			p := problem.Problem{Source: "environment", Message: "no setting has the variable " + showName(name), Remedy: didYouMean(strings.TrimPrefix(name, prefix), prefix, namesOf(variableTail))}
 			if p.Remedy == "" {
 				p.Remedy = "unset it, names that begin with " + prefix + " are kept for settings"
 			}

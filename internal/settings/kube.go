@@ -3,6 +3,8 @@ package settings
 import (
 	"regexp"
 	"strings"
+
+	"github.com/mongogate/mongogate/pkg/problem"
 )
 
 // checkKube refuses what would do nothing, or less than what is there already.
@@ -37,16 +39,16 @@ const (
 
 // labelKey wants a prefix: labels without one are the user's own, and pods are
 // selected by them; a gate that set and removed such a one could orphan its pod.
-func labelKey(text string) *fault {
+func labelKey(text string) *problem.Problem {
 	const remedy = "give a label such as mongogate.dev/holder"
 	prefix, name, ok := strings.Cut(text, "/")
 	switch {
 	case !ok:
-		return &fault{"a label without a prefix may be one that pods are selected by", remedy}
+		return wrong("a label without a prefix may be one that pods are selected by", remedy)
 	case !regexp.MustCompile(labelName).MatchString(name) || !regexp.MustCompile(labelPrefix).MatchString(prefix) || len(prefix) > 253:
-		return &fault{"not the key of a label", remedy}
+		return wrong("not the key of a label", remedy)
 	case reserved(prefix, "kubernetes.io"), reserved(prefix, "k8s.io"):
-		return &fault{"labels below kubernetes.io and k8s.io belong to Kubernetes itself", remedy}
+		return wrong("labels below kubernetes.io and k8s.io belong to Kubernetes itself", remedy)
 	}
 	return nil
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/mongogate/mongogate/internal/smallfile"
 	"github.com/mongogate/mongogate/pkg/mongolock"
+	"github.com/mongogate/mongogate/pkg/problem"
 )
 
 // Outside is what Load reads of the world, and the rules that are not its own.
@@ -111,7 +112,7 @@ func load(cmd string, flags *pflag.FlagSet, out Outside) (s *Settings, bad map[s
 		}
 		if f := row.set(s, v.text); f != nil {
 			bad[row.name] = true
-			l.problem(row.name, f.message, f.remedy)
+			l.refuse(row.name, *f)
 		}
 		if row.secret() { // from here on only the field has it: fmt prints what is in unexported fields
 			v.text = redacted
@@ -139,9 +140,14 @@ func trim(text string) string {
 	return strings.TrimFunc(text, func(r rune) bool { return unicode.IsSpace(r) || r == '\uFEFF' })
 }
 
-// problem adds a problem with the value that a setting has.
+// problem adds what is wrong with a setting.
 func (l *loader) problem(name, message, remedy string) {
-	p := Problem{Field: name, Message: message, Remedy: remedy}
+	l.refuse(name, problem.Problem{Message: message, Remedy: remedy})
+}
+
+// refuse adds a problem of a setting, with the value that it has.
+func (l *loader) refuse(name string, p problem.Problem) {
+	p.Field = name
 	if v := l.values[name]; v.text != "" {
 		row, _ := find(name)
 		p.Source, p.Value = v.from, row.show(v.text)
@@ -158,7 +164,7 @@ func (l *loader) readFlags(flags *pflag.FlagSet) {
 			return
 		}
 		if f.Value.String() == "" {
-			l.err.Problems = append(l.err.Problems, Problem{Field: f.Name, Source: "flag --" + f.Name, Message: "the flag is empty", Remedy: "give a value, or leave the flag out"})
+			l.err.Problems = append(l.err.Problems, problem.Problem{Field: f.Name, Source: "flag --" + f.Name, Message: "the flag is empty", Remedy: "give a value, or leave the flag out"})
 		}
 		l.put(f.Name, f.Value.String(), "flag --"+f.Name, rankFlag)
 	})
@@ -179,7 +185,7 @@ func (l *loader) readFile() {
 	}
 	data, f := l.read(name)
 	if f != nil {
-		l.problem("config", f.message, f.remedy)
+		l.refuse("config", *f)
 		return
 	}
 	entries, problems := readYAML(name, data)
@@ -191,9 +197,9 @@ func (l *loader) readFile() {
 
 // read reads a file. It repeats nothing of its name, which may be a
 // connection string that was put into the wrong setting.
-func (l *loader) read(name string) ([]byte, *fault) {
+func (l *loader) read(name string) ([]byte, *problem.Problem) {
 	if strings.Contains(name, "://") {
-		return nil, &fault{"this is no name of a file", "give a path"}
+		return nil, wrong("this is no name of a file", "give a path")
 	}
 	data, err := l.ReadFile(name)
 	var path *fs.PathError
@@ -201,17 +207,17 @@ func (l *loader) read(name string) ([]byte, *fault) {
 	case err == nil:
 		return data, nil
 	case errors.Is(err, fs.ErrNotExist):
-		return nil, &fault{"there is no such file", "give the path of a file that exists"}
+		return nil, wrong("there is no such file", "give the path of a file that exists")
 	case errors.Is(err, fs.ErrPermission):
-		return nil, &fault{"no permission to read the file", fmt.Sprintf("make it readable for the user %d", l.UID)}
+		return nil, wrong("no permission to read the file", fmt.Sprintf("make it readable for the user %d", l.UID))
 	case errors.Is(err, smallfile.ErrLarge):
-		return nil, &fault{"there is more in the file than belongs there", "give the path of a file of at most 1 MB"}
+		return nil, wrong("there is more in the file than belongs there", "give the path of a file of at most 1 MB")
 	case errors.Is(err, smallfile.ErrSilent):
-		return nil, &fault{fmt.Sprintf("nothing could be read within %v: a pipe that nobody writes into, or a file system that does not answer", readWithin), "give the path of a regular file"}
+		return nil, wrong(fmt.Sprintf("nothing could be read within %v: a pipe that nobody writes into, or a file system that does not answer", readWithin), "give the path of a regular file")
 	case errors.As(err, &path):
-		return nil, &fault{"the file cannot be read: " + path.Err.Error(), "give the path of a file"}
+		return nil, wrong("the file cannot be read: "+path.Err.Error(), "give the path of a file")
 	default:
-		return nil, &fault{"the file cannot be read", "give the path of a file"}
+		return nil, wrong("the file cannot be read", "give the path of a file")
 	}
 }
 
@@ -220,7 +226,7 @@ func (l *loader) readPlatform() {
 	labels := l.values["pod-labels"]
 	data, f := l.read(labels.text)
 	if f != nil && labels.rank > rankDefault {
-		l.problem("pod-labels", f.message, f.remedy)
+		l.refuse("pod-labels", *f)
 	}
 	given := readLabels(data)
 	for name, candidates := range podLabels {
@@ -296,7 +302,7 @@ func (l *loader) readURI(s *Settings) {
 	}
 	text, f := l.uriIn(file.text)
 	if f != nil {
-		l.problem("uri-file", f.message, f.remedy)
+		l.refuse("uri-file", *f)
 		return
 	}
 	s.URI, s.uriFromFile = Secret(text), true

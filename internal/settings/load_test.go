@@ -97,7 +97,7 @@ func TestTable(t *testing.T) {
 	for _, row := range table {
 		if row.fallback != "" {
 			if f := row.set(new(Settings), row.fallback); f != nil {
-				t.Errorf("%s: default %q: %s", row.name, row.fallback, f.message)
+				t.Errorf("%s: default %q: %s", row.name, row.fallback, f.Message)
 			}
 		}
 		if seen[row.name] || row.usage == "" || row.kind() == "" || len(row.commands) == 0 {
@@ -231,7 +231,7 @@ func TestEverySettingInThreeWays(t *testing.T) {
 			}
 			got, want := s, new(Settings)
 			if f := row.set(want, text); f != nil {
-				t.Fatalf("%s: example %q: %s", row.name, text, f.message)
+				t.Fatalf("%s: example %q: %s", row.name, text, f.Message)
 			}
 			if g, w := printed(row.field(got)), printed(row.field(want)); g != w || !strings.Contains(s.From(row.name), way) && way != "file" || way == "file" && !strings.HasPrefix(s.From(row.name), "/etc/mongogate.yaml:1") {
 				t.Errorf("%s by %s: %s from %s, want %s", row.name, way, g, s.From(row.name), w)

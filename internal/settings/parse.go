@@ -12,32 +12,35 @@ import (
 	"unicode"
 
 	"github.com/mongogate/mongogate/internal/bucket"
+	"github.com/mongogate/mongogate/pkg/problem"
 )
 
-// fault says why a text is no value of a setting.
-type fault struct{ message, remedy string }
+// wrong says why a text is no value of a setting.
+func wrong(message, remedy string) *problem.Problem {
+	return &problem.Problem{Message: message, Remedy: remedy}
+}
 
 // set reads a text into the setting's field.
-func (row setting) set(s *Settings, text string) *fault {
+func (row setting) set(s *Settings, text string) *problem.Problem {
 	if row.check != nil {
 		if f := row.check(text); f != nil {
 			return f
 		}
 	}
 	if strings.ContainsFunc(text, unicode.IsControl) && !row.secret() {
-		return &fault{"it contains a control character", "take it out"}
+		return wrong("it contains a control character", "take it out")
 	}
 	switch field := row.field(s).(type) {
 	case *string:
 		if len(row.oneOf) != 0 && !slices.Contains(row.oneOf, text) {
-			return &fault{"not one of the words that are possible", "give " + alternatives(row.oneOf)}
+			return wrong("not one of the words that are possible", "give "+alternatives(row.oneOf))
 		}
 		*field = text
 	case *Secret:
 		*field = Secret(text)
 	case *bool:
 		if text != "true" && text != "false" {
-			return &fault{"neither true nor false", "give true or false"}
+			return wrong("neither true nor false", "give true or false")
 		}
 		*field = text == "true"
 	case *[]string:
@@ -53,21 +56,21 @@ func (row setting) set(s *Settings, text string) *fault {
 		}
 		spec, err := parse(text)
 		*field = spec
-		return faultOf(err)
+		return wrongOf(err)
 	case **bucket.Template:
 		template, err := bucket.ParseTemplate(text)
 		*field = template
-		return faultOf(err)
+		return wrongOf(err)
 	default:
 		panic(fmt.Sprintf("setting %s: no way to read a %T", row.name, field))
 	}
 	return nil
 }
 
-func faultOf(err error) *fault {
-	var field *bucket.FieldError
-	if errors.As(err, &field) {
-		return &fault{field.Message, field.Remedy}
+func wrongOf(err error) *problem.Problem {
+	var p problem.Problem
+	if errors.As(err, &p) {
+		return &p
 	}
 	return nil
 }
@@ -78,13 +81,13 @@ func alternatives(words []string) string {
 }
 
 // parseList reads the words that are right also where others are not.
-func parseList(field *[]string, text string, oneOf []string) (wrong *fault) {
+func parseList(field *[]string, text string, oneOf []string) (bad *problem.Problem) {
 	var list []string
 	for word := range strings.SplitSeq(text, ",") {
 		word = strings.TrimSpace(word)
 		if len(oneOf) != 0 && !slices.Contains(oneOf, word) {
-			if wrong == nil {
-				wrong = &fault{show(word) + " is not one of the words that are possible", "give one or more of " + strings.Join(oneOf, ", ") + ", with commas between"}
+			if bad == nil {
+				bad = wrong(show(word)+" is not one of the words that are possible", "give one or more of "+strings.Join(oneOf, ", ")+", with commas between")
 			}
 			continue
 		}
@@ -93,13 +96,13 @@ func parseList(field *[]string, text string, oneOf []string) (wrong *fault) {
 		}
 	}
 	*field = list
-	return wrong
+	return bad
 }
 
 // maxDuration is more than anybody means, and far from where sums overflow.
 const maxDuration = 10 * 366 * 24 * time.Hour
 
-func parseDuration(field *time.Duration, text string, zero bool) *fault {
+func parseDuration(field *time.Duration, text string, zero bool) *problem.Problem {
 	const remedy = "give a number with a unit, such as 500ms, 30s, 1h or 7d"
 	d, err := time.ParseDuration(text)
 	if days, ok := strings.CutSuffix(text, "d"); ok {
@@ -110,37 +113,37 @@ func parseDuration(field *time.Duration, text string, zero bool) *fault {
 	switch {
 	case err != nil:
 		if _, err := strconv.ParseFloat(text, 64); err == nil {
-			return &fault{"a number without a unit", remedy}
+			return wrong("a number without a unit", remedy)
 		}
-		return &fault{"not a duration", remedy}
+		return wrong("not a duration", remedy)
 	case d < 0:
-		return &fault{"it is negative", remedy}
+		return wrong("it is negative", remedy)
 	case d == 0 && !zero:
-		return &fault{"it has to be more than zero", remedy + ", or leave it out"}
+		return wrong("it has to be more than zero", remedy+", or leave it out")
 	case d > 0 && d < time.Millisecond:
-		return &fault{"it is shorter than a millisecond", "give 10ms or more"}
+		return wrong("it is shorter than a millisecond", "give 10ms or more")
 	case d > maxDuration:
-		return &fault{"it is longer than ten years", remedy}
+		return wrong("it is longer than ten years", remedy)
 	}
 	*field = d
 	return nil
 }
 
-func parseZone(field **time.Location, text string) *fault {
+func parseZone(field **time.Location, text string) *problem.Problem {
 	const remedy = "give a name of the IANA database, such as UTC or Europe/Berlin"
 	if text == "Local" {
-		return &fault{"machines differ in what is local", remedy}
+		return wrong("machines differ in what is local", remedy)
 	}
 	zone, err := time.LoadLocation(text)
 	if err != nil {
-		return &fault{"no such time zone", remedy}
+		return wrong("no such time zone", remedy)
 	}
 	*field = zone
 	return nil
 }
 
 // address allows host:port, unix:/path and none.
-func address(text string) *fault {
+func address(text string) *problem.Problem {
 	const remedy = "give host:port, :port, unix:/path or none"
 	if text == None {
 		return nil
@@ -148,18 +151,18 @@ func address(text string) *fault {
 	if path, ok := strings.CutPrefix(text, "unix:"); ok {
 		switch {
 		case !filepath.IsAbs(path):
-			return &fault{"the path of a socket has to be absolute", remedy}
+			return wrong("the path of a socket has to be absolute", remedy)
 		case len(path) > 107: // sun_path of unix(7), with its final zero byte
-			return &fault{fmt.Sprintf("the path of a socket has %d bytes, more than 107", len(path)), "give a shorter path"}
+			return wrong(fmt.Sprintf("the path of a socket has %d bytes, more than 107", len(path)), "give a shorter path")
 		}
 		return nil
 	}
 	_, port, err := net.SplitHostPort(text)
 	if err != nil {
-		return &fault{"not an address", remedy}
+		return wrong("not an address", remedy)
 	}
 	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
-		return &fault{"the port is not a number from 1 to 65535", remedy}
+		return wrong("the port is not a number from 1 to 65535", remedy)
 	}
 	return nil
 }
@@ -168,56 +171,56 @@ func address(text string) *fault {
 var anybodys = []string{"sh", "bash", "ash", "dash", "zsh", "busybox", "env", "tini", "pause"} //nolint:gochecknoglobals // a constant table
 
 // programs allows names of programs, with commas between, that say something of a container.
-func programs(text string) *fault {
+func programs(text string) *problem.Problem {
 	for word := range strings.SplitSeq(text, ",") {
 		switch word = strings.TrimSpace(word); {
 		case word == "" || strings.Contains(word, "/"):
-			return &fault{show(word) + " is not the name of a program", "give the last part of its path, such as pilot-agent"}
+			return wrong(show(word)+" is not the name of a program", "give the last part of its path, such as pilot-agent")
 		case slices.Contains(anybodys, word):
-			return &fault{show(word) + " may begin the workload's container as well", "give the container that is to be spared the variable MONGOGATE_SPARED=true instead (kubectl debug has --env)"}
+			return wrong(show(word)+" may begin the workload's container as well", "give the container that is to be spared the variable MONGOGATE_SPARED=true instead (kubectl debug has --env)")
 		}
 	}
 	return nil
 }
 
-func absolute(text string) *fault {
+func absolute(text string) *problem.Problem {
 	if !filepath.IsAbs(text) {
-		return &fault{"not an absolute path", "begin it with /"}
+		return wrong("not an absolute path", "begin it with /")
 	}
 	return nil
 }
 
-func digits(text string) *fault {
+func digits(text string) *problem.Problem {
 	if _, err := strconv.ParseUint(text, 10, 31); err != nil {
-		return &fault{"not a whole number", "give the number that Kubernetes gave the pod, 0, 1, 2, …"}
+		return wrong("not a whole number", "give the number that Kubernetes gave the pod, 0, 1, 2, …")
 	}
 	return nil
 }
 
 // databaseName follows MongoDB's manual, Naming Restrictions: the strictest of its platforms.
-func databaseName(text string) *fault {
+func databaseName(text string) *problem.Problem {
 	switch {
 	case strings.ContainsAny(text, "/\\. \"$*<>:|?\x00"):
-		return &fault{"a database's name cannot contain any of /\\. \"$*<>:|?", "take it out"}
+		return wrong("a database's name cannot contain any of /\\. \"$*<>:|?", "take it out")
 	case len(text) > 63:
-		return &fault{fmt.Sprintf("%d bytes, and a database's name can have 63", len(text)), "shorten it"}
+		return wrong(fmt.Sprintf("%d bytes, and a database's name can have 63", len(text)), "shorten it")
 	case text == "admin" || text == "local" || text == "config":
-		return &fault{"this database belongs to MongoDB itself", "name another, such as mongolock"}
+		return wrong("this database belongs to MongoDB itself", "name another, such as mongolock")
 	}
 	return nil
 }
 
 // collectionName follows the same page. The 255 bytes are database, dot and collection together.
-func collectionName(text string) *fault {
+func collectionName(text string) *problem.Problem {
 	switch {
 	case strings.ContainsAny(text, "$\x00"):
-		return &fault{"a collection's name cannot contain $", "take it out"}
+		return wrong("a collection's name cannot contain $", "take it out")
 	case strings.HasPrefix(text, "system."):
-		return &fault{"collections that begin with system. belong to MongoDB itself", "name another, such as lock"}
+		return wrong("collections that begin with system. belong to MongoDB itself", "name another, such as lock")
 	case strings.HasPrefix(text, ".") || strings.HasSuffix(text, "."):
-		return &fault{"a collection's name cannot begin or end with a dot", "take it off"}
+		return wrong("a collection's name cannot begin or end with a dot", "take it off")
 	case len(text) > 255-64:
-		return &fault{fmt.Sprintf("%d bytes, more than 191", len(text)), "shorten it"}
+		return wrong(fmt.Sprintf("%d bytes, more than 191", len(text)), "shorten it")
 	}
 	return nil
 }

@@ -7,49 +7,16 @@ import (
 	"strings"
 
 	"github.com/mongogate/mongogate/internal/bucket"
+	"github.com/mongogate/mongogate/pkg/problem"
 )
 
 // ExitUsage is the exit code for an [*Error].
 const ExitUsage = 64
 
-// Problem is one thing wrong with the settings.
-type Problem struct {
-	// Field is the setting, spelled as its flag without dashes; empty where a file as a whole is wrong.
-	Field string
-	// Source is where the value came from; empty where there was none.
-	Source string
-	// Value is what was given, fit to be shown.
-	Value string
-	// Message says what is wrong, Remedy what would be right.
-	Message, Remedy string
-}
-
-// Error makes a problem an error, for the rules that [Outside] brings.
-func (p Problem) Error() string { return p.String() }
-
-func (p Problem) String() string {
-	var b strings.Builder
-	if p.Field != "" {
-		b.WriteString(p.Field + ": ")
-	}
-	if p.Value != "" {
-		b.WriteString(p.Value + ": ")
-	}
-	b.WriteString(p.Message)
-	if p.Source != "" {
-		b.WriteString(" (from " + p.Source + ")")
-	}
-	if p.Remedy != "" {
-		b.WriteString("; " + p.Remedy)
-	}
-	return strings.Join(strings.Fields(b.String()), " ")
-}
-
 // Error is everything that is wrong with the settings. The program ends with
 // [ExitUsage].
 type Error struct {
-	Problems []Problem
-	causes   []error
+	Problems []problem.Problem
 }
 
 // Error gives one line for each problem.
@@ -61,8 +28,14 @@ func (e *Error) Error() string {
 	return strings.Join(lines, "\n")
 }
 
-// Unwrap gives the typed errors among the causes, such as a [*bucket.ManualJob].
-func (e *Error) Unwrap() []error { return e.causes }
+// Unwrap gives the problems, each with its cause, such as a [*bucket.ManualJob].
+func (e *Error) Unwrap() []error {
+	all := make([]error, len(e.Problems))
+	for i, p := range e.Problems {
+		all[i] = p
+	}
+	return all
+}
 
 func (e *Error) orNil() error {
 	if len(e.Problems) == 0 {
@@ -107,47 +80,20 @@ func showName(name string) string {
 	return name
 }
 
-// Flatten returns the errors that errors.Join put into err, also those that were joined before, or err where it is none of those; nothing for nil.
-func Flatten(err error) []error {
-	if err == nil {
-		return nil
-	}
-	joined, ok := err.(interface{ Unwrap() []error })
-	if !ok {
-		return []error{err}
-	}
-	var all []error
-	var lines []string
-	for _, e := range joined.Unwrap() {
-		all = append(all, Flatten(e)...)
-		lines = append(lines, e.Error())
-	}
-	if err.Error() != strings.Join(lines, "\n") { // it says more than its parts
-		return []error{err}
-	}
-	return all
-}
-
 // fromBucket adds the errors of package bucket.
 func (e *Error) fromBucket(err error, source func(field string) string) {
-	for _, err := range Flatten(err) {
-		var field *bucket.FieldError
+	for _, err := range problem.Each(err) {
+		var p problem.Problem
 		var manual *bucket.ManualJob
 		switch {
-		case errors.As(err, &field):
-			p := Problem{Field: field.Field, Source: source(field.Field), Message: field.Message, Remedy: field.Remedy}
-			if field.Value != "" {
-				p.Value = show(field.Value)
-			}
-			e.Problems = append(e.Problems, p)
 		case errors.As(err, &manual):
-			e.Problems = append(e.Problems, Problem{
-				Field: "job-name", Source: source("job-name"), Value: show(manual.Name),
-				Message: "this Job carries no scheduled minute, so it has no bucket: " + manual.Reason, Remedy: manual.Remedy(),
-			})
-		default:
-			e.Problems = append(e.Problems, Problem{Field: "key", Message: err.Error()})
+			p = manual.Problem()
+		case !errors.As(err, &p):
+			p = problem.Of("key", err, "")
 		}
-		e.causes = append(e.causes, err)
+		if p.Source = source(p.Field); p.Value != "" {
+			p.Value = show(p.Value)
+		}
+		e.Problems = append(e.Problems, p)
 	}
 }

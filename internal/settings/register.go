@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/mongogate/mongogate/internal/bucket"
+	"github.com/mongogate/mongogate/pkg/problem"
 )
 
 // Register adds the flags of a subcommand. They hold whatever text is given:
@@ -73,7 +74,7 @@ func FlagError(cmd string, flags *pflag.FlagSet, err error) error {
 		return err
 	}
 	const help = "see --help"
-	p := Problem{Source: "command line", Message: "the flags cannot be read", Remedy: help}
+	p := problem.Problem{Source: "command line", Message: "the flags cannot be read", Remedy: help}
 	var unknown *pflag.NotExistError
 	var bare *pflag.ValueRequiredError
 	var syntax *pflag.InvalidSyntaxError
@@ -88,15 +89,15 @@ func FlagError(cmd string, flags *pflag.FlagSet, err error) error {
 	case errors.As(err, &syntax):
 		p.Message, p.Remedy = "a flag has no name", "write --NAME=VALUE"
 	}
-	return &Error{Problems: []Problem{p}}
+	return &Error{Problems: []problem.Problem{p}}
 }
 
-func unknownFlag(cmd string, flags *pflag.FlagSet, unknown *pflag.NotExistError) Problem {
+func unknownFlag(cmd string, flags *pflag.FlagSet, unknown *pflag.NotExistError) problem.Problem {
 	name := unknown.GetSpecifiedName()
 	if unknown.GetSpecifiedShortnames() != "" {
-		return Problem{Source: "command line", Message: "there is no flag of the letter " + showName(name[:1]), Remedy: "write long names with two dashes; see --help"}
+		return problem.Problem{Source: "command line", Message: "there is no flag of the letter " + showName(name[:1]), Remedy: "write long names with two dashes; see --help"}
 	}
-	p := Problem{Source: "command line", Message: "there is no flag " + showFlag(name)}
+	p := problem.Problem{Source: "command line", Message: "there is no flag " + showFlag(name)}
 	if row, ok := find(name); ok {
 		p.Field, p.Message = name, "not a flag of "+cmd
 		p.Remedy = "leave it out, it is one of " + strings.Join(row.commands, ", ")

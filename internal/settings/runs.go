@@ -5,20 +5,21 @@ import (
 	"time"
 
 	"github.com/mongogate/mongogate/internal/bucket"
+	"github.com/mongogate/mongogate/pkg/problem"
 )
 
 // lateness is from where on a start is said to be far from its tick, unless half of the way to the next one is less.
 const lateness = 5 * time.Minute
 
 // StartWarnings says where a machine's clock, zone or schedule may not be the one that was meant.
-func (s *Settings) StartWarnings(r bucket.Result) []Problem {
+func (s *Settings) StartWarnings(r bucket.Result) []problem.Problem {
 	if r.Bucket == "" || s.JobName != "" || r.Period <= 0 {
 		return nil
 	}
 	next := r.BucketTime.Add(r.Period)
 	if !s.Bucket.Ticks() {
 		if left := r.Period - r.Late; left <= min(bucket.ClockSkew, r.Period/10) {
-			return []Problem{{
+			return []problem.Problem{{
 				Field: "bucket", Message: fmt.Sprintf("this start is %v before the next bucket begins, and a machine that starts a little later, or whose clock is ahead, runs it again", left.Round(time.Second)),
 				Remedy: "start runs early in their bucket, or use a cron: bucket",
 			}}
@@ -29,7 +30,7 @@ func (s *Settings) StartWarnings(r bucket.Result) []Problem {
 		return nil
 	}
 	zone := s.sources["timezone"]
-	return []Problem{{
+	return []problem.Problem{{
 		Field: "bucket", Message: fmt.Sprintf("this start is %v after the tick %s that it counts for, the next one is %s in %v",
 			r.Late.Round(time.Second), r.Bucket, next.UTC().Format(bucket.ID), (r.Period - r.Late).Round(time.Second)),
 		Remedy: fmt.Sprintf("if it was not meant to be late, --bucket (%s) or --timezone (%s, from %s) is not the schedule's", s.Bucket, zone.text, zone.from),
@@ -40,14 +41,14 @@ func (s *Settings) StartWarnings(r bucket.Result) []Problem {
 // runs with a bucket where there is none, and under --follow those that belong
 // to the sidecar that is followed. A Job made by hand has no bucket, but its
 // settings are those of the scheduled ones.
-func (s *Settings) Ineffective(r bucket.Result) []Problem {
-	var all []Problem
+func (s *Settings) Ineffective(r bucket.Result) []problem.Problem {
+	var all []problem.Problem
 	if !s.Follow && (r.Bucket != "" || r.Manual) {
 		return nil
 	}
 	refuse := func(name, message, remedy string) {
 		if v := s.sources[name]; v.rank > rankDefault {
-			all = append(all, Problem{Field: name, Source: v.from, Value: show(v.text), Message: message, Remedy: remedy})
+			all = append(all, problem.Problem{Field: name, Source: v.from, Value: show(v.text), Message: message, Remedy: remedy})
 		}
 	}
 	if s.Follow {
@@ -63,7 +64,7 @@ func (s *Settings) Ineffective(r bucket.Result) []Problem {
 	refuse("on-failure", "without a bucket no run is recorded, failed or not", remedy)
 	// Variables and files may be for many commands. A flag is meant for this one.
 	for _, name := range []string{"retention", "starting-deadline", "timezone"} {
-		if s.sources[name].rank == rankFlag {
+		if s.OnCommandLine(name) {
 			refuse(name, "without a bucket this has no effect", remedy)
 		}
 	}

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/mongogate/mongogate/pkg/problem"
 )
 
 // A run that is left to a holder who then fails is done by nobody where nobody
@@ -116,7 +118,7 @@ func TestLateStartsSaySo(t *testing.T) {
 	}
 }
 
-func texts(problems []Problem) string {
+func texts(problems []problem.Problem) string {
 	var all []string
 	for _, p := range problems {
 		all = append(all, p.String())

@@ -3,6 +3,8 @@ package settings
 import (
 	"slices"
 	"strings"
+
+	"github.com/mongogate/mongogate/pkg/problem"
 )
 
 // setting is one row of the table.
@@ -25,7 +27,7 @@ type setting struct {
 	// zero allows a duration of zero.
 	zero bool
 	// check refuses texts of the right type that make no sense.
-	check func(text string) *fault
+	check func(text string) *problem.Problem
 }
 
 // variable is the setting's name in the environment.

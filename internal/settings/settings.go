@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/mongogate/mongogate/internal/bucket"
+	"github.com/mongogate/mongogate/pkg/problem"
 )
 
 // Values of settings that are one of a few words.
@@ -68,7 +69,7 @@ type Settings struct {
 	// SkipJob is set where --manual skip applies: run ends at once with exit code 0.
 	SkipJob *bucket.ManualJob
 	// Warnings are for the log: things that work but should not stay so.
-	Warnings []Problem
+	Warnings []problem.Problem
 
 	// InPod is true in a pod of Kubernetes.
 	InPod bool
@@ -107,8 +108,14 @@ func (s *Settings) Sources() []Source {
 	return all
 }
 
-// From says where a setting came from; empty for a name that is none.
+// From says where a setting came from, for people; empty for a name that is none.
 func (s *Settings) From(name string) string { return s.sources[name].from }
+
+// Given is true where the value is not the default.
+func (s *Settings) Given(name string) bool { return s.sources[name].rank > rankDefault }
+
+// OnCommandLine is true where the value is that of the flag.
+func (s *Settings) OnCommandLine(name string) bool { return s.sources[name].rank == rankFlag }
 
 // ResolveKey makes the key of a run that starts when Load was called. Load has
 // done it for sidecar, init and run. The error is an [*Error].
@@ -144,8 +151,8 @@ func (s *Settings) Disbelieve(why string) error {
 
 // givenBy names the source of a value, empty where nobody gave it.
 func (s *Settings) givenBy(name string) string {
-	if v := s.sources[name]; v.rank > rankDefault {
-		return v.from
+	if s.Given(name) {
+		return s.From(name)
 	}
 	return ""
 }

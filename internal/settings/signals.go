@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+
+	"github.com/mongogate/mongogate/pkg/problem"
 )
 
 // Any of --stop-signal is every signal that may be meant as a request to stop.
@@ -56,13 +58,13 @@ func Signal(text string) (syscall.Signal, error) {
 	return number, nil
 }
 
-func stopSignals(text string) *fault {
+func stopSignals(text string) *problem.Problem {
 	if text == Any || text == None {
 		return nil
 	}
 	for name := range strings.SplitSeq(text, ",") {
 		if _, err := Signal(name); err != nil {
-			return &fault{err.Error(), "give any, none, or names such as SIGUSR1,SIGRTMIN+3"}
+			return wrong(err.Error(), "give any, none, or names such as SIGUSR1,SIGRTMIN+3")
 		}
 	}
 	return nil

@@ -7,6 +7,7 @@ import (
 
 	"github.com/mongogate/mongogate/pkg/gate"
 	"github.com/mongogate/mongogate/pkg/mongolock"
+	"github.com/mongogate/mongogate/pkg/problem"
 )
 
 // Timing is the lease's arithmetic, with every default filled in.
@@ -48,10 +49,10 @@ func (s *Settings) Rest() time.Duration {
 }
 
 // timingProblems are one for each sum that does not add up, with a remedy that mends it.
-func timingProblems(s *Settings) []Problem {
-	var all []Problem
-	for _, err := range Flatten(s.Timing().Validate()) {
-		p := Problem{Field: "ttl", Message: err.Error()}
+func timingProblems(s *Settings) []problem.Problem {
+	var all []problem.Problem
+	for _, err := range problem.Each(s.Timing().Validate()) {
+		p := problem.Problem{Field: "ttl", Message: err.Error()}
 		var wrong *mongolock.TimingError
 		if errors.As(err, &wrong) {
 			switch wrong.Fault {
@@ -65,8 +66,8 @@ func timingProblems(s *Settings) []Problem {
 		}
 		all = append(all, p)
 	}
-	for _, err := range Flatten(s.Budget().Validate()) {
-		all = append(all, Problem{Field: "kill-after", Message: err.Error(), Remedy: "lower --kill-after, or raise --kill-budget or --ttl (the kill budget is a sixth of it by default)"})
+	for _, err := range problem.Each(s.Budget().Validate()) {
+		all = append(all, problem.Problem{Field: "kill-after", Message: err.Error(), Remedy: "lower --kill-after, or raise --kill-budget or --ttl (the kill budget is a sixth of it by default)"})
 	}
 	return all
 }
@@ -75,7 +76,7 @@ func timingProblems(s *Settings) []Problem {
 func sumRemedy(s *Settings) string {
 	var given []string
 	for _, name := range []string{"heartbeat", "operation-timeout", "kill-budget"} {
-		if s.From(name) != "default" {
+		if s.Given(name) {
 			given = append(given, "--"+name)
 		}
 	}

@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/mongogate/mongogate/pkg/problem"
 )
 
 // localtime is what the C library, and so cron and systemd, take for the machine's zone (localtime(5)).
@@ -46,9 +48,9 @@ func (l *loader) checkZone(s *Settings) {
 
 // namedZone is a zone of this machine, or why it has none that can be read.
 type namedZone struct {
-	zone  *time.Location
-	from  string
-	fault *fault
+	zone *time.Location
+	from string
+	bad  *problem.Problem
 }
 
 // machineZones are the zones that cron may count in: that of CRON_TZ, by which
@@ -56,21 +58,21 @@ type namedZone struct {
 func (l *loader) machineZones() (cronTZ *time.Location, zones map[string]namedZone) {
 	zones = map[string]namedZone{}
 	if text, ok := variable(l.Environ, "CRON_TZ"); ok && text != "" {
-		z := l.zoneOf("variable CRON_TZ", text)
+		z := l.zoneOf("CRON_TZ", text)
 		zones["CRON_TZ"], cronTZ = z, z.zone
 	}
 	if text, ok := variable(l.Environ, "TZ"); ok {
-		zones["TZ"] = l.zoneOf("variable TZ", text)
+		zones["TZ"] = l.zoneOf("TZ", text)
 	}
 	data, err := l.ReadFile(localtime)
 	switch {
 	case errors.Is(err, fs.ErrNotExist): // tzset(3): without it the zone is UTC
 	case err != nil:
-		zones["machine"] = namedZone{from: localtime, fault: &fault{localtime + " cannot be read, so the zone that cron counts in is not known", "give --timezone"}}
+		zones["machine"] = namedZone{from: localtime, bad: wrong(localtime+" cannot be read, so the zone that cron counts in is not known", "give --timezone")}
 	default:
 		z := namedZone{from: localtime}
 		if z.zone, err = time.LoadLocationFromTZData(l.localName(), data); err != nil {
-			z.fault = &fault{localtime + " is not a time zone, so the zone that cron counts in is not known", "give --timezone"}
+			z.bad = wrong(localtime+" is not a time zone, so the zone that cron counts in is not known", "give --timezone")
 		}
 		zones["machine"] = z
 	}
@@ -88,30 +90,29 @@ func (l *loader) pickZone(s *Settings, zones map[string]namedZone, step time.Dur
 	switch {
 	case hasCronTZ:
 		chosen = cronTZ
-	case machine.fault != nil:
+	case machine.bad != nil:
 		chosen = machine
 	case hasTZ && hasMachine && tz.zone != nil && !sameClock(tz.zone, machine.zone, step, s.start):
-		chosen = namedZone{fault: &fault{
-			"TZ says " + tz.zone.String() + ", " + localtime + " says " + machine.zone.String() + ", and cron counts in the second even where a crontab sets the first",
-			"give --timezone, the zone that the schedule is meant in",
-		}}
+		chosen = namedZone{bad: wrong(
+			"TZ says "+tz.zone.String()+", "+localtime+" says "+machine.zone.String()+", and cron counts in the second even where a crontab sets the first",
+			"give --timezone, the zone that the schedule is meant in")}
 	case hasTZ:
 		chosen = tz
 	case hasMachine:
 		chosen = machine
 	}
-	if chosen.fault != nil {
-		l.problem("timezone", chosen.fault.message, chosen.fault.remedy)
+	if chosen.bad != nil {
+		l.refuse("timezone", *chosen.bad)
 		return
 	}
 	s.Timezone = chosen.zone
 	l.values["timezone"] = value{text: chosen.zone.String(), from: chosen.from, rank: rankPlatform}
 }
 
-// zoneOf reads a zone as TZ has it: a name of the database, perhaps after a colon, or an absolute path.
-func (l *loader) zoneOf(from, text string) namedZone {
+// zoneOf reads the zone in a variable as TZ has it: a name of the database, perhaps after a colon, or an absolute path.
+func (l *loader) zoneOf(variable, text string) namedZone {
 	name := strings.TrimPrefix(text, ":")
-	z := namedZone{from: from}
+	z := namedZone{from: "variable " + variable}
 	var err error
 	switch {
 	case name == "" || name == "UTC0":
@@ -127,8 +128,7 @@ func (l *loader) zoneOf(from, text string) namedZone {
 		z.zone, err = time.LoadLocation(name)
 	}
 	if err != nil {
-		_, variable, _ := strings.Cut(from, " ")
-		z.zone, z.fault = nil, &fault{variable + " is " + show(text) + ", which is not a name of the IANA database, so the zone that cron counts in is not known", "give --timezone"}
+		z.zone, z.bad = nil, wrong(variable+" is "+show(text)+", which is not a name of the IANA database, so the zone that cron counts in is not known", "give --timezone")
 	}
 	return z
 }

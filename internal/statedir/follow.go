@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/mongogate/mongogate/pkg/gate"
+	"github.com/mongogate/mongogate/pkg/problem"
 )
 
 // lookEvery is how often a follower looks at the lease file. It bounds how
@@ -73,7 +74,7 @@ func (f *Follower) try() (gate.Lease, error) {
 	}
 	l, err := f.read()
 	if err == nil && f.Budget.KillAfter > l.KillBudget*3/4 {
-		err = fmt.Errorf("%w: kill after %v > ¾ × kill budget %v of the gate that is followed; give both the same --ttl and --kill-budget, or lower --kill-after", ErrBudget, f.Budget.KillAfter, l.KillBudget)
+		err = problem.Of("", fmt.Errorf("%w: kill after %v > ¾ × kill budget %v of the gate that is followed", ErrBudget, f.Budget.KillAfter, l.KillBudget), "give both the same --ttl and --kill-budget, or lower --kill-after")
 	}
 	if err == nil {
 		err = f.Dir.say(l.Token, true)

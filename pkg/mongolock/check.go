@@ -10,6 +10,8 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
+
+	"github.com/mongogate/mongogate/pkg/problem"
 )
 
 // StoreInfo says which store a Locker talks to.
@@ -31,9 +33,8 @@ type Finding struct {
 	// Fatal findings make a lock unsafe or impossible.
 	Fatal bool `json:"fatal"`
 	// Unusable findings, which are fatal, are keys that this version never acquires, whoever holds them.
-	Unusable bool   `json:"unusable,omitempty"`
-	Text     string `json:"text"`
-	Remedy   string `json:"remedy"`
+	Unusable bool `json:"unusable,omitempty"`
+	problem.Problem
 }
 
 const storeID = reservedPrefix + ".store"
@@ -153,7 +154,7 @@ func (l *Locker) Check(ctx context.Context) (StoreInfo, error) {
 		return s, err
 	}
 	add := func(fatal bool, remedy, format string, args ...any) {
-		s.Findings = append(s.Findings, Finding{Fatal: fatal, Text: fmt.Sprintf(format, args...), Remedy: remedy})
+		s.Findings = append(s.Findings, Finding{Fatal: fatal, Problem: problem.Problem{Message: fmt.Sprintf(format, args...), Remedy: remedy}})
 	}
 	switch s.Kind {
 	case "standalone":

@@ -59,7 +59,7 @@ func TestUnsuitableCollections(t *testing.T) {
 			}
 			found := false
 			for _, f := range s.Findings {
-				found = found || f.Fatal && strings.Contains(f.Text, c.want)
+				found = found || f.Fatal && strings.Contains(f.Message, c.want)
 			}
 			if found != (c.want != "") {
 				t.Errorf("doctor finds %+v, want %q", s.Findings, c.want)

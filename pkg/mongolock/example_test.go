@@ -111,7 +111,7 @@ func ExampleCheckURI() {
 	fmt.Println(mongolock.CheckURI("mongodb://user:sec%ret@db.example/") != nil)
 	fmt.Println(mongolock.CheckURI("mongodb+srv://user:secret@cluster0.example.net/?retryWrites=true&w=majority"))
 	// Output:
-	// bad configuration: MongoDB URI: w=1: a lock needs w=majority; leave w out
+	// MongoDB URI: w=1: a lock needs w=majority; leave w out
 	// true
 	// <nil>
 }
@@ -121,7 +121,7 @@ func ExampleCheckKey() {
 	fmt.Println(mongolock.CheckKey(" reports"))
 	// Output:
 	// <nil>
-	// bad configuration: key " reports": begins or ends with a blank
+	// key: " reports": begins or ends with a blank
 }
 
 func ExampleOptions() {
@@ -774,7 +774,7 @@ func ExampleLocker_Check() {
 	check(err)
 	for _, f := range store.Findings {
 		if f.Fatal {
-			fmt.Println(f.Text, "→", f.Remedy)
+			fmt.Println(f.Message, "→", f.Remedy)
 		}
 	}
 	fmt.Println("checked")

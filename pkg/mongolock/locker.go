@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -14,6 +15,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo"
 
 	"github.com/mongogate/mongogate/pkg/observer"
+	"github.com/mongogate/mongogate/pkg/problem"
 )
 
 // Locker obtains leases on the keys of one collection. It may be used by many goroutines.
@@ -72,14 +74,16 @@ const maxKey = 1000
 // reservedPrefix begins the keys of documents that are not locks.
 const reservedPrefix = ".mongogate"
 
-// CheckKey reports why a key cannot be used, or nil.
+// CheckKey reports why a key cannot be used, as a [problem.Problem] that is [ErrConfig], or nil.
 func CheckKey(key string) error {
-	bad := func(why string) error { return fmt.Errorf("%w: key %q: %s", ErrConfig, key, why) }
+	bad := func(why string) error {
+		return problem.Problem{Field: "key", Value: strconv.Quote(key), Message: why, Cause: ErrConfig}
+	}
 	switch {
 	case key == "":
-		return bad("empty; want 1 to 1000 bytes")
+		return bad("empty: want 1 to 1000 bytes")
 	case len(key) > maxKey:
-		return fmt.Errorf("%w: key of %d bytes: want 1 to %d", ErrConfig, len(key), maxKey)
+		return problem.Problem{Field: "key", Message: fmt.Sprintf("%d bytes: want 1 to %d", len(key), maxKey), Cause: ErrConfig}
 	case !utf8.ValidString(key):
 		return bad("not UTF-8")
 	case strings.HasPrefix(key, reservedPrefix):

@@ -12,58 +12,61 @@ import (
 
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 	"go.mongodb.org/mongo-driver/v2/x/mongo/driver/connstring"
+
+	"github.com/mongogate/mongogate/pkg/problem"
 )
 
-// CheckURI reports what is wrong with a connection string, without connecting
+// CheckURI reports what is wrong with a connection string, as a [problem.Problem] or several joined that are [ErrConfig], without connecting
 // or looking anything up, and without repeating any secret of it.
 func CheckURI(uri string) error {
 	err := checkURI(uri)
 	if _, query, _ := strings.Cut(uri, "?"); err != nil && strings.Contains(query, "@") {
 		// What follows the question mark may be half a password, so nothing of it is quoted.
-		return fmt.Errorf("%w: MongoDB URI: something is wrong with it, and there is an @ behind a question mark: in a name or password write ? as %%3F, @ as %%40, / as %%2F", ErrConfig)
+		return badURI("in a name or password write ? as %3F, @ as %40, / as %2F", "something is wrong with it, and there is an @ behind a question mark")
 	}
 	return err
 }
 
+func badURI(remedy, format string, args ...any) error {
+	return problem.Problem{Field: "MongoDB URI", Message: fmt.Sprintf(format, args...), Remedy: remedy, Cause: ErrConfig}
+}
+
 func checkURI(uri string) error {
-	bad := func(format string, args ...any) error {
-		return fmt.Errorf("%w: MongoDB URI: "+format, append([]any{ErrConfig}, args...)...)
-	}
 	if uri == "" {
-		return bad("empty; want mongodb://HOST[:PORT][,HOST…]/?replicaSet=NAME or mongodb+srv://HOST/")
+		return badURI("want mongodb://HOST[:PORT][,HOST…]/?replicaSet=NAME or mongodb+srv://HOST/", "empty")
 	}
 	if strings.ContainsFunc(uri, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }) {
-		return bad("there is a blank or a line break in it; take it out, or write a blank as %%20")
+		return badURI("take it out, or write a blank as %20", "there is a blank or a line break in it")
 	}
 	if err := syntax(uri); err != nil {
 		// The driver quotes what it does not understand, which may be a secret: let it complain of a string without any.
 		if err = syntax(harmless(uri)); err == nil {
-			return bad("its user name, password or a secret option is not written as a URI wants it: in them, write %% as %%25, @ as %%40, : as %%3A, / as %%2F")
+			return badURI("in them, write % as %25, @ as %40, : as %3A, / as %2F", "its user name, password or a secret option is not written as a URI wants it")
 		}
-		return bad("%v", err)
+		return badURI("", "%v", err)
 	}
 	cs, err := parse(uri)
 	if err != nil {
-		return bad("cannot be parsed") // syntax has found nothing wrong with it
+		return badURI("", "cannot be parsed") // syntax has found nothing wrong with it
 	}
 	var errs []error
 	if cs.WNumberSet {
-		errs = append(errs, bad("w=%d: a lock needs w=majority; leave w out", cs.WNumber))
+		errs = append(errs, badURI("leave w out", "w=%d: a lock needs w=majority", cs.WNumber))
 	}
 	if cs.WString != "" && cs.WString != "majority" {
-		errs = append(errs, bad("w=%s: a lock needs w=majority; leave w out", cs.WString))
+		errs = append(errs, badURI("leave w out", "w=%s: a lock needs w=majority", cs.WString))
 	}
 	for name, values := range cs.UnknownOptions {
 		if (name == "j" || name == "safe") && slices.Contains(values, "false") { // other drivers' words for journal=false and w=0
-			errs = append(errs, bad("%s=false: a lock needs what it waives; leave it out", name))
+			errs = append(errs, badURI("leave it out", "%s=false: a lock needs what it waives", name))
 		}
 		if foreignOptions[name] {
 			continue
 		}
-		errs = append(errs, bad("there is no option %.40q; correct its name, or leave it out", name))
+		errs = append(errs, badURI("correct its name, or leave it out", "there is no option %.40q", name))
 	}
 	if cs.JSet && !cs.J {
-		errs = append(errs, bad("journal=false: a lock needs the journal; leave it out"))
+		errs = append(errs, badURI("leave it out", "journal=false: a lock needs the journal"))
 	}
 	return errors.Join(errs...)
 }
@@ -153,7 +156,7 @@ func clientOptions(uri string) (*options.ClientOptions, error) {
 		return nil, fmt.Errorf("%w: looking up the hosts of the MongoDB URI: %w", ErrUnavailable, dns)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("%w: MongoDB URI: %s", ErrConfig, withhold(err, uri))
+		return nil, badURI("", "%s", withhold(err, uri))
 	}
 	return c, nil
 }

@@ -158,7 +158,7 @@ func (s *suite) storeAndCheck(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return slices.ContainsFunc(st.Findings, func(f mongolock.Finding) bool { return strings.Contains(f.Text, text) })
+		return slices.ContainsFunc(st.Findings, func(f mongolock.Finding) bool { return strings.Contains(f.Message, text) })
 	}
 	if !found("nobody may ever take it over") {
 		t.Error("a lock that can never be taken over is not reported")
