@@ -10,7 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
-	"strings"
+	"strconv"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -24,15 +24,27 @@ const launchName = "launch"
 // failureFD is where a launcher writes the errno that kept it from executing the command.
 const failureFD = 3
 
-// What a launcher is to do, as one word of its arguments.
+// launching is what a process of ours does before it becomes the command, and goes with its arguments as a number.
+type launching int
+
 const (
-	launchTerminal = "t"
-	launchScoped   = "s"
+	launchTerminal launching = 1 << iota // take the terminal
+	launchScoped                         // enter a Landlock domain
 )
+
+func (l launching) has(what launching) bool { return l&what != 0 }
+
+func (l launching) argument() string { return strconv.Itoa(int(l)) }
+
+// launchingOf reads an argument. Anything else than ours is nothing to do, which no caller asks for.
+func launchingOf(argument string) launching {
+	n, _ := strconv.Atoi(argument)
+	return launching(n)
+}
 
 // startCommand starts the command as the leader of a process group of its own.
 // It returns once the program is being executed, or could not be.
-func startCommand(command []string, terminal, scoped bool) (pid int, err error) {
+func startCommand(command []string, first launching) (pid int, err error) {
 	path, err := exec.LookPath(command[0])
 	if err != nil {
 		return 0, err
@@ -42,15 +54,8 @@ func startCommand(command []string, terminal, scoped bool) (pid int, err error) 
 		Files: []uintptr{0, 1, 2},
 		Sys:   &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL},
 	}
-	what := ""
-	if terminal {
-		what += launchTerminal
-	}
-	if scoped {
-		what += launchScoped
-	}
-	if what != "" {
-		return startByLauncher(what, path, command, attr)
+	if first != 0 {
+		return startByLauncher(first, path, command, attr)
 	}
 	return syscall.ForkExec(path, command, attr)
 }
@@ -60,14 +65,14 @@ func startCommand(command []string, terminal, scoped bool) (pid int, err error) 
 // background process may set that only with SIGTTOU blocked; neither can be
 // done between fork and exec in Go, nor can the parent do it in time. A Landlock
 // domain is entered by the process itself, and must not be the guard's.
-func startByLauncher(what, path string, command []string, attr *syscall.ProcAttr) (pid int, err error) {
+func startByLauncher(first launching, path string, command []string, attr *syscall.ProcAttr) (pid int, err error) {
 	failed, report, err := os.Pipe()
 	if err != nil {
 		return 0, err
 	}
 	defer failed.Close()
 	attr.Files = append(attr.Files, report.Fd())
-	args := append([]string{os.Args[0], Name, launchName, what, path}, command...)
+	args := append([]string{os.Args[0], Name, launchName, first.argument(), path}, command...)
 	pid, err = syscall.ForkExec("/proc/self/exe", args, attr)
 	report.Close()
 	if err != nil {
@@ -84,12 +89,12 @@ func startByLauncher(what, path string, command []string, attr *syscall.ProcAttr
 func launch(args []string) int {
 	runtime.LockOSThread() // what is set below is set for a thread
 	unix.CloseOnExec(failureFD)
-	what, path, command := args[0], args[1], args[2:]
+	first, path, command := launchingOf(args[0]), args[1], args[2:]
 	err := proctree.DieWithParent() // the one set at the fork is the first thread's, which exec may not keep
-	if err == nil && strings.Contains(what, launchTerminal) {
+	if err == nil && first.has(launchTerminal) {
 		err = takeTerminal(os.Stdin.Fd(), os.Getpid())
 	}
-	if err == nil && strings.Contains(what, launchScoped) {
+	if err == nil && first.has(launchScoped) {
 		err = proctree.ScopeSignals()
 	}
 	if err == nil {

@@ -4,6 +4,7 @@ package guard
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -58,15 +59,15 @@ func Main(args []string) int {
 	}
 	var s spec
 	if len(args) < 2 {
-		return refuse("it is started by mongogate run only")
+		return refuse(errUsage)
 	}
 	if err := json.Unmarshal([]byte(args[0]), &s); err != nil {
-		return refuse(err.Error())
+		return refuse(err)
 	}
 	for _, fd := range []int{controlFD, statusFD} {
 		var stat unix.Stat_t
 		if err := unix.Fstat(fd, &stat); err != nil || stat.Mode&unix.S_IFMT != unix.S_IFIFO {
-			return refuse("it is started by mongogate run only")
+			return refuse(errUsage)
 		}
 	}
 	// The command gets SIGKILL when the thread that has started it ends: this
@@ -74,16 +75,19 @@ func Main(args []string) int {
 	runtime.LockOSThread()
 	w, err := newWatch(s, args[1:])
 	if err != nil {
-		return refuse(err.Error())
+		return refuse(err)
 	}
 	if err := w.run(); err != nil {
-		return refuse(err.Error())
+		return refuse(err)
 	}
 	return 0
 }
 
-func refuse(why string) int {
-	fmt.Fprintf(os.Stderr, "mongogate %s: %s\n", Name, why)
+// errUsage: a guard is no command for people.
+var errUsage = errors.New("it is started by mongogate run only")
+
+func refuse(why error) int {
+	fmt.Fprintf(os.Stderr, "mongogate %s: %v\n", Name, why)
 	return exitUsage
 }
 

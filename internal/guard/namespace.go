@@ -68,11 +68,11 @@ func startNested(command []string, terminal bool) (*nested, error) {
 	if err != nil {
 		return nil, err
 	}
-	what := "-"
+	var do launching
 	if terminal {
-		what = launchTerminal
+		do = launchTerminal
 	}
-	first, err := nest(append([]string{what}, command...), uintptr(ends[1]), os.Environ())
+	first, err := nest(append([]string{do.argument()}, command...), uintptr(ends[1]), os.Environ())
 	closeAll(ends[1])
 	n := &nested{first: first, report: ends[0]}
 	if err == nil {
@@ -158,7 +158,7 @@ func checkNamespace() error {
 		return err
 	}
 	defer report.Close()
-	pid, err := nest([]string{"-", initCheck}, theirs.Fd(), nil)
+	pid, err := nest([]string{launching(0).argument(), initCheck}, theirs.Fd(), nil)
 	theirs.Close()
 	if err != nil {
 		return fmt.Errorf("make a process namespace: %w", err)
@@ -177,7 +177,7 @@ func checkNamespace() error {
 func initMain(args []string) int {
 	runtime.LockOSThread() // of what is started from here
 	unix.CloseOnExec(reportFD)
-	what, command := args[0], args[1:]
+	do, command := launchingOf(args[0]), args[1:]
 	err := prepareNamespace()
 	if len(command) == 1 && command[0] == initCheck {
 		if err != nil {
@@ -195,7 +195,7 @@ func initMain(args []string) int {
 	if err == nil {
 		signal.Notify(make(chan os.Signal, 1), dropped(ignored)...)
 	}
-	pid, err := startCommand(command, what == launchTerminal, false)
+	pid, err := startCommand(command, do)
 	if err != nil {
 		_ = send(reportFD, record{Kind: kindFailed, Value: int64(errnoOf(err))})
 		return exitNotExecutable
@@ -218,7 +218,7 @@ func initMain(args []string) int {
 		}
 		if exit.Stopped() {
 			sig := exit.Status.StopSignal()
-			if (sig == unix.SIGTTIN || sig == unix.SIGTTOU) && left && what != launchTerminal { // as in watch.paused
+			if (sig == unix.SIGTTIN || sig == unix.SIGTTOU) && left && !do.has(launchTerminal) { // as in watch.paused
 				_ = unix.Kill(-pid, unix.SIGCONT)
 				continue
 			}

@@ -167,7 +167,14 @@ func (w *watch) startCommand() (pid int, err error) {
 		}
 		return w.nested.main.PID, nil
 	}
-	return startCommand(w.command, w.spec.Terminal, w.spec.Isolation == IsolateSignals)
+	var first launching
+	if w.spec.Terminal {
+		first |= launchTerminal
+	}
+	if w.spec.Isolation == IsolateSignals {
+		first |= launchScoped
+	}
+	return startCommand(w.command, first)
 }
 
 // act does what is to be done at an instant up to which everything has been read.
