@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -29,7 +30,7 @@ type History struct {
 	seed    uint64
 	pairs   bool // of a job's key and a bucket's
 	timing  mongolock.Timing
-	cluster *fakemongo.Cluster
+	servers servers
 	network *network
 	witness *witness
 	epoch   time.Time
@@ -50,13 +51,17 @@ type event struct {
 
 // Run runs the history of a seed in the caller's synctest bubble. It returns
 // what happened, line by line; the error says which promises were broken.
-func Run(seed uint64) (Counts, []string, error) {
+func Run(seed uint64, driver bool) (Counts, []string, error) {
 	h := &History{
 		seed: seed, pairs: seed%4 == 3, timing: mongolock.Timing{}.WithDefaults(), network: &network{seed: seed}, epoch: time.Now(),
 		witness: &witness{start: time.Now(), running: map[int]int64{}}, draws: rand.New(rand.NewPCG(seed, 3)),
 	}
-	h.cluster = fakemongo.New(fakemongo.Options{ReplicaSet: "rs", Now: h.wall(0), Decide: h.network.decide})
-	defer h.cluster.Close()
+	if driver {
+		h.servers = driven{fakemongo.New(fakemongo.Options{ReplicaSet: "rs", Now: h.wall(0), Decide: h.network.decide})}
+	} else {
+		h.servers = newReplica(h.wall(0), h.network)
+	}
+	defer h.servers.Close()
 	r := rand.New(rand.NewPCG(seed, 1))
 	h.network.often = pick(r, 0.04, 0.04, 0.25)
 	for i := range machines {
@@ -99,13 +104,13 @@ func (h *History) script(r *rand.Rand) []event {
 				old = append(old, i)
 			}
 		}
-		add(t, func() { h.cluster.Isolate(old...) }, "the primary is cut off and serves %v", old)
+		add(t, func() { h.servers.Isolate(old...) }, "the primary is cut off and serves %v", old)
 		t += 200*time.Millisecond + upTo(r, 12800*time.Millisecond)
 		step := pick(r, 40*time.Second, 4000*time.Second)
 		offset := time.Duration((r.Float64()*2 - 1) * float64(step) * pick(r, 0, 0.05, 1))
-		add(t, func() { h.cluster.Elect(h.wall(offset)) }, "another is elected, its clock is off by %v", offset)
+		add(t, func() { h.servers.Elect(h.wall(offset)) }, "another is elected, its clock is off by %v", offset)
 		t += time.Duration(r.IntN(2)) * upTo(r, 8*time.Second)
-		add(t, h.cluster.Rejoin, "the old primary is rolled back")
+		add(t, h.servers.Rejoin, "the old primary is rolled back")
 		h.witness.counts.Isolations++
 	}
 	for i := range machines {
@@ -115,9 +120,9 @@ func (h *History) script(r *rand.Rand) []event {
 		}
 		for t := exp(mean); t < hostile; t += exp(mean) {
 			d := 500*time.Millisecond + upTo(r, 44500*time.Millisecond)
-			add(t, func() { h.cluster.Cut(i, true) }, "machine %d is cut off for %v", i, d)
+			add(t, func() { h.servers.Cut(i, true) }, "machine %d is cut off for %v", i, d)
 			t += d
-			add(t, func() { h.cluster.Cut(i, false) }, "machine %d is back on the network", i)
+			add(t, func() { h.servers.Cut(i, false) }, "machine %d is back on the network", i)
 		}
 		add(upTo(r, 5*time.Second), func() { h.revive(h.machines[i], false) }, "machine %d begins", i)
 	}
@@ -180,20 +185,16 @@ func (h *History) crash(after time.Duration, behind bool) {
 // operator revokes the lease of whoever holds the key.
 func (h *History) operator() {
 	go func() {
-		_, client, err := connect(h.cluster, machines, h.timing)
+		l, end, err := h.servers.locker(machines, new(atomic.Bool), mongolock.Options{Owner: "operator", Timing: h.timing, Clock: h.machines[0]})
 		if err != nil {
 			panic(err)
 		}
-		l, err := mongolock.New(client.Database("mongolock").Collection("lock"), mongolock.Options{Owner: "operator", Clock: h.machines[0]})
-		if err != nil {
-			panic(err)
-		}
+		defer end()
 		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
 		if _, err := l.Revoke(ctx, job); err != nil {
 			h.witness.note("the operator: %v", err)
 		}
-		_ = disconnect(client)
 	}()
 }
 
@@ -251,19 +252,20 @@ func (h *History) readLog() {
 	w := h.witness
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.counts.RolledBack = len(h.cluster.RolledBack())
-	last := map[any]int64{}
-	for _, e := range h.cluster.Log() {
-		nonce := text(e.After, "nonce")
-		if nonce == "" || nonce == text(e.Before, "nonce") {
+	writes, rolledBack := h.servers.history()
+	w.counts.RolledBack = rolledBack
+	last := map[string]int64{}
+	for _, e := range writes {
+		nonce := text(e.after, "nonce")
+		if nonce == "" || nonce == text(e.before, "nonce") {
 			continue
 		}
-		token := e.After.Lookup("token").AsInt64()
-		if token <= last[e.ID] {
-			w.fault("the store gave out token %d of %v after %d", token, e.ID, last[e.ID])
+		token := e.after.Lookup("token").AsInt64()
+		if token <= last[e.key] {
+			w.fault("the store gave out token %d of %s after %d", token, e.key, last[e.key])
 		}
-		last[e.ID] = token
-		hands, err := e.After.Lookup("history").Array().Values()
+		last[e.key] = token
+		hands, err := e.after.Lookup("history").Array().Values()
 		if err != nil || len(hands) == 0 {
 			w.fault("an acquisition left no history: %v", err)
 			continue

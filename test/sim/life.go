@@ -5,14 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
-
-	"go.mongodb.org/mongo-driver/v2/mongo"
-	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"github.com/mongogate/mongogate/pkg/gate"
 	"github.com/mongogate/mongogate/pkg/mongolock"
-	"github.com/mongogate/mongogate/test/fakemongo"
 )
 
 // job is the key that all machines contend for. In a history of pairs each
@@ -25,9 +22,9 @@ func bucket(m *machine) string { return fmt.Sprintf("%s@%d", job, m.number) }
 type life struct {
 	machine *machine
 	world   *History
-	wire    *wire
-	client  *mongo.Client
+	dead    atomic.Bool
 	locker  *mongolock.Locker
+	close   func()
 	ctx     context.Context
 	end     context.CancelFunc
 	// behind: a workload that still runs is its guard's, which keeps the state directory locked: nothing
@@ -40,27 +37,10 @@ type life struct {
 	over    sync.WaitGroup
 }
 
-// connect makes a client as mongolock.Connect does, over the simulated network.
-func connect(c *fakemongo.Cluster, process int, t mongolock.Timing) (*wire, *mongo.Client, error) {
-	w := &wire{dialer: c.Dialer(process)}
-	o := options.Client().ApplyURI("mongodb://fakemongo:27017/?directConnection=true").
-		SetDialer(w).SetServerMonitoringMode("poll").SetRetryWrites(false).SetRetryReads(false).
-		SetConnectTimeout(t.Operation).SetServerSelectionTimeout(t.Operation).SetHeartbeatInterval(t.Heartbeat)
-	client, err := mongo.Connect(o)
-	if err != nil {
-		return nil, nil, fmt.Errorf("client of process %d: %w", process, err)
-	}
-	return w, client, nil
-}
-
 func (h *History) begin(m *machine, behind bool) (*life, error) {
 	l := &life{machine: m, world: h, behind: behind}
-	w, client, err := connect(h.cluster, m.number, h.timing)
-	if err != nil {
-		return nil, err
-	}
-	l.wire, l.client = w, client
-	l.locker, err = mongolock.New(client.Database("mongolock").Collection("lock"), mongolock.Options{
+	var err error
+	l.locker, l.close, err = h.servers.locker(m.number, &l.dead, mongolock.Options{
 		Owner: fmt.Sprintf("machine-%d", m.number), Timing: h.timing, Clock: m, Observe: l.observe,
 	})
 	if err != nil {
@@ -97,12 +77,8 @@ func (l *life) gates() {
 		case <-time.After(100 * time.Millisecond):
 		}
 	}
-	errors.Join(l.locker.Close(context.Background()), disconnect(l.client))
+	l.close()
 }
-
-// disconnect gives the driver no deadline: with one it asks without a pause whether every
-// connection has come back (pool.close of driver 2.9.3), and time in a bubble stands still meanwhile.
-func disconnect(c *mongo.Client) error { return c.Disconnect(context.Background()) }
 
 // Acquire is the gate's lock.
 func (l *life) Acquire(ctx context.Context) (gate.Lease, error) {
@@ -140,7 +116,7 @@ func (h held) Finish(ctx context.Context, outcome gate.Outcome) error {
 
 // crash ends the life at once: nothing more is sent, and nobody is told anything.
 func (l *life) crash() {
-	l.wire.dead.Store(true)
+	l.dead.Store(true)
 	l.mu.Lock()
 	l.crashed = true
 	w := l.work

@@ -23,11 +23,17 @@ type network struct {
 const latency = 20 * time.Millisecond
 
 func (n *network) decide(c fakemongo.Call) fakemongo.Verdict {
-	r := rand.New(rand.NewPCG(n.seed<<8|uint64(c.Process), c.N))
+	v, _ := n.verdict(c.Process, c.N, c.Monitoring())
+	return v
+}
+
+// verdict is what becomes of a process's n-th call; again is how much later it arrives a second time, zero for never.
+func (n *network) verdict(process int, number uint64, monitoring bool) (v fakemongo.Verdict, again time.Duration) {
+	r := rand.New(rand.NewPCG(n.seed<<8|uint64(process), number))
 	exp := func() time.Duration { return time.Duration(r.ExpFloat64() * float64(latency)) }
-	v := fakemongo.Verdict{RequestDelay: exp(), ReplyDelay: exp()}
+	v = fakemongo.Verdict{RequestDelay: exp(), ReplyDelay: exp()}
 	if n.quiet.Load() {
-		return v
+		return v, 0
 	}
 	late := func() time.Duration {
 		if r.Float64() >= n.often {
@@ -35,12 +41,12 @@ func (n *network) decide(c fakemongo.Call) fakemongo.Verdict {
 		}
 		return upTo(r, pick(r, 6*time.Second, time.Minute))
 	}
-	if c.Monitoring() {
+	if monitoring {
 		if r.Float64() < 0.02 {
 			v.ReplyDelay += upTo(r, 10*time.Second)
 		}
 		v.Reset = r.Float64() < 0.005
-		return v
+		return v, 0
 	}
 	v.RequestDelay += late()
 	v.ReplyDelay += late()
@@ -55,8 +61,10 @@ func (n *network) decide(c fakemongo.Call) fakemongo.Verdict {
 		v.Code = fakemongo.CodeNotWritablePrimary
 	case p < 0.025:
 		v.WriteConcernError = true
+	case p < 0.030:
+		again = upTo(r, pick(r, time.Second, time.Minute))
 	}
-	return v
+	return v, again
 }
 
 func upTo(r *rand.Rand, d time.Duration) time.Duration {
@@ -69,7 +77,7 @@ func pick[T any](r *rand.Rand, of ...T) T { return of[r.IntN(len(of))] }
 // crash, nothing more is sent. What is under way arrives all the same.
 type wire struct {
 	dialer options.ContextDialer
-	dead   atomic.Bool
+	dead   *atomic.Bool
 }
 
 func (w *wire) DialContext(ctx context.Context, network, address string) (net.Conn, error) {

@@ -15,6 +15,7 @@ import (
 var (
 	histories = flag.Int("sim.histories", usual, "how many histories TestHistories runs")
 	firstSeed = flag.Uint64("sim.seed", 0, "the seed of the first; the others follow")
+	driver    = flag.Bool("sim.driver", false, "go through the real driver and the wire, at a twentieth of the speed")
 	traced    = flag.Bool("sim.trace", false, "print what happened in each history, not only in those that fail")
 )
 
@@ -34,7 +35,7 @@ func TestHistories(t *testing.T) {
 			defer func() { <-slots }()
 			t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) {
 				bubble.Test(t, func(t *testing.T) {
-					c, trace, err := Run(seed)
+					c, trace, err := Run(seed, *driver)
 					mu.Lock()
 					defer mu.Unlock()
 					total.add(c)
