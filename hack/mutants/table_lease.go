@@ -11,7 +11,7 @@ var leaseMutants = []mutant{
 	take("driver-repeats", "P4: repeats are ours, with the nonce, and visible: the driver makes none",
 		edits{{"newClient", "c.SetRetryWrites(false).SetRetryReads(false)", "c.SetRetryWrites(true).SetRetryReads(false)"}}, unit("TestP4_RepeatsAreOursAndVisible")),
 	take("no-giving-up", "P4: who gives an acquisition up sends a release",
-		edits{{"Locker.send", "if unknown { l.giveUp(call, r, a.nonce, []int64{a.mark}, sent) }", ""}}, unit("TestP4_EveryReplyLostIsGivenUpWithARelease")),
+		edits{{"Locker.send", "if unknown { l.giveUp(call, r, a, []int64{a.mark}, sent) }", ""}}, unit("TestP4_EveryReplyLostIsGivenUpWithARelease")),
 	take("write-concern-error-believed", "P4: a write concern error is unknown, though a document comes with it",
 		edits{{"mongolock.found", "return nil, marked(err)", `var we mongo.WriteException; var ce mongo.CommandError; errors.As(err, &we); errors.As(err, &ce); for _, r := range []bson.Raw{we.Raw, ce.Raw} { if d, ok := r.Lookup("value").DocumentOK(); ok { return d, nil } }; return nil, marked(err)`}},
 		unit("TestP4_WriteConcernErrorIsUnknown")),

@@ -6,6 +6,7 @@ const (
 	fencePod     = "./internal/podworkload -run=Test(KillFence|StopWaits|Beside|Another|FirstProcess|OneCgroup)"
 	fenceForks   = "./internal/podworkload -run=TestForks"
 	recorderUnit = "./internal/agent -run=Test(Recorder|File|Close|Fifo)"
+	adoptedUnit  = "./pkg/mongolock -run=^TestAdoptedLeaseIsNotGivenBack$"
 	holderUnit   = "./internal/agent -run=Test(Adoption|Nonce|Outcomes|Pair)"
 )
 
@@ -43,6 +44,9 @@ var sidecarMutants = []mutant{
 	}, recorderUnit),
 	take("recorder-open-after-loss", "lease file: shut at the loss",
 		edits{{"recorder.shut", "return r.set(func(l *statedir.Lease) { l.Open = false })", "return r.set(func(l *statedir.Lease) {})"}}, recorderUnit),
+	take("adopted-is-given-back", "P8: a lease that was taken up for nobody is not given back beside what runs", edits{{"Locker.giveBack", "if s.adopted {", "if false {"}}, adoptedUnit, sim),
+	take("adopted-is-given-up", "P8: the same where the answer never came", edits{{"Locker.giveUp", "if len(a.adopt) > 0 {", "if false {"}}, adoptedUnit),
+	take("adopted-is-released", "P8: the same where the gate was told to end as its lease came", edits{{"agent.lease.Finish", "if outcome == gate.Unbegun && s.Adopted() {", "if false {"}}, "./internal/agent -run=^TestUnbegunLeaseOfAnEarlierGateIsLeft$"),
 	take("holder-tries-unlocked", "P8: no try without the flock", edits{{"keys.mayTry", "return err == nil", "return true"}}, holderUnit),
 	take("holder-forgets-nonces", "P8: the nonce is in the state directory before it is sent",
 		edits{{"keys.options", "mongolock.OnNonce(k.keepNonce))", "mongolock.OnNonce(func(string) error { return nil }))"}}, holderUnit),

@@ -131,9 +131,14 @@ func (k *keys) usable(ctx context.Context, got mongolock.AnyLease) error {
 	if got.Held() {
 		return nil
 	}
-	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*k.locker.Timing().Operation)
-	defer cancel()
-	undone := k.finish(end, got, mongolock.Released)
+	var undone error
+	if got.Adopted() {
+		got.Leave() // what an earlier gate has begun may be going on
+	} else {
+		end, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*k.locker.Timing().Operation)
+		defer cancel()
+		undone = k.finish(end, got, mongolock.Released)
+	}
 	if errors.Is(undone, mongolock.ErrLost) {
 		undone = nil
 	}

@@ -17,6 +17,8 @@ import (
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 
+	"github.com/go-logr/logr"
+	"github.com/mongogate/mongogate/pkg/gate"
 	"github.com/mongogate/mongogate/pkg/mongolock"
 	"github.com/mongogate/mongogate/test/devdb/devdbtest"
 	"github.com/mongogate/mongogate/test/faultproxy"
@@ -225,4 +227,30 @@ func TestTimeoutAndStandingBack(t *testing.T) {
 	}
 	l.standBack = func() time.Duration { return 0 }
 	finish(t, l, acquire(t, l), mongolock.Released)
+}
+
+// A gate that comes back beside its workload and is told to end as it adopts its lease does not give the key to others, who would
+// begin beside that.
+func TestUnbegunLeaseOfAnEarlierGateIsLeft(t *testing.T) {
+	base, key := t.TempDir(), newKey()
+	_, c := startGate(t, base, key)
+	_ = c.Process.Kill()
+	_ = c.Wait()
+	k := newLock(t, base, key)
+	l := &lock{ses: &session{log: logr.Discard()}, keys: k}
+	if err := (&lease{AnyLease: acquire(t, k), lock: l}).Finish(t.Context(), gate.Unbegun); err != nil {
+		t.Fatal(err)
+	}
+	if i := info(t, k, key); i.State != "held" {
+		t.Errorf("it is %s", i.State)
+	}
+	// Nobody's lease before it is given back.
+	fresh := newLock(t, t.TempDir(), newKey())
+	l.keys = fresh
+	if err := (&lease{AnyLease: acquire(t, fresh), lock: l}).Finish(t.Context(), gate.Unbegun); err != nil {
+		t.Fatal(err)
+	}
+	if i := info(t, fresh, fresh.key); i.State != "free" {
+		t.Errorf("it is %s", i.State)
+	}
 }

@@ -169,11 +169,15 @@ var _ gate.Lease = (*lease)(nil)
 
 // outcomes are the library's words for the gate's.
 var outcomes = map[gate.Outcome]mongolock.Outcome{ //nolint:gochecknoglobals // a constant table
-	gate.Release: mongolock.Released, gate.Succeeded: mongolock.Succeeded, gate.Failed: mongolock.Failed,
+	gate.Unbegun: mongolock.Released, gate.Succeeded: mongolock.Succeeded, gate.Failed: mongolock.Failed,
 }
 
-// Finish ends the lease. It is called with evidence that nothing of the workload is left.
+// Finish ends the lease. It is called with evidence that nothing of the workload is left, or where this gate has begun nothing.
 func (s *lease) Finish(ctx context.Context, outcome gate.Outcome) error {
+	if outcome == gate.Unbegun && s.Adopted() {
+		s.Leave() // what an earlier gate has begun may be going on
+		return nil
+	}
 	ses := s.lock.ses
 	ses.kube.unlabel(ctx) // whoever comes next finds no other holder behind a Service
 	ses.warn(within(noteWithin, s.lock.epochs.ended))

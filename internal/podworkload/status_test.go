@@ -75,7 +75,7 @@ func TestFollowersWordBeforeTheStatus(t *testing.T) {
 	s.final.Store(true)
 	w.Stop()
 	goneIs(t, w, false)
-	must.Do(t, l.Finish(t.Context(), gate.Release))
+	must.Do(t, l.Finish(t.Context(), gate.Unbegun))
 	goneIs(t, w, true)
 }
 

@@ -68,7 +68,7 @@ func TestFollowersWord(t *testing.T) {
 	if !isOpen(t, d) {
 		t.Error("an ordinary SIGTERM has shut the lease file of a follower that runs")
 	}
-	must.Do(t, l.Finish(t.Context(), gate.Release))
+	must.Do(t, l.Finish(t.Context(), gate.Unbegun))
 	goneIs(t, w, true)
 	if isOpen(t, d) {
 		t.Error("evidence, but the lease file is open")
@@ -88,7 +88,7 @@ func TestLossBesideAFollower(t *testing.T) {
 	lose(w)
 	<-l.Done() // the lease file was shut, by the fence itself if need be
 	goneIs(t, w, false)
-	must.Do(t, l.Finish(t.Context(), gate.Release))
+	must.Do(t, l.Finish(t.Context(), gate.Unbegun))
 	goneIs(t, w, true)
 }
 
@@ -104,7 +104,7 @@ func TestLossAfterACrashedFollower(t *testing.T) {
 		}
 	}
 	w, l := startFollowed(t, cfg, f)
-	t.Cleanup(func() { _ = l.Finish(context.Background(), gate.Release) })
+	t.Cleanup(func() { _ = l.Finish(context.Background(), gate.Unbegun) })
 	lose(w)
 	goneIs(t, w, false)
 	select {
@@ -139,7 +139,7 @@ func TestIdleRelease(t *testing.T) {
 	time.Sleep(10 * cfg.Scan)
 	clock.advance(time.Hour) // it runs
 	kept()
-	must.Do(t, l.Finish(t.Context(), gate.Release))
+	must.Do(t, l.Finish(t.Context(), gate.Unbegun))
 	if w.Idled() {
 		t.Error("idled, but the lease was kept")
 	}

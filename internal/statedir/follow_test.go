@@ -95,7 +95,7 @@ func TestFollowerFollows(t *testing.T) {
 		t.Error(s.Err())
 	}
 	stoppedIs(t, d, 1, false)
-	if err := s.Finish(t.Context(), gate.Release); err != nil || f.LockFile() != nil {
+	if err := s.Finish(t.Context(), gate.Unbegun); err != nil || f.LockFile() != nil {
 		t.Errorf("%v, %v", err, f.LockFile())
 	}
 	stoppedIs(t, d, 1, true)
@@ -116,7 +116,7 @@ func TestFollowerLosesWhatIsOpenedAgain(t *testing.T) {
 		s := must.Get(f.Acquire(t.Context()))(t)
 		must.Do(t, change(10))
 		must.Come(t, s.Done(), "its loss: "+name)
-		must.Do(t, s.Finish(t.Context(), gate.Release))
+		must.Do(t, s.Finish(t.Context(), gate.Unbegun))
 	}
 }
 
@@ -130,7 +130,7 @@ func TestFollowerRefusesABudgetThatDoesNotFit(t *testing.T) {
 	}
 	f.Budget.KillAfter = 3 * time.Second
 	l := must.Get(f.Acquire(t.Context()))(t)
-	must.Do(t, l.Finish(t.Context(), gate.Release))
+	must.Do(t, l.Finish(t.Context(), gate.Unbegun))
 }
 
 func TestMarkIdle(t *testing.T) {
@@ -153,7 +153,7 @@ func TestMarkIdle(t *testing.T) {
 	mark(3)
 	stoppedIs(t, d, 2, false)
 	stoppedIs(t, d, 3, false)
-	must.Do(t, s.Finish(t.Context(), gate.Release))
+	must.Do(t, s.Finish(t.Context(), gate.Unbegun))
 	stoppedIs(t, d, 2, true)
 	mark(3)
 	stoppedIs(t, d, 3, true)
@@ -213,7 +213,7 @@ func TestNeverEvidenceBesideAFollower(t *testing.T) {
 				starts++ // under the flock
 				time.Sleep(time.Duration(rand.IntN(3)) * time.Millisecond)
 				running.Store(0)
-				if err := l.Finish(ctx, gate.Release); err != nil {
+				if err := l.Finish(ctx, gate.Unbegun); err != nil {
 					t.Error(err)
 				}
 			}

@@ -159,7 +159,7 @@ func TestHowALeaseEnds(t *testing.T) {
 		run, held bool
 		want      string
 	}{
-		{gate.Release, false, false, LockReleased},
+		{gate.Unbegun, false, false, LockReleased},
 		{gate.Succeeded, false, false, LockReleased},
 		{gate.Succeeded, true, false, RunDone},
 		{gate.Failed, true, false, LockReleased},

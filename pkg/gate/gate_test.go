@@ -204,7 +204,7 @@ func TestLeaseThatArrivesAnyway(t *testing.T) {
 		if r := b.ends(); r.Started {
 			t.Errorf("the result is %+v", r)
 		}
-		l.endedWith(t, gate.Release)
+		l.endedWith(t, gate.Unbegun)
 		b.did()
 	})
 }
@@ -220,7 +220,7 @@ func TestStopAndLeaseInOneMoment(t *testing.T) {
 			if r := b.ends(); r.Started {
 				t.Errorf("the result is %+v", r)
 			}
-			l.endedWith(t, gate.Release)
+			l.endedWith(t, gate.Unbegun)
 		})
 	}
 }
@@ -290,7 +290,7 @@ func TestLeaseThatComesTooLate(t *testing.T) {
 		b.after(time.Minute)
 		l := b.grant(1, -time.Second)
 		b.is(gate.Waiting, false)
-		l.endedWith(t, gate.Release)
+		l.endedWith(t, gate.Unbegun)
 		b.grant(2, 10*time.Second)
 		b.is(gate.Held, true)
 		b.work.end(gate.Ended{Unasked: true})

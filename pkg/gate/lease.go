@@ -9,9 +9,10 @@ import (
 type Outcome int
 
 const (
-	// Release gives the key back for anyone to take.
-	Release Outcome = iota
-	// Succeeded records that the run of this key is done. A lock without buckets treats it as Release.
+	// Unbegun says that nothing was begun under the lease. A lock that has taken up the lease of an earlier gate, beside
+	// which something may run, leaves it to run out; any other gives it back.
+	Unbegun Outcome = iota
+	// Succeeded records that the run of this key is done. A lock without buckets just gives the key back.
 	Succeeded
 	// Failed records that the run ended without success; what follows is the lock's policy.
 	Failed
@@ -43,7 +44,7 @@ type Lease interface {
 	// Err says why, once Done is closed; nil before.
 	Err() error
 	// Finish ends the lease in the store. The caller has evidence that no
-	// process of the workload is left. It is called at most once, after
+	// process of the workload is left, or has begun none ([Unbegun]). It is called at most once, after
 	// losses too, and returns when the store has acknowledged it or ctx ends.
 	Finish(ctx context.Context, outcome Outcome) error
 }

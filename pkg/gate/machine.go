@@ -201,11 +201,11 @@ func (m *machine) acquired(now time.Duration, e event) []action {
 		return nil
 	case m.stopping:
 		m.state = Released
-		return []action{{Kind: Finish, Outcome: Release}}
+		return []action{{Kind: Finish, Outcome: Unbegun}}
 	case now >= e.Deadline:
 		// It came too late to be used. Nothing was started under it.
 		m.again = true
-		return []action{{Kind: Finish, Outcome: Release}}
+		return []action{{Kind: Finish, Outcome: Unbegun}}
 	}
 	m.state, m.deadline, m.running = Held, e.Deadline, true
 	return []action{{Kind: Open}}

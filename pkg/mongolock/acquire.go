@@ -303,7 +303,7 @@ func (l *Locker) send(asked, call context.Context, r *request, a *attempt, hand 
 		err = fmt.Errorf("acquiring lock %q: %w", r.key, err)
 		l.tell(Event{Kind: EventUnknown, Key: r.key, Call: "acquire", Err: err})
 		if errors.Is(err, ErrCollection) {
-			l.giveUp(call, r, a.nonce, []int64{a.mark}, sent) // it may have been applied, to the other key's document
+			l.giveUp(call, r, a, []int64{a.mark}, sent) // it may have been applied, to the other key's document
 		}
 		if refused(err) && !unknown {
 			return nil, nil, err
@@ -316,7 +316,7 @@ func (l *Locker) send(asked, call context.Context, r *request, a *attempt, hand 
 			continue
 		}
 		if unknown {
-			l.giveUp(call, r, a.nonce, []int64{a.mark}, sent)
+			l.giveUp(call, r, a, []int64{a.mark}, sent)
 		}
 		return nil, nil, err
 	}
@@ -344,7 +344,7 @@ func (l *Locker) won(asked, call context.Context, r *request, a *attempt, d *doc
 	if repeat {
 		if err := lease.confirm(asked, call, r.timing.Deadline(sent)); err != nil {
 			if lost := (*LostError)(nil); !errors.As(err, &lost) || lost.Reason != LostTwin {
-				l.giveUp(call, r, a.nonce, lease.marks.known(), l.opts.Clock.Now())
+				l.giveUp(call, r, a, lease.marks.known(), l.opts.Clock.Now())
 			}
 			return nil, nil, fmt.Errorf("acquiring lock %q: %w", r.key, err)
 		}

@@ -24,6 +24,8 @@ type AnyLease interface {
 	Finish(ctx context.Context, outcome Outcome) error
 	// Held is true while the lease may be relied on, computed at the moment of asking.
 	Held() bool
+	// Adopted is true where something may be going on under it that an earlier acquisition has begun.
+	Adopted() bool
 	// Leave stops renewing and gives nothing back: somebody else adopts the lease.
 	Leave()
 }
@@ -78,6 +80,9 @@ func (l *Locker) AcquireAlone(ctx context.Context, key, job string, opts ...Acqu
 			return newPair(second, first).handOut(ctx, l)
 		}
 		lost := errors.Is(first.Err(), ErrLost)
+		if errors.As(err, new(*DoneError)) {
+			first.adopted = false // the run under which an earlier acquisition held it has ended
+		}
 		if l.giveBack(ctx, first); !lost || l.ended(ctx) != nil {
 			return nil, err
 		}
@@ -142,6 +147,9 @@ func (p *Pair) Deadline() time.Duration { return min(p.Run.Deadline(), p.Job.Dea
 
 // Held is true while both are.
 func (p *Pair) Held() bool { return p.Run.Held() && p.Job.Held() }
+
+// Adopted is true where either lease may be that of an earlier acquisition; see [Lease.Adopted].
+func (p *Pair) Adopted() bool { return p.Run.Adopted() || p.Job.Adopted() }
 
 // Renewed receives (capacity one) after one of the deadlines has moved.
 func (p *Pair) Renewed() <-chan struct{} { return p.renewed }

@@ -23,6 +23,8 @@ type Lease struct {
 	token  int64
 	owner  string
 	info   Info
+	// adopted: it may be the lease of an earlier acquisition, under which something may be going on.
+	adopted bool
 
 	mu       sync.Mutex
 	deadline time.Duration
@@ -46,7 +48,7 @@ type Lease struct {
 
 func newLease(l *Locker, r *request, a *attempt, d *document) *Lease {
 	s := &Lease{
-		locker: l, timing: r.timing, key: r.key, nonce: a.nonce, token: d.Token, owner: a.owner, info: d.Info, marks: firstMark(a.mark),
+		locker: l, timing: r.timing, key: r.key, nonce: a.nonce, token: d.Token, owner: a.owner, info: d.Info, marks: firstMark(a.mark), adopted: len(a.adopt) > 0,
 		renewed: make(chan struct{}, 1), extend: make(chan struct{}, 1), still: make(chan struct{}, 1),
 	}
 	// The Locker's end is the lease's: nobody renews it any more.
@@ -63,6 +65,10 @@ func (s *Lease) Token() int64 { return s.token }
 
 // Nonce names this acquisition. Who knows it can adopt the lease.
 func (s *Lease) Nonce() string { return s.nonce }
+
+// Adopted is true where the lease may be that of an earlier acquisition, because nonces to adopt were named: work of that
+// one may be going on, and who has begun nothing leaves such a lease ([Lease.Leave]) instead of giving it back.
+func (s *Lease) Adopted() bool { return s.adopted }
 
 // Info is what the store said of the key when it was acquired.
 func (s *Lease) Info() Info { return s.info }

@@ -96,16 +96,25 @@ func (l *Locker) inTime(ctx context.Context, r *request, a answered) (*Lease, *d
 	return nil, nil, fmt.Errorf("acquiring lock %q: %w", r.key, cause)
 }
 
-// giveBack releases a lease under which nothing was begun, and waits for that for a moment. The caller is one whom Close waits for.
+// giveBack releases a lease under which nothing was begun, and waits for that for a moment. One that was adopted is left: what
+// an earlier acquisition has begun may be going on. The caller is one whom Close waits for.
 func (l *Locker) giveBack(ctx context.Context, s *Lease) {
+	if s.adopted {
+		s.Leave()
+		return
+	}
 	end := context.WithoutCancel(ctx)
 	l.beside(end, s.timing, func() { _ = s.Release(end) }) // its failures are told, and it runs out by itself
 }
 
 // giveUp undoes what may still come of an acquisition that was last sent at
-// sent and not acknowledged. What arrives later than this is a ghost that costs others one ttl + grace.
-func (l *Locker) giveUp(call context.Context, r *request, nonce string, known []int64, sent time.Duration) {
-	e, try := &ending{nonce: nonce, known: known}, int64(0)
+// sent and not acknowledged. What arrives later than this is a ghost that costs others one ttl + grace, and so does
+// one that may have adopted a lease: what an earlier acquisition has begun may be going on.
+func (l *Locker) giveUp(call context.Context, r *request, a *attempt, known []int64, sent time.Duration) {
+	if len(a.adopt) > 0 {
+		return
+	}
+	e, try := &ending{nonce: a.nonce, known: known}, int64(0)
 	number := func() int64 { try++; return try }
 	end := context.WithoutCancel(call)
 	l.beside(call, r.timing, func() {

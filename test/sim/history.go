@@ -3,6 +3,7 @@ package sim
 import (
 	"context"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -22,15 +23,16 @@ const (
 	// hostile is how long the world is hostile, quiet how long after that somebody must hold the lock. In between the last late
 	// request may come (a minute), make a ghost that is waited out (ttl + grace), and find a challenger between two polls.
 	hostile = 400 * time.Second
-	quiet   = 60*time.Second + 35*time.Second + 25*time.Second
 )
 
 // History is one run of the world.
 type History struct {
 	seed    uint64
-	pairs   bool // of a job's key and a bucket's
-	timing  mongolock.Timing
+	kind    kind
+	faults  faults
+	quiet   time.Duration
 	servers servers
+	hand    *replica // the same servers, for who writes by hand
 	network *network
 	witness *witness
 	epoch   time.Time
@@ -53,24 +55,36 @@ type event struct {
 // what happened, line by line; the error says which promises were broken.
 func Run(seed uint64, driver bool) (Counts, []string, error) {
 	h := &History{
-		seed: seed, pairs: seed%4 == 3, timing: mongolock.Timing{}.WithDefaults(), network: &network{seed: seed}, epoch: time.Now(),
-		witness: &witness{start: time.Now(), running: map[int]int64{}}, draws: rand.New(rand.NewPCG(seed, 3)),
+		seed: seed, kind: kind(seed % uint64(kinds)), network: &network{seed: seed}, epoch: time.Now(),
+		witness: &witness{start: time.Now(), running: map[int]gate.Grant{}, tokens: map[string]int64{}, done: map[string]bool{}}, draws: rand.New(rand.NewPCG(seed, 3)),
 	}
+	if driver && h.kind == workers {
+		h.kind = one
+	}
+	h.witness.alone = h.kind == pairs
 	if driver {
 		h.servers = driven{fakemongo.New(fakemongo.Options{ReplicaSet: "rs", Now: h.wall(0), Decide: h.network.decide})}
 	} else {
-		h.servers = newReplica(h.wall(0), h.network)
+		h.hand = newReplica(h.wall(0), h.network)
+		h.servers = h.hand
 	}
 	defer h.servers.Close()
 	r := rand.New(rand.NewPCG(seed, 1))
 	h.network.often = pick(r, 0.04, 0.04, 0.25)
+	h.faults = drawFaults(r, h.kind)
+	var longest time.Duration
 	for i := range machines {
-		m := &machine{
-			number: i, start: h.epoch, rate: 1 + (r.Float64()*2-1)*0.005, witness: h.witness,
-			budget: gate.Budget{Kill: h.timing.KillBudget, KillAfter: h.timing.KillBudget * 3 / 4},
+		t := timingOf(30 * time.Second)
+		if h.faults.mixedTTLs {
+			t = timingOf(pick(r, ttls...))
 		}
-		h.machines = append(h.machines, m)
+		longest = max(longest, t.Silence())
+		h.machines = append(h.machines, &machine{
+			number: i, start: h.epoch, rate: 1 + (r.Float64()*2-1)*0.005, witness: h.witness,
+			timing: t, budget: gate.Budget{Kill: t.KillBudget, KillAfter: t.KillBudget * 3 / 4},
+		})
 	}
+	h.quiet = time.Minute + longest + 25*time.Second
 	h.lives = make([]*life, machines)
 	script := h.script(r)
 	slices.SortStableFunc(script, func(a, b event) int { return int(a.at - b.at) })
@@ -97,7 +111,7 @@ func (h *History) script(r *rand.Rand) []event {
 	}
 	exp := func(mean time.Duration) time.Duration { return time.Duration(r.ExpFloat64() * float64(mean)) }
 
-	for t := exp(50 * time.Second); t < hostile; t += exp(50 * time.Second) {
+	for t := exp(50 * time.Second); h.faults.isolations && t < hostile; t += exp(50 * time.Second) {
 		var old []int
 		for i := range machines {
 			if r.IntN(2) == 0 {
@@ -108,6 +122,9 @@ func (h *History) script(r *rand.Rand) []event {
 		t += 200*time.Millisecond + upTo(r, 12800*time.Millisecond)
 		step := pick(r, 40*time.Second, 4000*time.Second)
 		offset := time.Duration((r.Float64()*2 - 1) * float64(step) * pick(r, 0, 0.05, 1))
+		if !h.faults.clocks {
+			offset = 0
+		}
 		add(t, func() { h.servers.Elect(h.wall(offset)) }, "another is elected, its clock is off by %v", offset)
 		t += time.Duration(r.IntN(2)) * upTo(r, 8*time.Second)
 		add(t, h.servers.Rejoin, "the old primary is rolled back")
@@ -118,7 +135,7 @@ func (h *History) script(r *rand.Rand) []event {
 		if i < 2 {
 			mean = 40 * time.Second
 		}
-		for t := exp(mean); t < hostile; t += exp(mean) {
+		for t := exp(mean); h.faults.cuts && t < hostile; t += exp(mean) {
 			d := 500*time.Millisecond + upTo(r, 44500*time.Millisecond)
 			add(t, func() { h.servers.Cut(i, true) }, "machine %d is cut off for %v", i, d)
 			t += d
@@ -126,19 +143,36 @@ func (h *History) script(r *rand.Rand) []event {
 		}
 		add(upTo(r, 5*time.Second), func() { h.revive(h.machines[i], false) }, "machine %d begins", i)
 	}
-	for range pick(r, 0, 1, 3) {
+	for range h.faults.times(h.faults.crashes, pick(r, 1, 3)) {
 		after, behind := pick(r, 500*time.Millisecond, 5*time.Second, time.Minute), r.IntN(2) == 0
 		add(20*time.Second+upTo(r, hostile-20*time.Second), func() { h.crash(after, behind) }, "a gate is to crash")
 	}
-	if r.Float64() < 0.3 {
-		add(20*time.Second+upTo(r, hostile-20*time.Second), h.operator, "an operator revokes")
+	at := func() time.Duration { return 20*time.Second + upTo(r, hostile-20*time.Second) }
+	for range h.faults.times(h.faults.freezes, pick(r, 1, 4, 10)) {
+		i, d := r.IntN(machines), pick(r, time.Second, 10*time.Second, time.Minute)
+		d = d/10 + upTo(r, d)
+		add(at(), func() { h.machines[i].freeze(d) }, "machine %d is frozen for %v", i, d)
+		h.witness.counts.Frozen++
+	}
+	if h.faults.operator {
+		add(at(), func() { h.operator(false) }, "an operator revokes")
+	}
+	if h.faults.force {
+		add(at(), func() { h.operator(true) }, "an operator takes the key at once")
+	}
+	if h.kind == workers {
+		for i := range 12 {
+			lease := 5*time.Second + upTo(r, 40*time.Second)
+			work := upTo(r, lease)
+			add(at(), func() { h.worker(fmt.Sprintf("worker-%d", i), lease, work) }, "worker %d of the Python library looks", i)
+		}
 	}
 	end := hostile
 	for _, e := range out {
 		end = max(end, e.at)
 	}
 	add(end+time.Minute, h.calmDown, "all is quiet") // whoever crashed last is back by now
-	add(end+time.Minute+quiet, func() {}, "the end")
+	add(end+time.Minute+h.quiet, func() {}, "the end")
 	return out
 }
 
@@ -182,32 +216,61 @@ func (h *History) crash(after time.Duration, behind bool) {
 	go victim.over.Wait()
 }
 
-// operator revokes the lease of whoever holds the key.
-func (h *History) operator() {
+// operator revokes the lease of whoever holds the key, or takes the key at once.
+func (h *History) operator(now bool) {
 	go func() {
-		l, end, err := h.servers.locker(machines, new(atomic.Bool), mongolock.Options{Owner: "operator", Timing: h.timing, Clock: h.machines[0]})
+		l, end, err := h.servers.locker(&machine{number: machines}, new(atomic.Bool), mongolock.Options{Owner: "operator", Clock: h.machines[0]})
 		if err != nil {
 			panic(err)
 		}
 		defer end()
 		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
-		if _, err := l.Revoke(ctx, job); err != nil {
+		key := job
+		if h.kind == runs {
+			key = h.bucketNow()
+		}
+		if !now {
+			_, err = l.Revoke(ctx, key)
+		} else {
+			// Who runs now may run on for a while beside the next one: that is what was asked for.
+			h.witness.mu.Lock()
+			h.witness.forced = math.MaxInt64
+			h.witness.mu.Unlock()
+			var i mongolock.Info
+			i, err = l.ForceReleaseNow(ctx, key)
+			time.Sleep(2 * time.Minute) // it may have been done, whatever the answer
+			h.witness.mu.Lock()
+			h.witness.forced = i.Token
+			h.witness.counts.Forced++
+			h.witness.mu.Unlock()
+		}
+		if err != nil {
 			h.witness.note("the operator: %v", err)
 		}
 	}()
 }
 
-// drawEnd draws how long a workload lives by itself: three in ten end within 90 s.
-func (h *History) drawEnd(*machine) func() time.Duration {
-	return func() time.Duration {
-		h.mu.Lock()
-		defer h.mu.Unlock()
-		if h.calm || h.draws.Float64() >= 0.3 {
-			return 0
-		}
-		return time.Second + upTo(h.draws, 89*time.Second)
+// drawEnd draws how long a workload lives by itself, and how it ends. A run takes up to 40 s, and seven in ten succeed; of others
+// three in ten end within 90 s.
+func (h *History) drawEnd() (time.Duration, gate.Ended) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	failed := gate.Ended{Code: 1, Unasked: true}
+	switch {
+	case h.kind == runs && (h.calm || h.draws.Float64() < 0.7):
+		return time.Second + upTo(h.draws, 39*time.Second), gate.Ended{Unasked: true}
+	case h.kind == runs:
+		return time.Second + upTo(h.draws, 39*time.Second), failed
+	case h.calm || h.draws.Float64() >= 0.3:
+		return 0, failed
 	}
+	return time.Second + upTo(h.draws, 89*time.Second), failed
+}
+
+// lastRun is the first run that was due when all was quiet: there was time enough for it.
+func (h *History) lastRun() string {
+	return fmt.Sprintf("%s@%03d", job, (time.Since(h.epoch)-h.quiet)/minute+1)
 }
 
 func (h *History) calmDown() {
@@ -220,11 +283,15 @@ func (h *History) calmDown() {
 // judge ends the world and says whether it kept its promises.
 func (h *History) judge() (Counts, []string, error) {
 	w := h.witness
-	if n := w.holders(); n != 1 {
-		w.mu.Lock()
-		w.fault("%v after the world became quiet %d workloads run, want one", quiet, n)
-		w.mu.Unlock()
+	n := w.holders()
+	w.mu.Lock()
+	switch {
+	case h.kind != runs && n != 1:
+		w.fault("%v after the world became quiet %d workloads run, want one", h.quiet, n)
+	case h.kind == runs && !w.done[h.lastRun()]:
+		w.fault("%v after the world became quiet %s is not done", h.quiet, h.lastRun())
 	}
+	w.mu.Unlock()
 	h.mu.Lock()
 	lives := slices.Clone(h.lives)
 	h.mu.Unlock()
@@ -255,7 +322,14 @@ func (h *History) readLog() {
 	writes, rolledBack := h.servers.history()
 	w.counts.RolledBack = rolledBack
 	last := map[string]int64{}
+	over := map[string]bool{}
 	for _, e := range writes {
+		if text(e.after, "state") == "done" && !over[e.key] {
+			over[e.key] = true
+			w.counts.Done++
+		} else if over[e.key] && text(e.after, "state") != "done" {
+			w.fault("the record that %s is done is gone: %v", e.key, e.after)
+		}
 		nonce := text(e.after, "nonce")
 		if nonce == "" || nonce == text(e.before, "nonce") {
 			continue
@@ -277,6 +351,8 @@ func (h *History) readLog() {
 			w.counts.TakenOver++
 		case "adopted":
 			w.counts.Adopted++
+		case "expired":
+			w.counts.Free++
 		default:
 			w.fault("the key was acquired in the way %q", how)
 		}

@@ -31,8 +31,10 @@ type life struct {
 	// is acquired before that has ended. Otherwise the gate comes back beside the workload and adopts its lease.
 	behind bool
 
+	key     string // of the run that is due
 	mu      sync.Mutex
 	work    *workload // of the present gate
+	renewed time.Time // the last acknowledgement that was heard of
 	crashed bool
 	over    sync.WaitGroup
 }
@@ -40,8 +42,8 @@ type life struct {
 func (h *History) begin(m *machine, behind bool) (*life, error) {
 	l := &life{machine: m, world: h, behind: behind}
 	var err error
-	l.locker, l.close, err = h.servers.locker(m.number, &l.dead, mongolock.Options{
-		Owner: fmt.Sprintf("machine-%d", m.number), Timing: h.timing, Clock: m, Observe: l.observe,
+	l.locker, l.close, err = h.servers.locker(m, &l.dead, mongolock.Options{
+		Owner: fmt.Sprintf("machine-%d", m.number), Timing: m.timing, Clock: m, Observe: l.observe,
 	})
 	if err != nil {
 		return nil, err
@@ -54,7 +56,7 @@ func (h *History) begin(m *machine, behind bool) (*life, error) {
 // gates runs one gate after the other, as a restart policy does, and cleans up when the life is over.
 func (l *life) gates() {
 	for l.ctx.Err() == nil {
-		w := &workload{machine: l.machine, gone: make(chan gate.Ended, 1), dies: l.world.drawEnd(l.machine)}
+		w := &workload{machine: l.machine, gone: make(chan gate.Ended, 1), dies: l.world.drawEnd}
 		l.mu.Lock()
 		l.work = w
 		crashed := l.crashed
@@ -62,26 +64,60 @@ func (l *life) gates() {
 		if crashed {
 			break
 		}
+		l.key = l.world.bucketNow()
 		g, err := gate.New(gate.Config{
-			Clock: l.machine, Budget: l.machine.budget, Lock: l, Workload: w, Reacquire: true, FinishWithin: 2 * l.world.timing.Operation,
+			Clock: l.machine, Budget: l.machine.budget, Lock: l, Workload: w, Reacquire: l.world.kind != runs, FinishWithin: 2 * l.machine.timing.Operation,
 			Observe: func(c gate.Change) {
 				l.world.witness.note("machine %d: %v, %v %v", l.machine.number, c.State, c.Action, c.Reason)
+				l.world.dawdle()
 			},
 		})
 		if err != nil {
 			panic(err) // the budget is a constant
 		}
-		g.Run(l.ctx)
-		select {
-		case <-l.ctx.Done():
-		case <-time.After(100 * time.Millisecond):
-		}
+		ctx, cancel := l.world.patience(l.ctx)
+		r := g.Run(ctx)
+		cancel()
+		l.rest(r)
 	}
 	l.close()
 }
 
-// Acquire is the gate's lock.
+// rest is the time until the next gate: until the next run is due where this one is done, or somebody else does it.
+func (l *life) rest(r gate.Result) {
+	pause := 100 * time.Millisecond
+	var (
+		done *mongolock.DoneError
+		held *mongolock.HeldError
+	)
+	if l.world.kind == runs && (errors.As(r.Acquire, &done) || errors.As(r.Acquire, &held)) {
+		l.world.witness.count(func(c *Counts) { c.Skipped++ })
+		pause += 5 * time.Second
+	}
+	if l.world.kind == runs && errors.As(r.Acquire, &done) {
+		l.world.witness.isDone(done.Info.Key)
+		pause = minute - time.Since(l.world.epoch)%minute
+	}
+	select {
+	case <-l.ctx.Done():
+	case <-time.After(pause):
+	}
+}
+
+// Acquire is the gate's lock. What it returns it returns when the process is awake.
 func (l *life) Acquire(ctx context.Context) (gate.Lease, error) {
+	defer l.machine.awake()
+	got, err := l.acquire(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if !got.Held() {
+		l.world.witness.broken("machine %d: a lease of %s was handed out dead", l.machine.number, got.Key())
+	}
+	return held{got, l}, nil
+}
+
+func (l *life) acquire(ctx context.Context) (mongolock.AnyLease, error) {
 	if l.behind {
 		select {
 		case <-l.machine.empty():
@@ -90,28 +126,43 @@ func (l *life) Acquire(ctx context.Context) (gate.Lease, error) {
 		}
 	}
 	opts := []mongolock.AcquireOption{mongolock.Adopt(l.machine.nonces()...), mongolock.OnNonce(l.machine.file)}
-	if l.world.pairs {
+	if l.world.kind == pairs {
 		p, err := l.locker.AcquireAlone(ctx, bucket(l.machine), job, opts...)
 		if err != nil {
 			return nil, err
 		}
 		l.machine.holds(p.Run.Nonce(), p.Job.Nonce())
-		return held{p}, nil
+		return p, nil
 	}
-	lease, err := l.locker.Acquire(ctx, job, opts...)
+	key := job
+	if l.world.kind == runs {
+		key, opts = l.key, append(opts, mongolock.SkipIfHeld())
+	}
+	lease, err := l.locker.Acquire(ctx, key, opts...)
 	if err != nil {
 		return nil, err
 	}
 	l.machine.holds(lease.Nonce())
-	return held{lease}, nil
+	return lease, nil
 }
 
 // held is what a gate holds here.
-type held struct{ mongolock.AnyLease }
+type held struct {
+	mongolock.AnyLease
+	life *life
+}
 
 // Finish ends the lease. The outcomes of both packages are in one order.
 func (h held) Finish(ctx context.Context, outcome gate.Outcome) error {
-	return h.AnyLease.Finish(ctx, mongolock.Outcome(outcome))
+	if outcome == gate.Unbegun && h.Adopted() {
+		h.Leave()
+		return nil
+	}
+	err := h.AnyLease.Finish(ctx, mongolock.Outcome(outcome))
+	if err == nil && outcome == gate.Succeeded && h.life.world.kind == runs {
+		h.life.world.witness.isDone(h.Key())
+	}
+	return err
 }
 
 // crash ends the life at once: nothing more is sent, and nobody is told anything.
@@ -130,10 +181,31 @@ func (l *life) crash() {
 	}
 }
 
+// hears notes that the store has acknowledged something.
+func (l *life) hears() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.renewed = time.Now()
+}
+
+// robbed complains where somebody has taken the key from a holder whom the store had answered a moment ago.
+func (l *life) robbed(lost *mongolock.LostError) {
+	l.mu.Lock()
+	since := time.Since(l.renewed)
+	l.mu.Unlock()
+	if lost.Reason == mongolock.LostTaken && since < l.machine.timing.TTL && !l.world.faults.force && !l.world.faults.slowObserver {
+		l.world.witness.broken("machine %d: %v, %v after it was renewed", l.machine.number, lost, since)
+	}
+}
+
 func (l *life) observe(e mongolock.Event) {
 	w := l.world.witness
+	defer l.world.dawdle()
 	switch e.Kind {
+	case mongolock.EventRenewed:
+		l.hears()
 	case mongolock.EventAcquired:
+		l.hears()
 		w.note("machine %d: acquired, token %d", l.machine.number, e.Token)
 	case mongolock.EventUnknown:
 		w.count(func(c *Counts) { c.Unknown++ })
@@ -155,6 +227,7 @@ func (l *life) observe(e mongolock.Event) {
 				}
 			})
 			w.note("machine %d: lost, %s", l.machine.number, lost.Reason)
+			l.robbed(lost)
 		}
 	}
 }

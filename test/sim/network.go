@@ -76,8 +76,9 @@ func pick[T any](r *rand.Rand, of ...T) T { return of[r.IntN(len(of))] }
 // wire is the network card of one life of a gate: when the life ends in a
 // crash, nothing more is sent. What is under way arrives all the same.
 type wire struct {
-	dialer options.ContextDialer
-	dead   *atomic.Bool
+	dialer  options.ContextDialer
+	dead    *atomic.Bool
+	machine *machine
 }
 
 func (w *wire) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
@@ -96,7 +97,15 @@ type wireConn struct {
 	wire *wire
 }
 
+// Read gives a frozen process what it hears when it wakes.
+func (c *wireConn) Read(b []byte) (int, error) {
+	n, err := c.Conn.Read(b)
+	c.wire.machine.awake()
+	return n, err
+}
+
 func (c *wireConn) Write(b []byte) (int, error) {
+	c.wire.machine.awake()
 	if c.wire.dead.Load() {
 		return 0, net.ErrClosed
 	}

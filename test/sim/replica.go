@@ -35,8 +35,8 @@ type branch struct {
 	documents map[string]bson.Raw
 	// shown are the documents as they are answered with, without the history.
 	shown map[string]bson.Raw
-	now       func() time.Time
-	log       []write
+	now   func() time.Time
+	log   []write
 }
 
 func (b *branch) clone() *branch {
@@ -161,6 +161,7 @@ func withoutHistory(document bson.Raw) bson.Raw {
 // cable is a process's way to the replica set.
 type cable struct {
 	*replica
+	machine *machine
 	process int
 	dead    *atomic.Bool
 }
@@ -211,6 +212,8 @@ type replied struct {
 
 // ask sends one request. What is sent arrives, late perhaps or twice, whatever becomes of who sent it.
 func (c *cable) ask(ctx context.Context, do func(*branch, *oldPrimary) (doc bson.Raw, wrote bool)) (bson.Raw, error) {
+	c.machine.awake()
+	defer c.machine.awake()
 	if c.dead.Load() {
 		return nil, errGone
 	}
@@ -227,12 +230,11 @@ func (c *cable) ask(ctx context.Context, do func(*branch, *oldPrimary) (doc bson
 		return nil, errors.Join(errTimeout, context.Cause(ctx))
 	}
 	answer := make(chan replied, 2)
-	arrive := func() { c.arrive(v, do, answer) }
 	if !v.LoseRequest {
-		time.AfterFunc(v.RequestDelay, arrive)
+		time.AfterFunc(v.RequestDelay, func() { c.arrive(v, do, answer) })
 	}
-	if again > 0 {
-		time.AfterFunc(v.RequestDelay+again, arrive)
+	if again > 0 { // its answer is nobody's: the connection knows one of each request
+		time.AfterFunc(v.RequestDelay+again, func() { c.carryOut(v, do) })
 	}
 	select {
 	case a := <-answer:

@@ -23,12 +23,12 @@ type servers interface {
 	// history is every write that the majority has, in order, and how many were rolled back.
 	history() (writes []write, rolledBack int)
 	// locker makes what a process has of the lock. end ends it; once dead is set nothing more is sent.
-	locker(process int, dead *atomic.Bool, o mongolock.Options) (l *mongolock.Locker, end func(), err error)
+	locker(m *machine, dead *atomic.Bool, o mongolock.Options) (l *mongolock.Locker, end func(), err error)
 }
 
 // locker is over the store's seam.
-func (r *replica) locker(process int, dead *atomic.Bool, o mongolock.Options) (l *mongolock.Locker, end func(), err error) {
-	l, err = mongolock.NewWithStore(&cable{replica: r, process: process, dead: dead}, o)
+func (r *replica) locker(m *machine, dead *atomic.Bool, o mongolock.Options) (l *mongolock.Locker, end func(), err error) {
+	l, err = mongolock.NewWithStore(&cable{replica: r, machine: m, process: m.number, dead: dead}, o)
 	return l, func() { _ = l.Close(context.Background()) }, err
 }
 
@@ -44,13 +44,13 @@ func (d driven) history() (writes []write, rolledBack int) {
 }
 
 // locker has a client as mongolock.Connect makes it, over the simulated network.
-func (d driven) locker(process int, dead *atomic.Bool, o mongolock.Options) (*mongolock.Locker, func(), error) {
-	t := o.Timing
+func (d driven) locker(m *machine, dead *atomic.Bool, o mongolock.Options) (*mongolock.Locker, func(), error) {
+	t := o.Timing.WithDefaults()
 	client, err := mongo.Connect(options.Client().ApplyURI("mongodb://fakemongo:27017/?directConnection=true").
-		SetDialer(&wire{dialer: d.Dialer(process), dead: dead}).SetServerMonitoringMode("poll").SetRetryWrites(false).SetRetryReads(false).
+		SetDialer(&wire{dialer: d.Dialer(m.number), dead: dead, machine: m}).SetServerMonitoringMode("poll").SetRetryWrites(false).SetRetryReads(false).
 		SetConnectTimeout(t.Operation).SetServerSelectionTimeout(t.Operation).SetHeartbeatInterval(t.Heartbeat))
 	if err != nil {
-		return nil, nil, fmt.Errorf("client of process %d: %w", process, err)
+		return nil, nil, fmt.Errorf("client of process %d: %w", m.number, err)
 	}
 	l, err := mongolock.New(client.Database("mongolock").Collection("lock"), o)
 	return l, func() {
