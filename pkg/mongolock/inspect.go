@@ -15,7 +15,7 @@ import (
 // ErrNoLock is returned for a key that has no document.
 var ErrNoLock = errors.New("no such lock")
 
-// ErrNotHeld is returned by [Locker.Revoke] for a key that is free or done: there is nobody to ask.
+// ErrNotHeld is returned by [Locker.Revoke] for a key that was free or done: there was nobody to ask.
 var ErrNotHeld = errors.New("nobody holds it")
 
 // Info says what the store knows of a key. It is for people: it may come from
@@ -126,29 +126,32 @@ func (l *Locker) Revoke(ctx context.Context, key string) (Info, error) {
 	return d.Info, nil
 }
 
-// unknownFormat returns a [*FormatError] where the document is of a later format, ErrNoLock where there is none.
-func (l *Locker) unknownFormat(ctx context.Context, key string) (Info, error) {
+// unchanged is the document to which a change did not apply; the error is [ErrNoLock] where there is none, a [*FormatError]
+// where it is of a later format or damaged.
+func (l *Locker) unchanged(ctx context.Context, key string) (*document, error) {
 	d, err := l.look(ctx, key)
 	switch {
 	case err != nil:
-		return Info{}, err
+		return &document{}, err
 	case d == nil:
-		return Info{}, fmt.Errorf("%q: %w", key, ErrNoLock)
+		return &document{}, fmt.Errorf("%q: %w", key, ErrNoLock)
 	case d.v != Format || d.damaged:
-		return d.Info, &FormatError{Key: key, Problems: append(d.problems, mendIt)}
+		return d, &FormatError{Key: key, Problems: append(d.problems, mendIt)}
 	}
-	return d.Info, nil
+	return d, nil
 }
 
 func (l *Locker) notRevoked(ctx context.Context, key string) (Info, error) {
-	i, err := l.unknownFormat(ctx, key)
+	d, err := l.unchanged(ctx, key)
 	switch {
 	case err != nil:
-		return i, err
-	case i.Locked && i.State == stateHeld:
-		return i, fmt.Errorf("lock %q is held by %s without a nonce (a Python worker): it cannot be asked, only forced now", key, shownName(i.Owner))
+		return d.Info, err
+	case d.ours():
+		return d.Info, fmt.Errorf("lock %q: %w when it was to be revoked, %s has acquired it since", key, ErrNotHeld, shownName(d.Owner))
+	case d.Locked && d.State == stateHeld:
+		return d.Info, fmt.Errorf("lock %q is held by %s without a nonce (a Python worker): it cannot be asked, only forced now", key, shownName(d.Owner))
 	default:
-		return i, fmt.Errorf("lock %q: %w, it is %s", key, ErrNotHeld, i.State)
+		return d.Info, fmt.Errorf("lock %q: %w, it is %s", key, ErrNotHeld, d.State)
 	}
 }
 
@@ -164,11 +167,11 @@ func (l *Locker) ForceReleaseNow(ctx context.Context, key string) (Info, error) 
 		return Info{}, fmt.Errorf("freeing lock %q: %w", key, err)
 	}
 	if d == nil || d.damaged {
-		i, err := l.unknownFormat(ctx, key)
+		d, err := l.unchanged(ctx, key)
 		if err == nil {
 			err = fmt.Errorf("%q: %w", key, ErrNoLock) // it came meanwhile
 		}
-		return i, err
+		return d.Info, err
 	}
 	return d.Info, nil
 }

@@ -3,6 +3,7 @@ package mongolock
 import (
 	"context"
 	"errors"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -265,6 +266,31 @@ func TestP11_RevokedHolderKeepsTheKeyUntilItReleases(t *testing.T) {
 		}
 		next, err := b.Try(t.Context(), "key")
 		w.must(t, next, err)
+	})
+}
+
+// TestP11_NobodyHeldItWhenItWasRevoked: whoever acquires the key between the two calls of a revocation is one of ours, and
+// is not taken for a Python worker, whom nobody can ask.
+func TestP11_NobodyHeldItWhenItWasRevoked(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *world) {
+		a, b := w.locker(t, 0), w.locker(t, 1)
+		w.on(func(c sentCall) fakemongo.Verdict {
+			if c.Process == 1 && c.Command == "find" {
+				return fakemongo.Verdict{RequestDelay: time.Second}
+			}
+			return fakemongo.Verdict{}
+		})
+		told := make(chan error, 1)
+		go func() {
+			_, err := b.Revoke(t.Context(), "key")
+			told <- err
+		}()
+		time.Sleep(time.Second / 2)
+		lease, err := a.Try(t.Context(), "key")
+		w.must(t, lease, err)
+		if err := <-told; !errors.Is(err, ErrNotHeld) || strings.Contains(err.Error(), "Python") {
+			t.Errorf("%v, want that nobody held it", err)
+		}
 	})
 }
 
