@@ -25,7 +25,7 @@ var epochMutants = []mutant{
 		edits{{"epochs.judge", "return e.dir.NoteHold(statedir.Hold{Epoch: e.now})", "return nil"}}, ignoredCase("asked_to_end_and_then_killed_while_waiting")),
 	take("epoch-adopts-for-ever", "restart: a gate that learns late that it has to ask ends, and does not adopt its lease forever beside what it would not stop",
 		edits{{"lock.Acquire", "if errors.Is(err, errUnasked) {", "if false {"}}, "./internal/agent -run=^TestEpochIsJudgedLate$"),
-	take("epoch-refusal-exits", "restart: a gate that refuses does not end, again and again", edits{{"session.fence", `&& e.Refused() == nil`, ""}}, ignoredCase("killed")),
+	take("epoch-refusal-exits", "restart: a gate that refuses does not end, again and again", edits{{"session.protect", `&& e.Refused() == nil`, ""}}, ignoredCase("killed")),
 	take("epoch-forgets-nothing", "restart: with evidence that nothing is left the next gate begins anew", edits{
 		{"epochs.ended", "return e.dir.ForgetHold()", "return nil"},
 		{"epochs.asked", "e.noteAsked(true)", "nil"},
@@ -37,5 +37,5 @@ var epochMutants = []mutant{
 	take("partial-scan-kills-nobody", "stopping: what is seen is killed although something is not",
 		edits{{"kill", "for _, p := range found {", "if err != nil { return 0, err }; for _, p := range found {"}}, "./internal/proctree -run=TestWhatIsSeenIsSignalled"),
 	take("fence-beside-without-leaving", "fence: what runs beside a new gate without a lease is a loss, and the protection is done",
-		edits{{"Workload.fenceBeside", "if w.cfg.LeaveAtOnce && !w.cfg.Kill { w.cfg.Leave(); return }", ""}}, ignoredCase("asked_to_end_and_back_too_late")),
+		edits{{"Workload.stopBeside", "if w.cfg.LeaveAtOnce && !w.cfg.Kill { w.cfg.Leave(); return }", ""}}, ignoredCase("asked_to_end_and_back_too_late")),
 }

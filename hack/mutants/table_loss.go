@@ -79,7 +79,7 @@ var lossMutants = []mutant{
 	take("pid1-sees-its-own-alone", "run: a process whose parent is not seen is below the first one of the namespace",
 		edits{{"proctree.below", "if root == 1 {", "if false {"}}, "./internal/guard -run=TestStrangersOfPID1"),
 	take("sentinel-of-a-run", "sentinel: a file that nobody would write is no setting",
-		edits{{"lossSettings", `name: "sentinel", commands: fencer,`, `name: "sentinel", commands: []string{"run", "init", "sidecar", "doctor"},`}},
+		edits{{"lossSettings", `name: "sentinel", commands: stopper,`, `name: "sentinel", commands: []string{"run", "init", "sidecar", "doctor"},`}},
 		"./internal/settings -run=^TestBadInput$", "./internal/settings -run=^TestEverySettingIsRead$"),
 	take("protection-twice", "settings: a protection that is added to itself is refused",
 		edits{{"loader.checkProtection", "case slices.Contains(s.Also, s.Protection):", "case false:"}}, "./internal/settings -run=^TestBadInput$"),

@@ -61,7 +61,7 @@ var sidecarMutants = []mutant{
 	take("fence-believes-a-stop", "evidence: a SIGTERM is none", edits{{"Workload.evidence", "err := w.targets.none()", "err := error(nil)"}}, fencePod),
 	take("fence-undoes-the-opening", "fence: nothing of it comes after the gate has opened", edits{{"Workload.change", "if w.phase != from {", "if false {"}}, fenceUnit),
 	take("fence-late-sentinel", "sentinel: removed before the gate opens, for good", edits{{"sentinel.writer", "late := s.opens != asOf", "late := s.opens < asOf"}}, fenceUnit),
-	take("fence-spares-what-runs-beside", "fence: what runs beside a new gate is stopped at the file's deadline", edits{{"Workload.look", "if now >= fenceAt {", "if now < 0*fenceAt {"}}, fencePod),
+	take("fence-spares-what-runs-beside", "fence: what runs beside a new gate is stopped at the file's deadline", edits{{"Workload.look", "if now >= stopAt {", "if now < 0*stopAt {"}}, fencePod),
 	take("fence-sigterm-is-a-loss", "follower: an ordinary SIGTERM of the sidecar is no loss", edits{{"Workload.followerGone", "if in != open {", "if true {"}}, fenceUnit),
 	take("fence-lets-the-word-go", "evidence: the follower's flock is held until the lease is given back", edits{{"Workload.followerGone", "w.word = f", "_ = f.Close()"}}, fenceUnit),
 	take("fence-file-open-on-evidence", "evidence: the lease file is shut before the lease is given back",

@@ -56,7 +56,7 @@ const dying = 2 * time.Second
 // epochs is nil where the protection is another one.
 func (ses *session) epochs() (*epochs, error) {
 	if !ses.s.Protects(settings.Restart) {
-		return nil, nil //nolint:nilnil // without the fence there is nothing to note
+		return nil, nil //nolint:nilnil // without the protection restart there is nothing to note
 	}
 	now, err := ses.dir.Epoch()
 	if err != nil {
@@ -239,7 +239,7 @@ var errUnasked = errors.New("a gate of this epoch has held the lock, and nobody 
 // errAlone ends a gate that asks for the restart.
 var errAlone = &Exit{ExitLost, errors.New("something else, such as the kubelet for a failed liveness probe, ended a gate that held the lock and restarted it alone: exiting with code 88, so that the restart rule applies")}
 
-// ask ends the gate with the exit code that asks for a restart of all containers, and fences what may run beside it
+// ask ends the gate with the exit code that asks for a restart of all containers, and stops what may run beside it
 // by what there is: whether the rule counts is not known before.
 func (ses *session) ask(e *epochs) error {
 	if err := e.tries(); err != nil {
@@ -264,7 +264,7 @@ func (ses *session) before(e *epochs) *statedir.Lease {
 	live := err == nil && ses.dir.Live(l, ses.clock.Now()) == nil
 	switch {
 	case err == nil && e == nil && l.Open && ses.dir.Unclear(l):
-		// Nobody here knows when it is over: what runs is fenced at once.
+		// Nobody here knows when it is over: what runs is stopped at once.
 		return &statedir.Lease{Open: true, Deadline: ses.clock.Now(), KillBudget: ses.s.Budget().Kill}
 	case e == nil && live:
 		return &l
@@ -273,7 +273,7 @@ func (ses *session) before(e *epochs) *statedir.Lease {
 	case live:
 		return &l
 	}
-	// Its deadline is over: what runs is fenced at once.
+	// Its deadline is over: what runs is stopped at once.
 	return &statedir.Lease{Open: true, Deadline: ses.clock.Now(), KillBudget: ses.s.Budget().Kill}
 }
 

@@ -124,7 +124,7 @@ func waiting(ctx context.Context, most time.Duration) (context.Context, context.
 	return context.WithTimeoutCause(ctx, most, errTimeout)
 }
 
-// find reaches the store, once: by then what runs beside this gate is fenced, and probes are answered.
+// find reaches the store, once: by then what runs beside this gate is seen to, and probes are answered.
 func (l *lock) find(ctx context.Context) error {
 	if l.keys != nil {
 		return nil

@@ -35,40 +35,40 @@ func Sidecar(ctx context.Context, w World, s *settings.Settings) error {
 		return ses.ask(epochs)
 	}
 	leave := make(chan struct{})
-	fenced, err := ses.fence(epochs, w.Twin, sync.OnceFunc(func() { close(leave) }))
+	protected, err := ses.protect(epochs, w.Twin, sync.OnceFunc(func() { close(leave) }))
 	if errors.Is(err, podworkload.ErrSentinel) {
 		return &Exit{ExitMachine, problem.Of("sentinel", err, "name a file in a directory that this user can write in with --sentinel")}
 	}
 	if err != nil {
 		return &Exit{settings.ExitUsage, err}
 	}
-	ses.atEnd(fenced.Close)
+	ses.atEnd(protected.Close)
 	unwritten := func(err error) {
 		ses.warn(err)
 		if s.Followed() { // it is what the follower lives by
-			fenced.Break(fmt.Errorf("the lease file cannot be written: %w", err))
+			protected.Break(fmt.Errorf("the lease file cannot be written: %w", err))
 		}
 	}
-	recorder := newRecorder(fenced, ses.dir, s.Owner, s.Budget().Kill, unwritten)
+	recorder := newRecorder(protected, ses.dir, s.Owner, s.Budget().Kill, unwritten)
 	ses.atEnd(recorder.Close)
 
 	g, err := gate.New(gate.Config{
-		Clock: ses.clock, Budget: s.Budget(), Lock: ses.sidecarLock(epochs, fenced.Idled), Workload: ses.accompanied(recorder, epochs),
+		Clock: ses.clock, Budget: s.Budget(), Lock: ses.sidecarLock(epochs, protected.Idled), Workload: ses.accompanied(recorder, epochs),
 		Reacquire: s.OnLoss == settings.Wait || s.Followed(), Rest: s.Rest(), FinishWithin: s.FinishWithin(), Observe: ses.observe(),
 	})
 	if err != nil {
 		return err
 	}
-	if err := ses.serve(g, sidecarProbes(g, fenced, epochs)); err != nil {
+	if err := ses.serve(g, sidecarProbes(g, protected, epochs)); err != nil {
 		return err
 	}
-	ses.saySidecar(fenced.Evidence(), w.Twin.Guarded())
+	ses.saySidecar(protected.Evidence(), w.Twin.Guarded())
 
 	// Told to end: what waits ends at once; what holds renews until there is
 	// evidence that the workload is gone, or until it is killed.
 	asked, stop := ses.told(ctx, epochs)
 	defer stop()
-	unhook := context.AfterFunc(asked, fenced.Stop)
+	unhook := context.AfterFunc(asked, protected.Stop)
 	defer unhook()
 
 	ended := make(chan gate.Result, 1)
@@ -88,8 +88,8 @@ func Sidecar(ctx context.Context, w World, s *settings.Settings) error {
 	}
 }
 
-// fence is what this sidecar does to its workload.
-func (ses *session) fence(e *epochs, link *twin.Link, leave func()) (*podworkload.Workload, error) {
+// protect is what this sidecar does to its workload.
+func (ses *session) protect(e *epochs, link *twin.Link, leave func()) (*podworkload.Workload, error) {
 	s := ses.s
 	cfg := podworkload.Config{
 		Kill: s.Protects(settings.Kill), Leave: leave,

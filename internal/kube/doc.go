@@ -9,7 +9,7 @@
 // the API server. Token and authorities are read again, for the kubelet replaces them. That the API is away
 // makes [Status] say less, never more.
 //
-// Not promised: that an Event arrives; that the label is right at every moment. The label is routing, not a fence.
+// Not promised: that an Event arrives; that the label is right at every moment. The label is routing, not a protection.
 //
 // Requests are client-go's rest: the configuration of a pod, the token (read again after 50 seconds), the authorities (after
 // five minutes) and Retry-After, as far as the call's time allows; a longer one is waited for between calls. Objects are

@@ -6,33 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"syscall"
-	"time"
 
 	"github.com/mongogate/mongogate/internal/proctree"
 )
-
-// Twin is a second process that does what the fence says should this one be dead or frozen. Only Await waits for it.
-type Twin interface {
-	// Held says until when the workload may run.
-	Held(deadline time.Duration)
-	// Stopping says that the workload is being stopped, and will have been killed at an instant.
-	Stopping(killAt time.Duration)
-	// Await waits, no longer than within, until the twin has confirmed what it was told.
-	Await(within time.Duration) error
-	// Shut says that nothing of the workload may run.
-	Shut()
-	// Beat says that this process lives, and fails once the twin does not answer.
-	Beat() error
-}
-
-// alone is a gate without a twin.
-type alone struct{}
-
-func (alone) Held(time.Duration)        {}
-func (alone) Stopping(time.Duration)    {}
-func (alone) Await(time.Duration) error { return nil }
-func (alone) Shut()                     {}
-func (alone) Beat() error               { return nil }
 
 // Hand does to the workload what a [Workload] does, for who has no gate.
 type Hand struct {

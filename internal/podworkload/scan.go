@@ -101,13 +101,13 @@ func (w *Workload) beat() {
 
 func (w *Workload) look() {
 	w.mu.Lock()
-	p, stopping, fenceAt, killAt := w.phase, w.stopping, w.fenceAt, w.killAt
+	p, stopping, stopAt, killAt := w.phase, w.stopping, w.stopAt, w.killAt
 	w.mu.Unlock()
 	now := w.cfg.Clock.Now()
 	switch p {
 	case beside:
-		if now >= fenceAt {
-			w.fenceBeside()
+		if now >= stopAt {
+			w.stopBeside()
 		}
 	case leaving:
 		if now >= killAt {
@@ -154,8 +154,8 @@ func (w *Workload) change(from, to phase, tell func()) bool {
 	return true
 }
 
-// fenceBeside stops what ran before this gate began and has no lease any more.
-func (w *Workload) fenceBeside() {
+// stopBeside stops what ran before this gate began and has no lease any more.
+func (w *Workload) stopBeside() {
 	write := w.sentinel.writer("the gate was started anew and does not hold the lock")
 	if !w.change(beside, leaving, func() { w.cfg.Twin.Stopping(w.killAt) }) {
 		return // the lock was won

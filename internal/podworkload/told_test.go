@@ -82,7 +82,7 @@ func TestTwinHearsOfTheLeaseLast(t *testing.T) {
 				<-won
 			}
 		}
-		w.fenceBeside()
+		w.stopBeside()
 		<-won
 		if want := []string{"stopping 0s", "held 1h0m0s"}; !slices.Equal(twin.all, want) {
 			t.Errorf("the twin heard %q, want %q", twin.all, want)

@@ -12,49 +12,9 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/go-logr/logr"
-
 	"github.com/mongogate/mongogate/internal/statedir"
 	"github.com/mongogate/mongogate/pkg/gate"
 )
-
-// Config says what a sidecar may do to its workload, and what it can see of it.
-type Config struct {
-	// Sentinel is the file that is written on loss and removed before the gate opens.
-	Sentinel string
-	// Kill signals every process of the workload in a shared process namespace.
-	Kill bool
-	// Leave ends the gate's own process; it is called on loss, once or more. With
-	// LeaveAtOnce that is the fence, after the SIGKILL of Kill if there is one;
-	// otherwise it is what remains when there is no evidence to wait for.
-	Leave       func()
-	LeaveAtOnce bool
-	// Spare are names of programs: a container that begins with one of them is not the workload.
-	Spare []string
-	// Scan is the time between looks at the processes.
-	Scan time.Duration
-	// Twin does the same should this process be dead or frozen; nil: nobody does.
-	Twin Twin
-	// Budget says when the workload is killed, for the twin.
-	Budget gate.Budget
-	// Dir is asked for the word of a follower, where there is one.
-	Dir *statedir.Dir
-	// Idle is how long the lease is kept while a follower that has run once, or
-	// may run, does not; zero: forever. It needs Dir.
-	Idle time.Duration
-	// Status is asked where there is no follower and no process of the workload is seen; nil: never.
-	Status Status
-	Clock  gate.Clock
-	Log    logr.Logger
-}
-
-// Status is what the Kubernetes API says of the own pod. No method waits for it.
-type Status interface {
-	// Ended is true once every container of the workload is reported terminated and will not be started again.
-	Ended() bool
-	// Final is true where no container of the workload is started again however it ends, so that Ended comes after every end.
-	Final() bool
-}
 
 // Workload implements [gate.Workload] for what other containers run.
 type Workload struct {
@@ -71,19 +31,19 @@ type Workload struct {
 	mu    sync.Mutex
 	phase phase
 	told  bool // the gate has been told that nothing is left
-	// fenceAt ends the phase beside, killAt the phase leaving.
-	fenceAt, killAt time.Duration
-	stopping        bool
-	token           int64
-	idle            time.Duration // since when no follower runs
-	idled           bool          // a lease was broken off for that
-	word            *os.File      // the follower's flock, once it has given its word
-	complaint       string
-	opened          atomic.Bool
-	waitTold        time.Duration // when it was said last what the lock is kept for
-	unwritten       string        // the reason that the sentinel has still to say
-	looked          time.Duration // when the sentinel was looked at last
-	looking         atomic.Int64  // since when it is being looked at; zero: it is not
+	// stopAt ends the phase beside, killAt the phase leaving.
+	stopAt, killAt time.Duration
+	stopping       bool
+	token          int64
+	idle           time.Duration // since when no follower runs
+	idled          bool          // a lease was broken off for that
+	word           *os.File      // the follower's flock, once it has given its word
+	complaint      string
+	opened         atomic.Bool
+	waitTold       time.Duration // when it was said last what the lock is kept for
+	unwritten      string        // the reason that the sentinel has still to say
+	looked         time.Duration // when the sentinel was looked at last
+	looking        atomic.Int64  // since when it is being looked at; zero: it is not
 }
 
 // phase is what is done at each scan.
@@ -91,7 +51,7 @@ type phase int
 
 const (
 	shut    phase = iota // nothing of the workload may run
-	beside               // something ran before this gate began: it may until fenceAt
+	beside               // something ran before this gate began: it may until stopAt
 	leaving              // it has been sent SIGTERM, and has until killAt
 	open                 // the workload runs
 	warned               // lost; the sentinel is being written
@@ -104,7 +64,7 @@ var ErrIdle = errors.New("the workload has been idle for longer than --idle-rele
 
 // New begins to look at the processes. lease is what the state directory says
 // of a gate before this one, if anything: a workload that runs beside it may do so until that deadline, and without it
-// is fenced at once, unless the lock is won before.
+// is stopped at once, unless the lock is won before.
 func New(cfg Config, lease *statedir.Lease) (*Workload, error) {
 	if cfg.Twin == nil {
 		cfg.Twin = alone{}
@@ -123,7 +83,7 @@ func New(cfg Config, lease *statedir.Lease) (*Workload, error) {
 	}
 	var first func()
 	if lease != nil && lease.Open {
-		w.phase, w.fenceAt, w.killAt = beside, lease.Deadline, lease.Deadline+lease.KillBudget/2
+		w.phase, w.stopAt, w.killAt = beside, lease.Deadline, lease.Deadline+lease.KillBudget/2
 		cfg.Twin.Held(lease.Deadline)
 	} else {
 		write := w.sentinel.writer("the gate was started anew and does not hold the lock")
@@ -197,7 +157,7 @@ func (w *Workload) Start(g gate.Grant) {
 		w.Break(err)
 		return
 	}
-	// After the phase: a fence that was about to write finds that it is late.
+	// After the phase: a writer of the sentinel finds that it is late.
 	w.complain("the sentinel of an earlier loss could not be removed", w.sentinel.remove())
 	w.opened.Store(true)
 	w.poke()
@@ -251,7 +211,7 @@ func (w *Workload) patience() time.Duration {
 	return w.cfg.Budget.KillAfter
 }
 
-// Terminate sends SIGTERM once, or ends the gate where that is the fence.
+// Terminate sends SIGTERM once, or ends the gate where that is the protection.
 func (w *Workload) Terminate() {
 	if w.cfg.LeaveAtOnce && !w.cfg.Kill {
 		w.cfg.Leave()
@@ -266,7 +226,7 @@ func (w *Workload) Kill() {
 	w.set(killing)
 	w.signal(syscall.SIGKILL, killing)
 	if w.hopeless() || w.cfg.LeaveAtOnce {
-		// Either that is the fence, or nothing will ever prove that the workload is gone: the lease runs out.
+		// Either that is the protection, or nothing will ever prove that the workload is gone: the lease runs out.
 		w.cfg.Leave()
 	}
 }

@@ -172,7 +172,7 @@ func TestWonWhileFencing(t *testing.T) {
 		both.Go(func() { w.Start(gate.Grant{Token: 1}) })
 		both.Wait()
 		w.Close()
-		w.fenceBeside() // had it been decided before, it would come now
+		w.stopBeside() // had it been decided before, it would come now
 		w.mu.Lock()
 		p := w.phase
 		w.mu.Unlock()

@@ -15,7 +15,7 @@ var (
 	people   = []string{"status", "list", "show", "history", "force-release", "doctor"}
 	renewer  = []string{"sidecar", "init", "run", "doctor"}
 	waiter   = []string{"run", "doctor"}
-	fencer   = []string{"sidecar", "doctor"}
+	stopper  = []string{"sidecar", "doctor"}
 	probed   = []string{"sidecar", "run", "doctor", "probe"}
 	stateful = append(slices.Clone(renewer), "probe", "epoch")
 )
@@ -204,23 +204,23 @@ var waitSettings = []setting{
 
 var lossSettings = []setting{
 	{
-		name: "protection", commands: fencer, fallback: Sentinel, oneOf: sidecarProtections, field: func(s *Settings) any { return &s.Protection },
+		name: "protection", commands: stopper, fallback: Sentinel, oneOf: sidecarProtections, field: func(s *Settings) any { return &s.Protection },
 		usage: protectionUsage(),
 	},
 	{
-		name: "also", commands: fencer, oneOf: alsoProtections, placeholder: "list", field: func(s *Settings) any { return &s.Also },
+		name: "also", commands: stopper, oneOf: alsoProtections, placeholder: "list", field: func(s *Settings) any { return &s.Also },
 		usage: "protections in addition to --protection, separated by commas",
 	},
 	{
-		name: "sentinel", commands: fencer, placeholder: "file", field: func(s *Settings) any { return &s.Sentinel },
+		name: "sentinel", commands: stopper, placeholder: "file", field: func(s *Settings) any { return &s.Sentinel },
 		usage: "file written when the lock is lost (default the file lost in the key's state directory)",
 	},
 	{
-		name: "spare", commands: fencer, placeholder: "list", field: func(s *Settings) any { return &s.Spare }, check: programs,
+		name: "spare", commands: stopper, placeholder: "list", field: func(s *Settings) any { return &s.Spare }, check: programs,
 		usage: "programs, separated by commas, such as pilot-agent: a container of the shared process namespace whose first program is one of them is not part of the workload (by trust; a container that can get a variable is spared by MONGOGATE_SPARED=true)",
 	},
 	{
-		name: "scan-interval", commands: fencer, fallback: "100ms", field: func(s *Settings) any { return &s.ScanInterval },
+		name: "scan-interval", commands: stopper, fallback: "100ms", field: func(s *Settings) any { return &s.ScanInterval },
 		usage: "time between looks for processes that the protection kill has to stop",
 	},
 	{
@@ -248,7 +248,7 @@ var lossSettings = []setting{
 		usage: "after a loss, once the workload has stopped: exit with code 88, or wait for the lock again",
 	},
 	{
-		name: "idle-release", commands: fencer, field: func(s *Settings) any { return &s.IdleRelease },
+		name: "idle-release", commands: stopper, field: func(s *Settings) any { return &s.IdleRelease },
 		usage: "how long a sidecar keeps the lock while its follower does not run (default 4 × ttl); for --protection follow",
 	},
 }
@@ -267,7 +267,7 @@ var kubeSettings = []setting{
 		usage: "trust the scheduled minute in the Job's name only if the Kubernetes API says that a CronJob owns the Job; otherwise treat the Job as created by hand (right: get jobs)",
 	},
 	{
-		name: "kube-evidence", commands: fencer, fallback: "false", field: func(s *Settings) any { return &s.KubeEvidence },
+		name: "kube-evidence", commands: stopper, fallback: "false", field: func(s *Settings) any { return &s.KubeEvidence },
 		usage: "release once the pod's own status shows every main container terminated for good (right: get pods)",
 	},
 }
