@@ -14,6 +14,7 @@ import (
 
 	"github.com/mongogate/mongogate/test/devdb"
 	"github.com/mongogate/mongogate/test/devdb/devdbtest"
+	"github.com/mongogate/mongogate/test/must"
 )
 
 // userURI is the server's URI for another user.
@@ -34,15 +35,8 @@ func userURI(t *testing.T, s *devdb.Server, name, password, source string) strin
 // serve everything but what makes or lists indexes. SecantusDB checks roles per database.
 func TestLeastPrivilegeIsEnough(t *testing.T) {
 	s := devdbtest.Start(t, devdb.Auth)
-	root, err := mongo.Connect(options.Client().ApplyURI(s.URI))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		if err := root.Disconnect(context.Background()); err != nil {
-			t.Error(err)
-		}
-	}()
+	root := must.Get(mongo.Connect(options.Client().ApplyURI(s.URI)))(t)
+	defer func() { must.Do(t, root.Disconnect(context.Background())) }()
 	db := root.Database(DefaultDatabase)
 	const password = "p@ss:w/rd%"
 	for _, command := range []bson.D{
@@ -53,61 +47,34 @@ func TestLeastPrivilegeIsEnough(t *testing.T) {
 		{{Key: "createUser", Value: "gate"}, {Key: "pwd", Value: password}, {Key: "roles", Value: bson.A{"locker"}}},
 		{{Key: "createUser", Value: "reader"}, {Key: "pwd", Value: password}, {Key: "roles", Value: bson.A{"read"}}},
 	} {
-		if err := db.RunCommand(t.Context(), command).Err(); err != nil {
-			t.Fatal(err)
-		}
+		must.Do(t, db.RunCommand(t.Context(), command).Err())
 	}
 	o := Options{Owner: "a", Timing: quick(), Keep: time.Hour, ChangeStream: true, Poll: 50 * time.Millisecond}
 	connect := func(uri string) *Locker {
-		l, err := Connect(uri, o)
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() {
-			if err := l.Close(context.Background()); err != nil {
-				t.Error(err)
-			}
-		})
+		l := must.Get(Connect(uri, o))(t)
+		t.Cleanup(func() { must.Do(t, l.Close(context.Background())) })
 		return l
 	}
 	l := connect(userURI(t, s, "gate", password, DefaultDatabase))
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
-	lease, err := l.Try(ctx, "key")
-	got(t, lease, err)
-	step := func(name string, err error) {
-		t.Helper()
-		if err != nil {
-			t.Errorf("%s: %v", name, err)
-		}
-	}
-	step("renew", lease.Renew(ctx))
-	step("is held", lease.IsHeld(ctx))
-	_, err = l.Info(ctx, "key")
-	step("info", err)
-	_, err = l.List(ctx, "", 0)
-	step("list", err)
-	_, err = l.Revoke(ctx, "key")
-	step("revoke", err)
-	step("release", lease.Release(ctx))
-	_, err = l.ForceReleaseNow(ctx, "key")
-	step("force", err)
-	_, err = l.MarkAbandoned(ctx, "run@", time.Hour)
-	step("mark abandoned", err)
-	_, err = l.ServerTime(ctx)
-	step("server time", err)
-	pair, err := l.AcquireAlone(ctx, "run@1", "run")
-	step("alone", err)
-	if pair != nil {
-		step("done", pair.Finish(ctx, Succeeded))
-	}
-	_, err = l.Check(ctx)
-	step("check", err)
+	ctx := within(t, time.Minute)
+	lease := kept(t)(l.Try(ctx, "key"))
+	must.Do(t, lease.Renew(ctx))
+	must.Do(t, lease.IsHeld(ctx))
+	must.Get(l.Info(ctx, "key"))(t)
+	must.Get(l.List(ctx, "", 0))(t)
+	must.Get(l.Revoke(ctx, "key"))(t)
+	must.Do(t, lease.Release(ctx))
+	must.Get(l.ForceReleaseNow(ctx, "key"))(t)
+	must.Get(l.MarkAbandoned(ctx, "run@", time.Hour))(t)
+	must.Get(l.ServerTime(ctx))(t)
+	pair := must.Get(l.AcquireAlone(ctx, "run@1", "run"))(t)
+	must.Do(t, pair.Finish(ctx, Succeeded))
+	must.Get(l.Check(ctx))(t)
 	// The index is made by somebody who may.
 	if err := l.CreateIndex(ctx); err == nil {
 		t.Error("the least role made an index")
 	}
-	step("index, as root", connect(s.URI).CreateIndex(ctx))
+	must.Do(t, connect(s.URI).CreateIndex(ctx))
 
 	reader := connect(userURI(t, s, "reader", password, DefaultDatabase))
 	begun := time.Now()
@@ -126,14 +93,9 @@ func TestP4_FailedSignInIsRefusedAtOnce(t *testing.T) {
 		"wrong password": userURI(t, s, "root", canary, "admin"),
 		"no such user":   userURI(t, s, canary+"-user", canary, "admin"),
 	} {
-		l, err := Connect(uri, Options{Timing: Timing{TTL: time.Minute}})
-		if err != nil {
-			t.Fatal(err)
-		}
+		l := must.Get(Connect(uri, Options{Timing: Timing{TTL: time.Minute}}))(t)
 		begun := time.Now()
-		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
-		_, err = l.Acquire(ctx, "key")
-		cancel()
+		_, err := l.Acquire(within(t, 30*time.Second), "key")
 		if took := time.Since(begun); err == nil || took > 10*time.Second || errors.As(err, new(*WaitError)) {
 			t.Errorf("%s: %v after %v", name, err, took)
 		}
@@ -149,27 +111,21 @@ func TestP4_FailedSignInIsRefusedAtOnce(t *testing.T) {
 func TestTLSWithACertificateAuthority(t *testing.T) {
 	s := devdbtest.Start(t, devdb.TLS)
 	w := &wire{server: s, name: "tls"}
-	lease, err := w.connect(t, s.URI).Try(t.Context(), "key")
-	got(t, lease, err)
+	lease := kept(t)(w.connect(t, s.URI).Try(t.Context(), "key"))
 	if err := lease.Renew(t.Context()); err != nil {
 		t.Error(err)
 	}
-	u, err := url.Parse(s.URI)
-	if err != nil {
-		t.Fatal(err)
-	}
+	u := must.Get(url.Parse(s.URI))(t)
 	q := u.Query()
 	q.Del("tlsCAFile")
 	u.RawQuery = q.Encode()
-	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
-	defer cancel()
+	ctx := within(t, 3*time.Second)
 	if _, err := w.connect(t, u.String()).Try(ctx, "key"); err == nil || !strings.Contains(err.Error(), "certificate") {
 		t.Errorf("an authority that nobody vouches for: %v", err)
 	}
 	q.Del("tls")
 	u.RawQuery = q.Encode()
-	ctx, cancel = context.WithTimeout(t.Context(), 3*time.Second)
-	defer cancel()
+	ctx = within(t, 3*time.Second)
 	if _, err := w.connect(t, u.String()).Try(ctx, "key"); err == nil {
 		t.Error("acquired without TLS")
 	}

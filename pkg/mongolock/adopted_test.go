@@ -10,6 +10,7 @@ import (
 
 	"github.com/mongogate/mongogate/pkg/mongolock"
 	"github.com/mongogate/mongogate/pkg/mongolock/memory"
+	"github.com/mongogate/mongogate/test/must"
 )
 
 // slow is a store whose answers may be waited for.
@@ -37,17 +38,11 @@ func TestAdoptedLeaseIsNotGivenBack(t *testing.T) {
 		for what, again := range map[string]bool{"adopted": true, "free": false} {
 			t.Run(name+", "+what, func(t *testing.T) {
 				store := &slow{answer: make(chan struct{}), err: said}
-				l, err := mongolock.NewWithStore(store, mongolock.Options{Owner: "o", Timing: mongolock.Timing{TTL: 10 * time.Second}})
-				if err != nil {
-					t.Fatal(err)
-				}
+				l := must.Get(mongolock.NewWithStore(store, mongolock.Options{Owner: "o", Timing: mongolock.Timing{TTL: 10 * time.Second}}))(t)
 				defer func() { _ = l.Close(context.Background()) }()
 				var opts []mongolock.AcquireOption
 				if again {
-					before, err := l.Acquire(t.Context(), "key")
-					if err != nil {
-						t.Fatal(err)
-					}
+					before := must.Get(l.Acquire(t.Context(), "key"))(t)
 					before.Leave()
 					opts = append(opts, mongolock.Adopt(before.Nonce()))
 				}
@@ -64,9 +59,7 @@ func TestAdoptedLeaseIsNotGivenBack(t *testing.T) {
 				if err := <-ended; err == nil {
 					t.Error("acquired after its context had ended")
 				}
-				if err := l.Settle(t.Context()); err != nil {
-					t.Fatal(err)
-				}
+				must.Do(t, l.Settle(t.Context()))
 				i, err := l.Info(t.Context(), "key")
 				if err != nil || (i.State == "held") != again {
 					t.Errorf("%s, %v: it is to be held: %v", i.State, err, again)
@@ -78,24 +71,13 @@ func TestAdoptedLeaseIsNotGivenBack(t *testing.T) {
 
 func TestAdopted(t *testing.T) {
 	var store memory.Store
-	l, err := mongolock.NewWithStore(&store, mongolock.Options{Owner: "o"})
-	if err != nil {
-		t.Fatal(err)
-	}
+	l := must.Get(mongolock.NewWithStore(&store, mongolock.Options{Owner: "o"}))(t)
 	defer func() { _ = l.Close(context.Background()) }()
-	first, err := l.AcquireAlone(t.Context(), "key@1", "key")
-	if err != nil {
-		t.Fatal(err)
-	}
+	first := must.Get(l.AcquireAlone(t.Context(), "key@1", "key"))(t)
 	first.Leave()
-	second, err := l.AcquireAlone(t.Context(), "key@1", "key", mongolock.Adopt(first.Run.Nonce(), first.Job.Nonce()))
-	if err != nil {
-		t.Fatal(err)
-	}
+	second := must.Get(l.AcquireAlone(t.Context(), "key@1", "key", mongolock.Adopt(first.Run.Nonce(), first.Job.Nonce())))(t)
 	if first.Adopted() || !second.Adopted() {
 		t.Errorf("the first is adopted: %v, the second: %v", first.Adopted(), second.Adopted())
 	}
-	if err := second.Finish(t.Context(), mongolock.Released); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, second.Finish(t.Context(), mongolock.Released))
 }

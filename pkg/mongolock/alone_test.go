@@ -5,13 +5,14 @@ import (
 	"errors"
 	"testing"
 	"time"
+
+	"github.com/mongogate/mongogate/test/must"
 )
 
 func TestP9_JobsKeyLostWhileTheRunIsWaitedFor(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *world) {
 		a, b := w.locker(t, 0), w.locker(t, 1)
-		run, err := b.Try(t.Context(), "job@1")
-		w.must(t, run, err)
+		run := kept(t)(b.Try(t.Context(), "job@1"))
 		go func() {
 			time.Sleep(20 * time.Second)
 			if _, err := b.ForceReleaseNow(context.Background(), "job"); err != nil {
@@ -21,13 +22,10 @@ func TestP9_JobsKeyLostWhileTheRunIsWaitedFor(t *testing.T) {
 			if d := w.doc("job"); d == nil || !d.Locked {
 				t.Errorf("the job's key is not waited for again: %+v", d)
 			}
-			w.release(t, run)
+			release(t, run)
 		}()
 		// Nothing had begun under the key that was lost: both are waited for again.
-		pair, err := a.AcquireAlone(t.Context(), "job@1", "job")
-		if err != nil {
-			t.Fatal(err)
-		}
+		pair := must.Get(a.AcquireAlone(t.Context(), "job@1", "job"))(t)
 		if lost := w.seen(EventLost); len(lost) != 1 || lost[0].Key != "job" || lost[0].Token >= pair.Token() {
 			t.Errorf("lost %+v, then held under token %d", lost, pair.Token())
 		}
@@ -40,10 +38,8 @@ func TestP9_JobsKeyLostWhileTheRunIsWaitedFor(t *testing.T) {
 func TestP9_NothingIsKeptWhereTheRunIsNotToBeHad(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *world) {
 		a, b := w.locker(t, 0), w.locker(t, 1)
-		run, err := b.Try(t.Context(), "job@1")
-		w.must(t, run, err)
-		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
-		defer cancel()
+		kept(t)(b.Try(t.Context(), "job@1"))
+		ctx := within(t, 20*time.Second)
 		var wait *WaitError
 		if _, err := a.AcquireAlone(ctx, "job@1", "job"); !errors.As(err, &wait) || wait.Key != "job@1" {
 			t.Errorf("%v, want waited for the run", err)
@@ -58,15 +54,8 @@ func TestP9_NothingIsKeptWhereTheRunIsNotToBeHad(t *testing.T) {
 func TestP9_PairIsHeldUntilTheEarlierDeadline(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *world) {
 		a := w.locker(t, 0)
-		pair, err := a.AcquireAlone(t.Context(), "job@1", "job")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer func() {
-			if err := pair.Finish(t.Context(), Failed); err != nil {
-				t.Error(err)
-			}
-		}()
+		pair := must.Get(a.AcquireAlone(t.Context(), "job@1", "job"))(t)
+		defer func() { must.Do(t, pair.Finish(t.Context(), Failed)) }()
 		// The run's lease goes on, the job's renews no more.
 		pair.Job.renewal()
 		deadline := pair.Job.Deadline()

@@ -13,6 +13,7 @@ import (
 
 	"github.com/mongogate/mongogate/test/bubble"
 	"github.com/mongogate/mongogate/test/fakemongo"
+	"github.com/mongogate/mongogate/test/must"
 )
 
 // world is a fake cluster with its clients under virtual time, where a fault
@@ -50,6 +51,12 @@ func inBubble(t *testing.T, test func(t *testing.T, w *world)) {
 		t.Cleanup(w.cluster.Close)
 		test(t, w)
 	})
+}
+
+// runInBubble is a subtest in a bubble of its own.
+func runInBubble(t *testing.T, name string, test func(t *testing.T, w *world)) {
+	t.Helper()
+	t.Run(name, func(t *testing.T) { inBubble(t, test) })
 }
 
 func (w *world) decide(c fakemongo.Call) fakemongo.Verdict {
@@ -165,10 +172,7 @@ func (w *world) locker(t *testing.T, process int, change ...func(*Options)) *Loc
 	for _, c := range change {
 		c(&o)
 	}
-	l, err := Connect("mongodb://fakemongo:27017/?directConnection=true", o)
-	if err != nil {
-		t.Fatal(err)
-	}
+	l := must.Get(Connect("mongodb://fakemongo:27017/?directConnection=true", o))(t)
 	t.Cleanup(func() {
 		// The driver reads the late answer of a call that was given up for 400 ms more, and a client that is closed
 		// meanwhile waits for that without a pause: time would stand still.
@@ -195,13 +199,11 @@ func (w *world) doc(key string) *document {
 func (w *world) put(t *testing.T, process int, doc bson.D) {
 	t.Helper()
 	l := w.locker(t, process)
-	if _, err := l.conn.current().coll.InsertOne(t.Context(), doc); err != nil {
-		t.Fatal(err)
-	}
+	must.Get(l.conn.current().coll.InsertOne(t.Context(), doc))(t)
 }
 
-// release ends a lease at the end of the test, if it still stands.
-func (w *world) release(t *testing.T, lease *Lease) {
+// release ends a lease, if it still stands.
+func release(t *testing.T, lease *Lease) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
@@ -210,12 +212,20 @@ func (w *world) release(t *testing.T, lease *Lease) {
 	}
 }
 
-// must is the lease, released at the end.
-func (w *world) must(t *testing.T, lease *Lease, err error) *Lease {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
+// kept is a lease that was acquired, released at the end of the test: lease := kept(t)(l.Try(ctx, key)).
+func kept(t *testing.T) func(*Lease, error) *Lease {
+	return func(lease *Lease, err error) *Lease {
+		t.Helper()
+		must.Do(t, err)
+		t.Cleanup(func() { release(t, lease) })
+		return lease
 	}
-	t.Cleanup(func() { w.release(t, lease) })
-	return lease
+}
+
+// within is a context that ends with the test, or after a time.
+func within(t *testing.T, d time.Duration) context.Context {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), d)
+	t.Cleanup(cancel)
+	return ctx
 }

@@ -10,6 +10,8 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
+
+	"github.com/mongogate/mongogate/test/must"
 )
 
 // in is a Locker on a collection of its own, made by the test.
@@ -53,10 +55,7 @@ func TestUnsuitableCollections(t *testing.T) {
 			if name == "view" || name == "series" {
 				return // the doctor cannot write its fingerprint there, and says so
 			}
-			s, err := l.Check(t.Context())
-			if err != nil {
-				t.Fatal(err)
-			}
+			s := must.Get(l.Check(t.Context()))(t)
 			found := false
 			for _, f := range s.Findings {
 				found = found || f.Fatal && strings.Contains(f.Message, c.want)
@@ -80,9 +79,7 @@ func TestUnsuitableIsSeenByReading(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			l := in(t, "reading-"+name, c.create)
-			if _, err := l.Store(t.Context()); err != nil {
-				t.Fatal(err)
-			}
+			must.Get(l.Store(t.Context()))(t)
 			var found []string
 			err := l.tryOptions(t.Context(), func(fatal bool, _, format string, _ ...any) {
 				if fatal {
@@ -130,10 +127,7 @@ func TestUnsuitableIndexes(t *testing.T) {
 // TestIndexThatIsToBecomeUnique: collMod makes an index refuse what a unique one would, on its way to one (MongoDB 6.0).
 func TestIndexThatIsToBecomeUnique(t *testing.T) {
 	for _, field := range []string{"owner", "purgeAt"} {
-		raw, err := bson.Marshal(bson.D{{Key: "name", Value: "x"}, {Key: "key", Value: bson.D{{Key: field, Value: 1}}}, {Key: "prepareUnique", Value: true}})
-		if err != nil {
-			t.Fatal(err)
-		}
+		raw := must.Get(bson.Marshal(bson.D{{Key: "name", Value: "x"}, {Key: "key", Value: bson.D{{Key: field, Value: 1}}}, {Key: "prepareUnique", Value: true}}))(t)
 		var found []string
 		judgeIndex(raw, func(fatal bool, _, format string, args ...any) {
 			if fatal {
@@ -152,8 +146,7 @@ func TestUniqueIndexIsRefusedAtOnce(t *testing.T) {
 	if _, err := l.conn.current().coll.Indexes().CreateOne(t.Context(), mongo.IndexModel{Keys: bson.D{{Key: "owner", Value: 1}}, Options: options.Index().SetUnique(true)}); err != nil {
 		t.Skip(err)
 	}
-	one, err := l.Try(t.Context(), "one", TTL(time.Minute))
-	got(t, one, err)
+	kept(t)(l.Try(t.Context(), "one", TTL(time.Minute)))
 	began := time.Now()
 	if _, err := l.Acquire(t.Context(), "two", TTL(time.Minute)); err == nil || !strings.Contains(err.Error(), "owner") {
 		t.Errorf("%v, want the index", err)
@@ -166,8 +159,7 @@ func TestUniqueIndexIsRefusedAtOnce(t *testing.T) {
 // TestKeysThatACollationTakesForOne: the second is refused, and leaves the first as it is, held or free.
 func TestKeysThatACollationTakesForOne(t *testing.T) {
 	l := in(t, "collated", bson.D{{Key: "collation", Value: bson.D{{Key: "locale", Value: "en"}, {Key: "strength", Value: 2}}}})
-	lease, err := l.Try(t.Context(), "Team/Report", TTL(time.Minute))
-	got(t, lease, err)
+	lease := kept(t)(l.Try(t.Context(), "Team/Report", TTL(time.Minute)))
 	calls := map[string]func(string) error{
 		"try":     func(k string) error { _, err := l.Try(t.Context(), k); return err },
 		"acquire": func(k string) error { _, err := l.Acquire(t.Context(), k); return err },
@@ -193,12 +185,9 @@ func TestKeysThatACollationTakesForOne(t *testing.T) {
 	if d, err := l.read(t.Context(), "Team/Report"); err != nil || d.revoked != "" || !d.Locked {
 		t.Errorf("the other key's document was changed: %+v, %v", d, err)
 	}
-	if err := lease.Release(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, lease.Release(t.Context()))
 	if _, err := l.Try(t.Context(), "team/report"); !errors.Is(err, ErrCollection) {
 		t.Errorf("free: %v", err)
 	}
-	again, err := l.Try(t.Context(), "Team/Report")
-	got(t, again, err)
+	kept(t)(l.Try(t.Context(), "Team/Report"))
 }

@@ -4,6 +4,8 @@ import (
 	"testing"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
+
+	"github.com/mongogate/mongogate/test/must"
 )
 
 // TestHolderIsReadAsTheDriverReadsIt: the plain one, and whatever else may stand there.
@@ -24,10 +26,7 @@ func TestHolderIsReadAsTheDriverReadsIt(t *testing.T) {
 		"a document":      {bson.D{{Key: "pod", Value: "p"}, {Key: "node", Value: bson.D{}}}, false},
 		"no document":     {"east", false},
 	} {
-		raw, err := bson.Marshal(bson.D{{Key: "_id", Value: "k"}, {Key: "holder", Value: c.stored}})
-		if err != nil {
-			t.Fatal(err)
-		}
+		raw := must.Get(bson.Marshal(bson.D{{Key: "_id", Value: "k"}, {Key: "holder", Value: c.stored}}))(t)
 		var want Holder
 		if err := bson.Raw(raw).Lookup("holder").Unmarshal(&want); (err == nil) != c.good {
 			t.Fatalf("%s: the driver says %v", name, err)

@@ -9,14 +9,13 @@ import (
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
+
+	"github.com/mongogate/mongogate/test/must"
 )
 
 func encode(t testing.TB, d bson.D) bson.Raw {
 	t.Helper()
-	raw, err := bson.Marshal(d)
-	if err != nil {
-		t.Fatal(err)
-	}
+	raw := must.Get(bson.Marshal(d))(t)
 	return raw
 }
 

@@ -9,6 +9,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 
 	"github.com/mongogate/mongogate/test/fakemongo"
+	"github.com/mongogate/mongogate/test/must"
 )
 
 func bsonKey(key string) bson.D { return bson.D{{Key: "_id", Value: key}} }
@@ -23,11 +24,8 @@ func TestP6_AcquireThatArrivesAfterItsRelease(t *testing.T) {
 			}
 			return fakemongo.Verdict{}
 		})
-		lease, err := w.locker(t, 0).Try(t.Context(), "key")
-		w.must(t, lease, err)
-		if err := lease.Release(t.Context()); err != nil {
-			t.Fatal(err)
-		}
+		lease := kept(t)(w.locker(t, 0).Try(t.Context(), "key"))
+		must.Do(t, lease.Release(t.Context()))
 		time.Sleep(2 * time.Minute)
 		if d := w.doc("key"); d.Locked || d.State != stateFree {
 			t.Errorf("a ghost: %+v", d)
@@ -44,20 +42,15 @@ func finishTry(w *world) int64 {
 // acknowledged although the first was rolled back. Counted over calls of Release too.
 func TestP6_EveryReleaseIsAWrite(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *world) {
-		lease, err := w.locker(t, 0).Try(t.Context(), "key")
-		w.must(t, lease, err)
+		lease := kept(t)(w.locker(t, 0).Try(t.Context(), "key"))
 		w.on(func(c sentCall) fakemongo.Verdict { return fakemongo.Verdict{LoseReply: c.N == 1} })
-		if err := lease.Release(t.Context()); err != nil {
-			t.Fatal(err)
-		}
+		must.Do(t, lease.Release(t.Context()))
 		if finishTry(w) != 2 {
 			t.Errorf("attempt %d is the last, want 2", finishTry(w))
 		}
 		for want := int64(3); want < 5; want++ {
 			writes := len(w.cluster.Log())
-			if err := lease.Release(t.Context()); err != nil {
-				t.Fatal(err)
-			}
+			must.Do(t, lease.Release(t.Context()))
 			if finishTry(w) != want || len(w.cluster.Log()) != writes+1 {
 				t.Errorf("release %d wrote nothing", want)
 			}
@@ -69,8 +62,7 @@ func TestP6_EveryReleaseIsAWrite(t *testing.T) {
 // acknowledged, the caller tries again later, and only the majority's answer counts.
 func TestP6_ReleaseOnAnOldPrimaryIsNotBelieved(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *world) {
-		lease, err := w.locker(t, 0).Try(t.Context(), "key")
-		w.must(t, lease, err)
+		lease := kept(t)(w.locker(t, 0).Try(t.Context(), "key"))
 		w.cluster.Isolate(0)
 		for range 3 {
 			ctx, cancel := context.WithTimeout(t.Context(), 7*time.Second)
@@ -84,9 +76,7 @@ func TestP6_ReleaseOnAnOldPrimaryIsNotBelieved(t *testing.T) {
 		if d := w.doc("key"); !d.Locked {
 			t.Fatal("the release was not rolled back")
 		}
-		if err := lease.Release(t.Context()); err != nil {
-			t.Fatal(err)
-		}
+		must.Do(t, lease.Release(t.Context()))
 		if d := w.doc("key"); d.Locked {
 			t.Error("acknowledged, and not there")
 		}
@@ -98,11 +88,8 @@ func TestP6_ReleaseOnAnOldPrimaryIsNotBelieved(t *testing.T) {
 func TestP9_DoneIsNotClaimedWhereItWasNotWritten(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *world) {
 		l := w.locker(t, 0)
-		lease, err := l.Try(t.Context(), "key")
-		w.must(t, lease, err)
-		if _, err := l.ForceReleaseNow(t.Context(), "key"); err != nil {
-			t.Fatal(err)
-		}
+		lease := kept(t)(l.Try(t.Context(), "key"))
+		must.Get(l.ForceReleaseNow(t.Context(), "key"))(t)
 		if err := lease.Finish(t.Context(), Succeeded); !errors.Is(err, ErrLost) {
 			t.Errorf("%v, want lost: the document says %s", err, w.doc("key").State)
 		}
@@ -114,11 +101,9 @@ func TestP9_DoneIsNotClaimedWhereItWasNotWritten(t *testing.T) {
 func TestP9_DoneOnAnOldPrimaryIsNoProof(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *world) {
 		a, b := w.locker(t, 0), w.locker(t, 1)
-		lease, err := a.Try(t.Context(), "key")
-		w.must(t, lease, err)
+		lease := kept(t)(a.Try(t.Context(), "key"))
 		w.cluster.Isolate(0, 1)
-		ctx, cancel := context.WithTimeout(t.Context(), 4*time.Second)
-		defer cancel()
+		ctx := within(t, 4*time.Second)
 		if err := lease.Finish(ctx, Succeeded); err == nil {
 			t.Fatal("acknowledged")
 		}
@@ -126,8 +111,7 @@ func TestP9_DoneOnAnOldPrimaryIsNoProof(t *testing.T) {
 		if _, err := b.Try(t.Context(), "key"); err == nil || errors.As(err, &done) {
 			t.Errorf("Try: %v, which no majority has", err)
 		}
-		ctx, cancel = context.WithTimeout(t.Context(), 10*time.Second)
-		defer cancel()
+		ctx = within(t, 10*time.Second)
 		var wait *WaitError
 		if _, err := b.Acquire(ctx, "key", SkipIfHeld()); !errors.As(err, &wait) {
 			t.Errorf("Acquire: %v, want waited", err)

@@ -9,6 +9,8 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
+
+	"github.com/mongogate/mongogate/test/must"
 )
 
 // fenced is a collection of documents that are fenced, empty.
@@ -42,9 +44,7 @@ func TestFenceLetsNoLateWriteThrough(t *testing.T) {
 					doc = append(doc, bson.E{Key: field, Value: v.fence})
 				}
 			}
-			if _, err := c.InsertOne(t.Context(), doc); err != nil {
-				t.Fatal(err)
-			}
+			must.Get(c.InsertOne(t.Context(), doc))(t)
 			f := Fence(8).In(field)
 			for kind, update := range map[string]any{
 				"operators": bson.D{{Key: "$set", Value: bson.D{{Key: "by", Value: "late"}}}},
@@ -82,9 +82,7 @@ func TestFenceMerges(t *testing.T) {
 		"a pipeline":    bson.A{bson.D{{Key: "$set", Value: bson.D{{Key: "best", Value: 5}}}}, bson.D{{Key: "$unset", Value: "fence"}}},
 		"a replacement": bson.D{{Key: "best", Value: 5}},
 	} {
-		if _, err := c.InsertOne(t.Context(), bson.D{{Key: "_id", Value: name}, {Key: "fence", Value: int64(7)}, {Key: "best", Value: 1}}); err != nil {
-			t.Fatal(err)
-		}
+		must.Get(c.InsertOne(t.Context(), bson.D{{Key: "_id", Value: name}, {Key: "fence", Value: int64(7)}, {Key: "best", Value: 1}}))(t)
 		filter := f.Filter(bson.D{{Key: "_id", Value: name}, {Key: "$and", Value: bson.A{bson.D{{Key: "best", Value: 1}}}}})
 		var r *mongo.UpdateResult
 		var err error
@@ -105,9 +103,7 @@ func TestFenceMerges(t *testing.T) {
 // TestFenceRefusesWhatItCannotProtect: nothing is sent, and the error says why.
 func TestFenceRefusesWhatItCannotProtect(t *testing.T) {
 	c := fenced(t)
-	if _, err := c.InsertOne(t.Context(), bson.D{{Key: "_id", Value: 1}, {Key: "name", Value: "a"}, {Key: "fence", Value: int64(9)}}); err != nil {
-		t.Fatal(err)
-	}
+	must.Get(c.InsertOne(t.Context(), bson.D{{Key: "_id", Value: 1}, {Key: "name", Value: "a"}, {Key: "fence", Value: int64(9)}}))(t)
 	set := bson.D{{Key: "$set", Value: bson.D{{Key: "x", Value: 1}}}}
 	id := bson.D{{Key: "_id", Value: 1}}
 	upsert := options.UpdateOne().SetUpsert(true)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/mongogate/mongogate/test/fakemongo"
+	"github.com/mongogate/mongogate/test/must"
 )
 
 // outage loses every request from now on, for a time.
@@ -23,32 +24,26 @@ func TestEndingNeedsNoLongerThanTheLease(t *testing.T) {
 		"Finish of a pair":   func(_ *Locker, _ *Lease, p *Pair) error { return p.Finish(context.Background(), Failed) },
 		"Release after Done": func(_ *Locker, s *Lease, _ *Pair) error { <-s.Done(); return s.Release(context.Background()) },
 	} {
-		t.Run(name, func(t *testing.T) {
-			inBubble(t, func(t *testing.T, w *world) {
-				l := w.locker(t, 0)
-				s, err := l.Try(t.Context(), "key")
-				w.must(t, s, err)
-				p, err := l.AcquireAlone(t.Context(), "job@1", "job")
-				if err != nil {
-					t.Fatal(err)
-				}
-				defer func() { _ = p.Finish(t.Context(), Released) }()
-				time.Sleep(3 * time.Second)
-				w.outage(10 * time.Minute)
-				defer w.on(func(sentCall) fakemongo.Verdict { return fakemongo.Verdict{} })
-				begun, tm := w.Now(), l.Timing()
-				err = end(l, s, p)
-				if !errors.Is(err, ErrUnknown) || !errors.Is(err, ErrUnavailable) {
-					t.Errorf("%v, want an error that says it was not acknowledged", err)
-				}
-				// The second lease of a pair, and one that is over, is asked for twice.
-				if took := w.Now() - begun; took > tm.Silence()+2*tm.Operation {
-					t.Errorf("took %v", took)
-				}
-				if name == "Release" && w.Now()-begun > tm.Silence() {
-					t.Errorf("took %v of a lease that was over after %v", w.Now()-begun, tm.Silence())
-				}
-			})
+		runInBubble(t, name, func(t *testing.T, w *world) {
+			l := w.locker(t, 0)
+			s := kept(t)(l.Try(t.Context(), "key"))
+			p := must.Get(l.AcquireAlone(t.Context(), "job@1", "job"))(t)
+			defer func() { _ = p.Finish(t.Context(), Released) }()
+			time.Sleep(3 * time.Second)
+			w.outage(10 * time.Minute)
+			defer w.on(func(sentCall) fakemongo.Verdict { return fakemongo.Verdict{} })
+			begun, tm := w.Now(), l.Timing()
+			err := end(l, s, p)
+			if !errors.Is(err, ErrUnknown) || !errors.Is(err, ErrUnavailable) {
+				t.Errorf("%v, want an error that says it was not acknowledged", err)
+			}
+			// The second lease of a pair, and one that is over, is asked for twice.
+			if took := w.Now() - begun; took > tm.Silence()+2*tm.Operation {
+				t.Errorf("took %v", took)
+			}
+			if name == "Release" && w.Now()-begun > tm.Silence() {
+				t.Errorf("took %v of a lease that was over after %v", w.Now()-begun, tm.Silence())
+			}
 		})
 	}
 }
@@ -80,26 +75,24 @@ func TestEndingOutlivesAnElection(t *testing.T) {
 			return p.Finish(context.Background(), Released)
 		},
 	} {
-		t.Run(name, func(t *testing.T) {
-			inBubble(t, func(t *testing.T, w *world) {
-				l := w.locker(t, 0)
-				var begun time.Duration
-				err := hold(l, func() {
-					begun = w.Now()
-					w.outage(13 * time.Second)
-				})
-				if err != nil {
-					t.Error(err)
-				}
-				if took := w.Now() - begun; took > 13*time.Second+l.Timing().Operation {
-					t.Errorf("the successor waits %v", took)
-				}
-				for _, key := range []string{"key", "job"} {
-					if d := w.doc(key); d != nil && d.Locked {
-						t.Errorf("%s is still locked", key)
-					}
-				}
+		runInBubble(t, name, func(t *testing.T, w *world) {
+			l := w.locker(t, 0)
+			var begun time.Duration
+			err := hold(l, func() {
+				begun = w.Now()
+				w.outage(13 * time.Second)
 			})
+			if err != nil {
+				t.Error(err)
+			}
+			if took := w.Now() - begun; took > 13*time.Second+l.Timing().Operation {
+				t.Errorf("the successor waits %v", took)
+			}
+			for _, key := range []string{"key", "job"} {
+				if d := w.doc(key); d != nil && d.Locked {
+					t.Errorf("%s is still locked", key)
+				}
+			}
 		})
 	}
 }
@@ -107,10 +100,7 @@ func TestEndingOutlivesAnElection(t *testing.T) {
 // TestEndingOutlivesARightThatIsMissing: new credentials may bring it back within the lease.
 func TestEndingOutlivesARightThatIsMissing(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *world) {
-		s, err := w.locker(t, 0).Try(t.Context(), "key")
-		if err != nil {
-			t.Fatal(err)
-		}
+		s := must.Get(w.locker(t, 0).Try(t.Context(), "key"))(t)
 		w.on(func(c sentCall) fakemongo.Verdict {
 			if c.At < 5*time.Second {
 				return fakemongo.Verdict{Code: 13}
@@ -127,14 +117,8 @@ func TestEndingOutlivesARightThatIsMissing(t *testing.T) {
 func onAnothersClient(t *testing.T, w *world) (owner, l *Locker, lease *Lease) {
 	t.Helper()
 	owner = w.locker(t, 0)
-	l, err := New(owner.conn.current().display, owner.opts)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if lease, err = l.Try(t.Context(), "key"); err != nil {
-		t.Fatal(err)
-	}
-	return owner, l, lease
+	l = must.Get(New(owner.conn.current().display, owner.opts))(t)
+	return owner, l, must.Get(l.Try(t.Context(), "key"))(t)
 }
 
 // TestCloseEndsItsLeases: of a Locker on the caller's client too. They are not given back, for nobody knows whether the work has ended.
@@ -181,10 +165,7 @@ func TestCloseEndsItsLeases(t *testing.T) {
 func TestCloseWaitsForEndings(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *world) {
 		l := w.locker(t, 0)
-		lease, err := l.Try(t.Context(), "key")
-		if err != nil {
-			t.Fatal(err)
-		}
+		lease := must.Get(l.Try(t.Context(), "key"))(t)
 		w.outage(8 * time.Second)
 		released := make(chan error, 1)
 		go func() { released <- lease.Release(context.Background()) }()
@@ -202,9 +183,7 @@ func TestCloseWaitsForEndings(t *testing.T) {
 func TestEndedClientIsSaid(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *world) {
 		owner, l, lease := onAnothersClient(t, w)
-		if err := owner.conn.current().client.Disconnect(context.Background()); err != nil {
-			t.Fatal(err)
-		}
+		must.Do(t, owner.conn.current().client.Disconnect(context.Background()))
 		begun := w.Now()
 		for _, c := range []struct {
 			name string
@@ -233,28 +212,25 @@ func TestUnreachableStoreIsUnavailable(t *testing.T) {
 	for name, v := range map[string]fakemongo.Verdict{
 		"silent": {LoseRequest: true}, "deaf": {LoseReply: true}, "reset": {Reset: true}, "no primary": {Code: fakemongo.CodeNotWritablePrimary},
 	} {
-		t.Run(name, func(t *testing.T) {
-			inBubble(t, func(t *testing.T, w *world) {
-				l := w.locker(t, 0)
-				w.on(func(sentCall) fakemongo.Verdict { return v })
-				if _, err := l.Try(t.Context(), "key"); !errors.Is(err, ErrUnavailable) {
-					t.Errorf("Try: %v", err)
-				}
-				// As the godoc says: no longer than a lease that counted from the first request.
-				if most := l.Timing().Deadline(0) + 2*l.Timing().Operation; w.Now() > most {
-					t.Errorf("Try took %v", w.Now())
-				}
-				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-				defer cancel()
-				var wait *WaitError
-				if _, err := l.Acquire(ctx, "key"); !errors.Is(err, ErrUnavailable) || !errors.As(err, &wait) {
-					t.Errorf("Acquire: %v", err)
-				}
-				if _, err := l.Info(t.Context(), "key"); !errors.Is(err, ErrUnavailable) {
-					t.Errorf("Info: %v", err)
-				}
-				w.on(func(sentCall) fakemongo.Verdict { return fakemongo.Verdict{} })
-			})
+		runInBubble(t, name, func(t *testing.T, w *world) {
+			l := w.locker(t, 0)
+			w.on(func(sentCall) fakemongo.Verdict { return v })
+			if _, err := l.Try(t.Context(), "key"); !errors.Is(err, ErrUnavailable) {
+				t.Errorf("Try: %v", err)
+			}
+			// As the godoc says: no longer than a lease that counted from the first request.
+			if most := l.Timing().Deadline(0) + 2*l.Timing().Operation; w.Now() > most {
+				t.Errorf("Try took %v", w.Now())
+			}
+			ctx := within(t, time.Minute)
+			var wait *WaitError
+			if _, err := l.Acquire(ctx, "key"); !errors.Is(err, ErrUnavailable) || !errors.As(err, &wait) {
+				t.Errorf("Acquire: %v", err)
+			}
+			if _, err := l.Info(t.Context(), "key"); !errors.Is(err, ErrUnavailable) {
+				t.Errorf("Info: %v", err)
+			}
+			w.on(func(sentCall) fakemongo.Verdict { return fakemongo.Verdict{} })
 		})
 	}
 }

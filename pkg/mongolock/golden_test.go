@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
+
+	"github.com/mongogate/mongogate/test/must"
 )
 
 var update = flag.Bool("update", false, "write testdata/sent anew")
@@ -36,23 +38,14 @@ func TestWhatIsSent(t *testing.T) {
 		"done":         {done.filter(a.key), done.pipeline()},
 		"revoke":       {revoke.Filter, revoke.Pipeline},
 	} {
-		b, err := bson.MarshalExtJSON(bson.D{{Key: "filter", Value: sent.filter}, {Key: "pipeline", Value: sent.pipeline}}, false, false)
-		if err != nil {
-			t.Fatal(err)
-		}
+		b := must.Get(bson.MarshalExtJSON(bson.D{{Key: "filter", Value: sent.filter}, {Key: "pipeline", Value: sent.pipeline}}, false, false))(t)
 		var text bytes.Buffer
-		if err := json.Indent(&text, b, "", "  "); err != nil {
-			t.Fatal(err)
-		}
+		must.Do(t, json.Indent(&text, b, "", "  "))
 		text.WriteByte('\n')
 		path := filepath.Join("testdata", "sent", name+".json")
 		if *update {
-			if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-				t.Fatal(err)
-			}
-			if err := os.WriteFile(path, text.Bytes(), 0o644); err != nil {
-				t.Fatal(err)
-			}
+			must.Do(t, os.MkdirAll(filepath.Dir(path), 0o755))
+			must.Do(t, os.WriteFile(path, text.Bytes(), 0o644))
 		}
 		want, err := os.ReadFile(path)
 		if err != nil || !bytes.Equal(want, text.Bytes()) {

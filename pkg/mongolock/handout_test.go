@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/mongogate/mongogate/test/fakemongo"
+	"github.com/mongogate/mongogate/test/must"
 )
 
 // TestP5_LeaseThatIsOverIsNeverHandedOut: the process is frozen between the answer of the store and the return of the call.
@@ -40,36 +41,31 @@ func TestP5_LeaseThatIsOverIsNeverHandedOut(t *testing.T) {
 		},
 	} {
 		for jump, d := range map[string]time.Duration{"to the deadline": 24700 * time.Millisecond, "beyond": time.Minute} {
-			t.Run(name+" "+jump, func(t *testing.T) {
-				inBubble(t, func(t *testing.T, w *world) {
-					old, err := w.locker(t, 1).Try(t.Context(), "adopted")
-					if err != nil {
-						t.Fatal(err)
+			runInBubble(t, name+" "+jump, func(t *testing.T, w *world) {
+				old := must.Get(w.locker(t, 1).Try(t.Context(), "adopted"))(t)
+				old.Leave()
+				clock := &frozen{world: w}
+				l := w.locker(t, 0, func(o *Options) { o.Clock = clock })
+				// The machine sleeps while the answer is on its way.
+				w.on(func(c sentCall) fakemongo.Verdict {
+					if c.Process == 0 && c.Upsert {
+						clock.jump(d)
 					}
-					old.Leave()
-					clock := &frozen{world: w}
-					l := w.locker(t, 0, func(o *Options) { o.Clock = clock })
-					// The machine sleeps while the answer is on its way.
-					w.on(func(c sentCall) fakemongo.Verdict {
-						if c.Process == 0 && c.Upsert {
-							clock.jump(d)
-						}
-						return fakemongo.Verdict{}
-					})
-					got := acquire(t.Context(), l, old.Nonce())
-					if got.err == nil {
-						t.Fatalf("handed out with %v left", got.left)
-					}
-					var lost *LostError
-					if !errors.As(got.err, &lost) || lost.Reason != LostDeadline {
-						t.Errorf("%v, want lost at its deadline", got.err)
-					}
-					for _, key := range []string{"key", "adopted"} {
-						if d := w.doc(key); d != nil && d.Locked && (name == "Adopt" || key == "key") {
-							t.Errorf("%s is still locked: it was not given back", key)
-						}
-					}
+					return fakemongo.Verdict{}
 				})
+				got := acquire(t.Context(), l, old.Nonce())
+				if got.err == nil {
+					t.Fatalf("handed out with %v left", got.left)
+				}
+				var lost *LostError
+				if !errors.As(got.err, &lost) || lost.Reason != LostDeadline {
+					t.Errorf("%v, want lost at its deadline", got.err)
+				}
+				for _, key := range []string{"key", "adopted"} {
+					if d := w.doc(key); d != nil && d.Locked && (name == "Adopt" || key == "key") {
+						t.Errorf("%s is still locked: it was not given back", key)
+					}
+				}
 			})
 		}
 	}

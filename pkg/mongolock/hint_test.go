@@ -12,6 +12,7 @@ import (
 
 	"github.com/mongogate/mongogate/test/devdb"
 	"github.com/mongogate/mongogate/test/devdb/devdbtest"
+	"github.com/mongogate/mongogate/test/must"
 )
 
 // hinted waits with a change stream and without polls that could help.
@@ -24,9 +25,7 @@ func hinted(o *Options) {
 func handsOver(t *testing.T, a *Locker, lease *Lease, got <-chan error) {
 	t.Helper()
 	for end := time.Now().Add(40 * time.Second); time.Now().Before(end); {
-		if err := lease.Release(t.Context()); err != nil {
-			t.Fatal(err)
-		}
+		must.Do(t, lease.Release(t.Context()))
 		select {
 		case err := <-got:
 			if err != nil {
@@ -74,25 +73,16 @@ func TestP10_HintComesBackAfterARestart(t *testing.T) {
 	w := newWire(t, s)
 	a := w.connect(t, s.URI, func(o *Options) { o.Timing = Timing{TTL: time.Hour, Operation: 5 * time.Second} })
 	b := w.connect(t, s.URI, hinted)
-	lease, err := a.Try(t.Context(), "key")
-	if err != nil {
-		t.Fatal(err)
-	}
+	lease := must.Get(a.Try(t.Context(), "key"))(t)
 	first := waits(t, b, "key")
 	handsOver(t, a, lease, first)
 
-	if lease, err = a.Try(t.Context(), "key-2"); err != nil {
-		t.Fatal(err)
-	}
+	lease = must.Get(a.Try(t.Context(), "key-2"))(t)
 	second := waits(t, b, "key-2")
 	// b waits, with a stream, when the server is killed.
-	eventually(t, 10*time.Second, "a wait", func() bool { b.hint.mu.Lock(); defer b.hint.mu.Unlock(); return len(b.hint.waiters) == 1 })
-	if err := s.Kill(); err != nil {
-		t.Fatal(err)
-	}
-	if err := s.Restart(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	must.Happen(t, "a wait", func() bool { b.hint.mu.Lock(); defer b.hint.mu.Unlock(); return len(b.hint.waiters) == 1 })
+	must.Do(t, s.Kill())
+	must.Do(t, s.Restart(t.Context()))
 	handsOver(t, a, lease, second)
 }
 
@@ -104,10 +94,7 @@ func TestP10_OneStreamForManyWaiters(t *testing.T) {
 	b := w.through(t, hinted)
 	leases := make([]*Lease, waiters)
 	for i := range leases {
-		lease, err := a.Try(t.Context(), fmt.Sprint("key-", i))
-		if err != nil {
-			t.Fatal(err)
-		}
+		lease := must.Get(a.Try(t.Context(), fmt.Sprint("key-", i)))(t)
 		leases[i] = lease
 	}
 	sent := w.commands()
@@ -115,7 +102,7 @@ func TestP10_OneStreamForManyWaiters(t *testing.T) {
 	for i := range woken {
 		woken[i] = waits(t, b, leases[i].Key())
 	}
-	eventually(t, 20*time.Second, "all wait", func() bool { b.hint.mu.Lock(); defer b.hint.mu.Unlock(); return len(b.hint.waiters) == waiters })
+	must.Happen(t, "all wait", func() bool { b.hint.mu.Lock(); defer b.hint.mu.Unlock(); return len(b.hint.waiters) == waiters })
 	for i, lease := range leases {
 		handsOver(t, a, lease, woken[i])
 	}
@@ -134,13 +121,10 @@ func TestP10_HintOutlivesABusyCollection(t *testing.T) {
 	w := newWire(t, sharedServer(t, devdb.ChangeStreams))
 	a := w.connect(t, w.server.URI, func(o *Options) { o.Timing = Timing{TTL: time.Hour, Operation: 5 * time.Second} })
 	b := w.through(t, func(o *Options) { hinted(o); o.Poll, o.Timing.Operation = time.Second, 500*time.Millisecond })
-	lease, err := a.Try(t.Context(), "key")
-	if err != nil {
-		t.Fatal(err)
-	}
+	lease := must.Get(a.Try(t.Context(), "key"))(t)
 	sent := w.commands()
 	woken := waits(t, b, "key")
-	eventually(t, 10*time.Second, "a stream", func() bool { return w.proxy.Count()["getMore"] > 0 })
+	must.Happen(t, "a stream", func() bool { return w.proxy.Count()["getMore"] > 0 })
 	busy, stop := context.WithCancel(t.Context())
 	var wg sync.WaitGroup
 	wg.Go(func() {
@@ -184,15 +168,10 @@ func TestP10_NoStreamsNoHint(t *testing.T) {
 	b := w.through(t, func(o *Options) { o.ChangeStream = true })
 	sent := w.commands()
 	for range 3 {
-		lease, err := a.Try(t.Context(), "key")
-		if err != nil {
-			t.Fatal(err)
-		}
+		lease := must.Get(a.Try(t.Context(), "key"))(t)
 		woken := waits(t, b, "key")
-		eventually(t, 10*time.Second, "some polls", func() bool { return w.seen(EventWaiting, "") > 3 })
-		if err := lease.Release(t.Context()); err != nil {
-			t.Fatal(err)
-		}
+		must.Happen(t, "some polls", func() bool { return w.seen(EventWaiting, "") > 3 })
+		must.Do(t, lease.Release(t.Context()))
 		if err := <-woken; err != nil {
 			t.Error(err)
 		}

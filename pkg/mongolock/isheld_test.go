@@ -9,6 +9,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"github.com/mongogate/mongogate/test/devdb"
+	"github.com/mongogate/mongogate/test/must"
 )
 
 // TestIsHeldInATransactionOfAnotherClient: Connect shows no client of its own, so the session is the caller's.
@@ -16,21 +17,10 @@ func TestIsHeldInATransactionOfAnotherClient(t *testing.T) {
 	s := sharedServer(t, devdb.ChangeStreams) // which has sessions
 	w := newWire(t, s)
 	l := w.connect(t, s.URI)
-	lease, err := l.Try(t.Context(), "key")
-	got(t, lease, err)
-	client, err := mongo.Connect(options.Client().ApplyURI(s.URI))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		if err := client.Disconnect(context.Background()); err != nil {
-			t.Error(err)
-		}
-	}()
-	session, err := client.StartSession()
-	if err != nil {
-		t.Fatal(err)
-	}
+	lease := kept(t)(l.Try(t.Context(), "key"))
+	client := must.Get(mongo.Connect(options.Client().ApplyURI(s.URI)))(t)
+	defer func() { must.Do(t, client.Disconnect(context.Background())) }()
+	session := must.Get(client.StartSession())(t)
 	defer session.EndSession(t.Context())
 	ctx := mongo.NewSessionContext(t.Context(), session)
 	if err := lease.IsHeld(ctx); err != nil {
@@ -47,9 +37,7 @@ func TestIsHeldInATransactionOfAnotherClient(t *testing.T) {
 	} else if err != nil {
 		t.Errorf("held, in a transaction: %v", err)
 	}
-	if _, err := w.direct.ForceReleaseNow(t.Context(), "key"); err != nil {
-		t.Fatal(err)
-	}
+	must.Get(w.direct.ForceReleaseNow(t.Context(), "key"))(t)
 	if err := lease.IsHeld(ctx); !errors.Is(err, ErrLost) {
 		t.Errorf("lost: %v", err)
 	}

@@ -11,6 +11,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 
 	"github.com/mongogate/mongogate/test/fakemongo"
+	"github.com/mongogate/mongogate/test/must"
 )
 
 // At exact instants: ttl 30 s, heartbeat 10 s, operation 6 s, deadline 24.7 s after the sending.
@@ -19,8 +20,7 @@ func TestP5_DeadlineCountsFromTheSending(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *world) {
 		w.on(func(sentCall) fakemongo.Verdict { return fakemongo.Verdict{ReplyDelay: 3 * time.Second} })
 		l := w.locker(t, 0)
-		lease, err := l.Try(t.Context(), "key")
-		w.must(t, lease, err)
+		lease := kept(t)(l.Try(t.Context(), "key"))
 		if w.Now() != 3*time.Second || lease.Deadline() != l.Timing().Deadline(0) {
 			t.Errorf("at %v the deadline is %v, want %v", w.Now(), lease.Deadline(), l.Timing().Deadline(0))
 		}
@@ -45,35 +45,32 @@ func TestP5_LostAtTheDeadlineWhileCallsHang(t *testing.T) {
 		"no primary": {Code: fakemongo.CodeNotWritablePrimary}, "no majority": {WriteConcernError: true},
 		"forbidden": {Code: 13}, "late reply": {ReplyDelay: 20 * time.Second},
 	} {
-		t.Run(name, func(t *testing.T) {
-			inBubble(t, func(t *testing.T, w *world) {
-				l := w.locker(t, 0)
-				lease, err := l.Try(t.Context(), "key")
-				w.must(t, lease, err)
-				w.on(func(sentCall) fakemongo.Verdict { return v })
-				deadline := lease.Deadline()
-				time.Sleep(deadline - w.Now() - 1)
-				if !lease.Held() || lease.Err() != nil {
-					t.Errorf("lost before the deadline: %v", lease.Err())
-				}
-				time.Sleep(time.Nanosecond)
-				if lease.Held() || lease.Remaining() > 0 {
-					t.Error("held at the deadline")
-				}
-				<-lease.Done()
-				var lost *LostError
-				if err := lease.Err(); w.Now() != deadline || !errors.As(err, &lost) || lost.Reason != LostDeadline || lost.Last == nil {
-					t.Errorf("at %v, deadline %v: %v", w.Now(), deadline, err)
-				}
-				w.on(func(sentCall) fakemongo.Verdict { return fakemongo.Verdict{} })
-				time.Sleep(time.Minute)
-				if lease.Held() || lease.Deadline() != deadline {
-					t.Error("held again")
-				}
-				if n := len(w.seen(EventLost)); n != 1 {
-					t.Errorf("told of the loss %d times", n)
-				}
-			})
+		runInBubble(t, name, func(t *testing.T, w *world) {
+			l := w.locker(t, 0)
+			lease := kept(t)(l.Try(t.Context(), "key"))
+			w.on(func(sentCall) fakemongo.Verdict { return v })
+			deadline := lease.Deadline()
+			time.Sleep(deadline - w.Now() - 1)
+			if !lease.Held() || lease.Err() != nil {
+				t.Errorf("lost before the deadline: %v", lease.Err())
+			}
+			time.Sleep(time.Nanosecond)
+			if lease.Held() || lease.Remaining() > 0 {
+				t.Error("held at the deadline")
+			}
+			<-lease.Done()
+			var lost *LostError
+			if err := lease.Err(); w.Now() != deadline || !errors.As(err, &lost) || lost.Reason != LostDeadline || lost.Last == nil {
+				t.Errorf("at %v, deadline %v: %v", w.Now(), deadline, err)
+			}
+			w.on(func(sentCall) fakemongo.Verdict { return fakemongo.Verdict{} })
+			time.Sleep(time.Minute)
+			if lease.Held() || lease.Deadline() != deadline {
+				t.Error("held again")
+			}
+			if n := len(w.seen(EventLost)); n != 1 {
+				t.Errorf("told of the loss %d times", n)
+			}
 		})
 	}
 }
@@ -82,8 +79,7 @@ func TestP5_LostReplyOfARenewalIsAskedAgain(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *world) {
 		w.on(func(c sentCall) fakemongo.Verdict { return fakemongo.Verdict{LoseReply: c.N == 1 || c.N == 2} })
 		l := w.locker(t, 0)
-		lease, err := l.Try(t.Context(), "key")
-		w.must(t, lease, err)
+		lease := kept(t)(l.Try(t.Context(), "key"))
 		time.Sleep(24*time.Second + 600*time.Millisecond)
 		sent := w.sent(0)
 		if len(sent) < 4 || !lease.Held() || lease.Deadline() != l.Timing().Deadline(sent[len(sent)-1].At) {
@@ -124,8 +120,7 @@ func TestP5_LateAnswerDoesNotReopen(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *world) {
 		clock := &frozen{world: w}
 		l := w.locker(t, 0, func(o *Options) { o.Clock = clock })
-		lease, err := l.Try(t.Context(), "key")
-		w.must(t, lease, err)
+		lease := kept(t)(l.Try(t.Context(), "key"))
 		w.on(func(sentCall) fakemongo.Verdict { return fakemongo.Verdict{ReplyDelay: time.Millisecond} })
 		deadline := lease.Deadline()
 		// Just before the first heartbeat a renewal is sent, and the machine sleeps. It is acknowledged on waking, before the watchdog has looked.
@@ -153,8 +148,7 @@ func TestP5_WatchdogLooksAtTheClockNotAtItsTimer(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *world) {
 		clock := &frozen{world: w}
 		l := w.locker(t, 0, func(o *Options) { o.Clock = clock })
-		lease, err := l.Try(t.Context(), "key")
-		w.must(t, lease, err)
+		lease := kept(t)(l.Try(t.Context(), "key"))
 		time.Sleep(time.Second + time.Millisecond)
 		clock.jump(time.Hour)
 		time.Sleep(time.Second)
@@ -167,13 +161,9 @@ func TestP5_WatchdogLooksAtTheClockNotAtItsTimer(t *testing.T) {
 func TestP5_LossIsToldWithTheSuccessor(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *world) {
 		a, b := w.locker(t, 0), w.locker(t, 1)
-		lease, err := a.Try(t.Context(), "key")
-		w.must(t, lease, err)
-		if _, err := b.ForceReleaseNow(t.Context(), "key"); err != nil {
-			t.Fatal(err)
-		}
-		next, err := b.Try(t.Context(), "key")
-		w.must(t, next, err)
+		lease := kept(t)(a.Try(t.Context(), "key"))
+		must.Get(b.ForceReleaseNow(t.Context(), "key"))(t)
+		kept(t)(b.Try(t.Context(), "key"))
 		<-lease.Done()
 		if w.Now() > a.Timing().Heartbeat+time.Second {
 			t.Errorf("told after %v, want the next heartbeat", w.Now())
@@ -188,8 +178,7 @@ func TestP5_LossIsToldWithTheSuccessor(t *testing.T) {
 // TestP5_LossIsToldOnce: watchdog and renewal may find out at once.
 func TestP5_LossIsToldOnce(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *world) {
-		lease, err := w.locker(t, 0).Try(t.Context(), "key")
-		w.must(t, lease, err)
+		lease := kept(t)(w.locker(t, 0).Try(t.Context(), "key"))
 		first := &LostError{Key: "key", Reason: LostDeadline}
 		lease.lose(first)
 		lease.lose(&LostError{Key: "key", Reason: LostTaken})
@@ -204,8 +193,7 @@ func TestP5_LossIsToldOnce(t *testing.T) {
 func TestP5_BeatIsNotBornTwice(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *world) {
 		l := w.locker(t, 0)
-		lease, err := l.Try(t.Context(), "key")
-		w.must(t, lease, err)
+		lease := kept(t)(l.Try(t.Context(), "key"))
 		w.cluster.Isolate(0)
 		time.Sleep(l.Timing().Heartbeat + time.Second) // the first renewal is applied there, and waits for its majority
 		w.cluster.Elect(nil)
@@ -226,8 +214,7 @@ func TestP5_BeatIsNotBornTwice(t *testing.T) {
 func TestP5_RefusedRenewalIsUnknown(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *world) {
 		l := w.locker(t, 0)
-		lease, err := l.Try(t.Context(), "key")
-		w.must(t, lease, err)
+		lease := kept(t)(l.Try(t.Context(), "key"))
 		w.on(func(c sentCall) fakemongo.Verdict {
 			if c.At < 20*time.Second {
 				return fakemongo.Verdict{Code: 13}
@@ -244,19 +231,15 @@ func TestP5_RefusedRenewalIsUnknown(t *testing.T) {
 func TestP11_RevokedHolderKeepsTheKeyUntilItReleases(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *world) {
 		a, b := w.locker(t, 0), w.locker(t, 1)
-		lease, err := a.Try(t.Context(), "key")
-		w.must(t, lease, err)
-		if _, err := b.Revoke(t.Context(), "key"); err != nil {
-			t.Fatal(err)
-		}
+		lease := kept(t)(a.Try(t.Context(), "key"))
+		must.Get(b.Revoke(t.Context(), "key"))(t)
 		<-lease.Done()
 		var lost *LostError
 		if !errors.As(lease.Err(), &lost) || lost.Reason != LostRevoked || w.Now() > a.Timing().Heartbeat {
 			t.Errorf("%v after %v", lease.Err(), w.Now())
 		}
 		// It stops its work, which takes a while, and challengers wait.
-		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
-		defer cancel()
+		ctx := within(t, 20*time.Second)
 		var wait *WaitError
 		if _, err := b.Acquire(ctx, "key"); !errors.As(err, &wait) {
 			t.Errorf("%v, want waited", err)
@@ -264,8 +247,7 @@ func TestP11_RevokedHolderKeepsTheKeyUntilItReleases(t *testing.T) {
 		if err := lease.Release(t.Context()); err != nil {
 			t.Error(err)
 		}
-		next, err := b.Try(t.Context(), "key")
-		w.must(t, next, err)
+		kept(t)(b.Try(t.Context(), "key"))
 	})
 }
 
@@ -286,8 +268,7 @@ func TestP11_NobodyHeldItWhenItWasRevoked(t *testing.T) {
 			told <- err
 		}()
 		time.Sleep(time.Second / 2)
-		lease, err := a.Try(t.Context(), "key")
-		w.must(t, lease, err)
+		kept(t)(a.Try(t.Context(), "key"))
 		if err := <-told; !errors.Is(err, ErrNotHeld) || strings.Contains(err.Error(), "Python") {
 			t.Errorf("%v, want that nobody held it", err)
 		}
@@ -298,8 +279,7 @@ func TestP11_NobodyHeldItWhenItWasRevoked(t *testing.T) {
 func TestP3_FailOverToAClockThatIsAhead(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *world) {
 		a, b := w.locker(t, 0), w.locker(t, 1)
-		lease, err := a.Try(t.Context(), "key")
-		w.must(t, lease, err)
+		lease := kept(t)(a.Try(t.Context(), "key"))
 		w.cluster.SetNow(func() time.Time { return time.Now().Add(24 * time.Hour) })
 		var held *HeldError
 		for range 20 {
@@ -311,8 +291,7 @@ func TestP3_FailOverToAClockThatIsAhead(t *testing.T) {
 		// The holder is cut off. The challenger takes over one silence after the last beat it saw, whatever the clocks say.
 		w.cluster.Cut(0, true)
 		w.cluster.SetNow(func() time.Time { return time.Now().Add(-24 * time.Hour) })
-		next, err := b.Acquire(t.Context(), "key")
-		w.must(t, next, err)
+		next := kept(t)(b.Acquire(t.Context(), "key"))
 		<-lease.Done()
 		if next.Token() <= lease.Token() {
 			t.Errorf("token %d after %d, with a clock that went back two days", next.Token(), lease.Token())
@@ -334,15 +313,11 @@ func TestP3_FailOverToAClockThatIsAhead(t *testing.T) {
 func TestP7_TokenOutlivesADeletionAndAClockThatStepsBack(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *world) {
 		l := w.locker(t, 0)
-		lease, err := l.Try(t.Context(), "key")
-		w.must(t, lease, err)
-		w.release(t, lease)
-		if _, err := l.conn.current().coll.DeleteOne(t.Context(), bsonKey("key")); err != nil {
-			t.Fatal(err)
-		}
+		lease := kept(t)(l.Try(t.Context(), "key"))
+		release(t, lease)
+		must.Get(l.conn.current().coll.DeleteOne(t.Context(), bsonKey("key")))(t)
 		w.cluster.SetNow(func() time.Time { return time.Now().Add(-time.Hour) })
-		next, err := l.Try(t.Context(), "key")
-		w.must(t, next, err)
+		next := kept(t)(l.Try(t.Context(), "key"))
 		if next.Token() <= lease.Token() {
 			t.Errorf("token %d after %d: this process has seen the larger one", next.Token(), lease.Token())
 		}
@@ -352,12 +327,10 @@ func TestP7_TokenOutlivesADeletionAndAClockThatStepsBack(t *testing.T) {
 // TestP7_TokenGrowsWithoutAClockOrMemory: one that has never seen the key, and a server whose clock went back.
 func TestP7_TokenGrowsWithoutAClockOrMemory(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *world) {
-		lease, err := w.locker(t, 0).Try(t.Context(), "key")
-		w.must(t, lease, err)
-		w.release(t, lease)
+		lease := kept(t)(w.locker(t, 0).Try(t.Context(), "key"))
+		release(t, lease)
 		w.cluster.SetNow(func() time.Time { return time.Now().Add(-time.Hour) })
-		next, err := w.locker(t, 1).Try(t.Context(), "key")
-		w.must(t, next, err)
+		next := kept(t)(w.locker(t, 1).Try(t.Context(), "key"))
 		if next.Token() != lease.Token()+1 {
 			t.Errorf("token %d after %d, want one more", next.Token(), lease.Token())
 		}
@@ -367,14 +340,12 @@ func TestP7_TokenGrowsWithoutAClockOrMemory(t *testing.T) {
 func TestP10_WaitingReadsAndTriesOnlyWhereItMayWin(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *world) {
 		a, b := w.locker(t, 0), w.locker(t, 1)
-		lease, err := a.Try(t.Context(), "key")
-		w.must(t, lease, err)
+		lease := kept(t)(a.Try(t.Context(), "key"))
 		go func() {
 			time.Sleep(2 * time.Minute)
-			w.release(t, lease)
+			release(t, lease)
 		}()
-		next, err := b.Acquire(t.Context(), "key")
-		w.must(t, next, err)
+		kept(t)(b.Acquire(t.Context(), "key"))
 		if late := w.Now() - 2*time.Minute; late > b.opts.Poll {
 			t.Errorf("handed over %v after the release, want at most a poll of %v", late, b.opts.Poll)
 		}
@@ -428,18 +399,11 @@ func TestWithGivesBackWhenItsContextHasEnded(t *testing.T) {
 func TestP1_EveryCallAsksForAMajority(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *world) {
 		l := w.locker(t, 0)
-		lease, err := l.Try(t.Context(), "key")
-		w.must(t, lease, err)
-		if err := errors.Join(lease.Renew(t.Context()), lease.IsHeld(t.Context())); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := l.Revoke(t.Context(), "key"); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := l.look(t.Context(), "key"); err != nil {
-			t.Fatal(err)
-		}
-		w.release(t, lease)
+		lease := kept(t)(l.Try(t.Context(), "key"))
+		must.Do(t, errors.Join(lease.Renew(t.Context()), lease.IsHeld(t.Context())))
+		must.Get(l.Revoke(t.Context(), "key"))(t)
+		must.Get(l.look(t.Context(), "key"))(t)
+		release(t, lease)
 		commands := map[string]int{}
 		for _, c := range w.sent(0) {
 			commands[c.Command]++

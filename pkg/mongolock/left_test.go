@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
+
+	"github.com/mongogate/mongogate/test/must"
 )
 
 // TestP5_DocumentNotAsItWasLeft: a renewal that finds anything but what the lease left is a loss, in the same one command.
@@ -44,32 +46,27 @@ func TestP5_DocumentNotAsItWasLeft(t *testing.T) {
 		"no mark":           {bson.D{{Key: "$unset", Value: bson.D{{Key: "mark", Value: 1}}}}, LostTaken},
 		"revoked":           {set(bson.E{Key: "revoked", Value: true}), LostTaken},
 	} {
-		t.Run(name, func(t *testing.T) {
-			inBubble(t, func(t *testing.T, w *world) {
-				l := w.locker(t, 0)
-				lease, err := l.Try(t.Context(), "key")
-				w.must(t, lease, err)
-				time.Sleep(12 * time.Second) // two renewals, and the next is 3 s away
-				if err := lease.Renew(t.Context()); err != nil {
-					t.Fatal(err)
-				}
-				if c.change == nil {
-					c.change = set(bson.E{Key: "token", Value: float64(lease.Token())})
-				}
-				r, err := l.conn.current().coll.UpdateOne(t.Context(), bsonKey("key"), c.change)
-				if err != nil || r.ModifiedCount != 1 {
-					t.Fatalf("%+v, %v", r, err)
-				}
-				before := len(w.sent(0))
-				var lost *LostError
-				if err := lease.Renew(t.Context()); !errors.As(err, &lost) || lost.Reason != c.want {
-					t.Errorf("renewed with %v, want lost by %s", err, c.want)
-				}
-				if sent := w.sent(0)[before:]; len(sent) == 0 || sent[0].Command != "findAndModify" {
-					t.Errorf("sent %+v", sent)
-				}
-				lostBy(t, "the lease", lease, c.want)
-			})
+		runInBubble(t, name, func(t *testing.T, w *world) {
+			l := w.locker(t, 0)
+			lease := kept(t)(l.Try(t.Context(), "key"))
+			time.Sleep(12 * time.Second) // two renewals, and the next is 3 s away
+			must.Do(t, lease.Renew(t.Context()))
+			if c.change == nil {
+				c.change = set(bson.E{Key: "token", Value: float64(lease.Token())})
+			}
+			r, err := l.conn.current().coll.UpdateOne(t.Context(), bsonKey("key"), c.change)
+			if err != nil || r.ModifiedCount != 1 {
+				t.Fatalf("%+v, %v", r, err)
+			}
+			before := len(w.sent(0))
+			var lost *LostError
+			if err := lease.Renew(t.Context()); !errors.As(err, &lost) || lost.Reason != c.want {
+				t.Errorf("renewed with %v, want lost by %s", err, c.want)
+			}
+			if sent := w.sent(0)[before:]; len(sent) == 0 || sent[0].Command != "findAndModify" {
+				t.Errorf("sent %+v", sent)
+			}
+			lostBy(t, "the lease", lease, c.want)
 		})
 	}
 }
@@ -78,13 +75,10 @@ func TestP5_DocumentNotAsItWasLeft(t *testing.T) {
 func TestP5_RestoredStoreIsALoss(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *world) {
 		l := w.locker(t, 0)
-		lease, err := l.Try(t.Context(), "key")
-		w.must(t, lease, err)
+		lease := kept(t)(l.Try(t.Context(), "key"))
 		old := w.cluster.Document(DefaultDatabase+"."+DefaultCollection, "key")
 		time.Sleep(22 * time.Second)
-		if _, err := l.conn.current().coll.ReplaceOne(t.Context(), bsonKey("key"), old); err != nil {
-			t.Fatal(err)
-		}
+		must.Get(l.conn.current().coll.ReplaceOne(t.Context(), bsonKey("key"), old))(t)
 		var lost *LostError
 		if err := lease.Renew(t.Context()); !errors.As(err, &lost) || lost.Reason != LostTaken {
 			t.Errorf("%v, want lost: the store has gone back", err)

@@ -10,16 +10,14 @@ import (
 	"time"
 
 	"github.com/mongogate/mongogate/test/bubble"
+	"github.com/mongogate/mongogate/test/must"
 )
 
 // TestLineIsFair: 200 goroutines on one key, in the order in which they came, and only one of them asks the store.
 func TestLineIsFair(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *world) {
 		l := w.locker(t, 0)
-		first, err := l.Try(t.Context(), "key")
-		if err != nil {
-			t.Fatal(err)
-		}
+		first := must.Get(l.Try(t.Context(), "key"))(t)
 		const many = 200
 		var (
 			mu    sync.Mutex
@@ -52,7 +50,7 @@ func TestLineIsFair(t *testing.T) {
 		if most := int(5*time.Minute/(l.opts.Poll*3/4)) + 1; reads == 0 || reads > most {
 			t.Errorf("%d looks in five minutes, want those of one waiter, at most %d", reads, most)
 		}
-		w.release(t, first)
+		release(t, first)
 		begun := w.Now()
 		wg.Wait()
 		if took := w.Now() - begun; took > l.opts.Poll {
@@ -71,10 +69,7 @@ func TestLineIsFair(t *testing.T) {
 func TestLineIsLeftAtOnce(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *world) {
 		l := w.locker(t, 0)
-		first, err := l.Try(t.Context(), "key")
-		if err != nil {
-			t.Fatal(err)
-		}
+		first := must.Get(l.Try(t.Context(), "key"))(t)
 		const many = 9
 		ended := make([]chan error, many)
 		var cancels []context.CancelFunc
@@ -106,7 +101,7 @@ func TestLineIsLeftAtOnce(t *testing.T) {
 				t.Errorf("place %d is not told who holds the key: %v", i, err)
 			}
 		}
-		w.release(t, first)
+		release(t, first)
 		begun := w.Now()
 		for i := range many {
 			if i == 0 || i == 4 || i == many-1 {
@@ -134,8 +129,7 @@ func TestLineIsLeftAtOnce(t *testing.T) {
 func TestLineEndsWithTheLocker(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *world) {
 		l, other := w.locker(t, 0), w.locker(t, 1)
-		s, err := other.Try(t.Context(), "key")
-		w.must(t, s, err)
+		kept(t)(other.Try(t.Context(), "key"))
 		ended := make(chan error, 5)
 		for range cap(ended) {
 			go func() { _, err := l.Acquire(context.Background(), "key"); ended <- err }()
@@ -160,18 +154,14 @@ func TestLineEndsWithTheLocker(t *testing.T) {
 func TestWhoMayWinAloneStandsInNoLine(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *world) {
 		l, other := w.locker(t, 0), w.locker(t, 1)
-		old, err := other.Try(t.Context(), "key")
-		if err != nil {
-			t.Fatal(err)
-		}
+		old := must.Get(other.Try(t.Context(), "key"))(t)
 		old.Leave()
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
 		go func() { _, err := l.Acquire(ctx, "key"); ended <- err }()
 		bubble.Wait()
 		begun := w.Now()
-		s, err := l.Acquire(t.Context(), "key", Adopt(old.Nonce()))
-		w.must(t, s, err)
+		kept(t)(l.Acquire(t.Context(), "key", Adopt(old.Nonce())))
 		if w.Now() != begun {
 			t.Errorf("adopted after %v", w.Now()-begun)
 		}

@@ -16,6 +16,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/mongogate/mongogate/test/devdb"
+	"github.com/mongogate/mongogate/test/must"
 )
 
 // shared are the servers that the tests of this package have in common. Who
@@ -92,10 +93,7 @@ func OnEachServer(t *testing.T, test func(*testing.T, *devdb.Server)) {
 	t.Helper()
 	seen := map[*devdb.Server]bool{}
 	for _, need := range []devdb.Need{0, devdb.ChangeStreams} {
-		s, err := SharedServer(need)
-		if err != nil {
-			t.Fatal(err)
-		}
+		s := must.Get(SharedServer(need))(t)
 		if !seen[s] {
 			t.Run(string(s.Kind), func(t *testing.T) { test(t, s) })
 		}
@@ -106,10 +104,7 @@ func OnEachServer(t *testing.T, test func(*testing.T, *devdb.Server)) {
 // sharedServer skips the test by name where even the second server lacks something.
 func sharedServer(t *testing.T, need devdb.Need) *devdb.Server {
 	t.Helper()
-	s, err := SharedServer(need)
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := must.Get(SharedServer(need))(t)
 	if missing := s.Missing(need); len(missing) > 0 {
 		t.Skipf("%s has no %v", s.Name, missing)
 	}

@@ -18,6 +18,7 @@ import (
 	"github.com/mongogate/mongogate/test/devdb"
 	"github.com/mongogate/mongogate/test/devdb/devdbtest"
 	"github.com/mongogate/mongogate/test/faultproxy"
+	"github.com/mongogate/mongogate/test/must"
 )
 
 // balancer is a name behind which there are two proxies before one server, and that may take long to look up.
@@ -102,13 +103,10 @@ func behindBalancer(t *testing.T, server *devdb.Server, ttl time.Duration) (*Loc
 	var uri string
 	b.first, uri = devdbtest.Proxied(t, server)
 	b.second, _ = devdbtest.Proxied(t, server)
-	l, err := Connect(uri, Options{
+	l := must.Get(Connect(uri, Options{
 		Database: TestDatabase, Collection: "outages", Owner: "a", Timing: Timing{TTL: ttl},
 		testOnlyClient: func(c *options.ClientOptions) { c.SetDialer(b) },
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	}))(t)
 	devdbtest.CloseLater(t, l)
 	return l, b
 }

@@ -168,8 +168,7 @@ func borne(t *testing.T, w *world, ttl time.Duration, begin, end func(*network),
 		o.Timing = Timing{TTL: ttl}
 		o.testOnlyClient = func(c *options.ClientOptions) { c.SetDialer(n) }
 	})
-	lease, err := l.Try(t.Context(), fmt.Sprint("key-", rand.Uint64()))
-	w.must(t, lease, err)
+	lease := kept(t)(l.Try(t.Context(), fmt.Sprint("key-", rand.Uint64())))
 	if n.dialed == 0 {
 		t.Fatal("the network was not used")
 	}

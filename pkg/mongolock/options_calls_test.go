@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/mongogate/mongogate/test/fakemongo"
+	"github.com/mongogate/mongogate/test/must"
 )
 
 // calls are those that take options.
@@ -56,9 +57,7 @@ func TestEveryOptionOfEveryCall(t *testing.T) {
 		only string // the one call it is for
 	}{
 		"TTL": {run: func(t *testing.T, w *world, l *Locker, call func(ctx context.Context, l *Locker, opts ...AcquireOption) (*Lease, error)) {
-			if _, err := call(t.Context(), l, TTL(time.Minute)); err != nil {
-				t.Fatal(err)
-			}
+			must.Get(call(t.Context(), l, TTL(time.Minute)))(t)
 			if ttl := w.sentTTL(t); ttl != time.Minute {
 				t.Errorf("stored with a ttl of %v", ttl)
 			}
@@ -103,29 +102,23 @@ func TestEveryOptionOfEveryCall(t *testing.T) {
 		}},
 		"Adopt": {run: func(t *testing.T, w *world, l *Locker, call func(ctx context.Context, l *Locker, opts ...AcquireOption) (*Lease, error)) {
 			before := w.locker(t, 1)
-			old, err := before.Try(t.Context(), "key")
-			if err != nil {
-				t.Fatal(err)
-			}
+			old := must.Get(before.Try(t.Context(), "key"))(t)
 			old.Leave()
 			if s, err := call(short(t), l, Adopt(old.Nonce())); s == nil || err != nil {
 				t.Error(err)
 			}
 		}},
 		"SkipIfHeld": {run: func(t *testing.T, w *world, l *Locker, call func(ctx context.Context, l *Locker, opts ...AcquireOption) (*Lease, error)) {
-			s, err := w.locker(t, 1, func(o *Options) { o.Holder.JobUID = "another" }).Try(t.Context(), "key")
-			w.must(t, s, err)
-			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
-			defer cancel()
+			kept(t)(w.locker(t, 1, func(o *Options) { o.Holder.JobUID = "another" }).Try(t.Context(), "key"))
+			ctx := within(t, 10*time.Minute)
 			if _, err := call(ctx, l, SkipIfHeld()); !errors.As(err, new(*HeldError)) || errors.As(err, new(*WaitError)) {
 				t.Errorf("%v, want held", err)
 			}
 		}},
 		"Within": {run: func(t *testing.T, w *world, l *Locker, call func(ctx context.Context, l *Locker, opts ...AcquireOption) (*Lease, error)) {
-			s, err := w.locker(t, 1).Try(t.Context(), "key")
-			w.must(t, s, err)
+			kept(t)(w.locker(t, 1).Try(t.Context(), "key"))
 			begun := w.Now()
-			_, err = call(t.Context(), l, Within(12*time.Second))
+			_, err := call(t.Context(), l, Within(12*time.Second))
 			if errors.Is(err, ErrConfig) {
 				return // of Try
 			}
@@ -135,10 +128,9 @@ func TestEveryOptionOfEveryCall(t *testing.T) {
 			}
 		}},
 		"Within(0)": {run: func(t *testing.T, w *world, l *Locker, call func(ctx context.Context, l *Locker, opts ...AcquireOption) (*Lease, error)) {
-			s, err := w.locker(t, 1).Try(t.Context(), "key")
-			w.must(t, s, err)
+			kept(t)(w.locker(t, 1).Try(t.Context(), "key"))
 			begun := w.Now()
-			if _, err = call(t.Context(), l, Within(0)); !errors.As(err, new(*HeldError)) || errors.As(err, new(*WaitError)) || w.Now() != begun {
+			if _, err := call(t.Context(), l, Within(0)); !errors.As(err, new(*HeldError)) || errors.As(err, new(*WaitError)) || w.Now() != begun {
 				t.Errorf("%v after %v", err, w.Now()-begun)
 			}
 		}},
@@ -147,18 +139,16 @@ func TestEveryOptionOfEveryCall(t *testing.T) {
 			if test.only != "" && test.only != call {
 				continue
 			}
-			t.Run(name+"/"+call, func(t *testing.T) {
-				inBubble(t, func(t *testing.T, w *world) {
-					l := w.locker(t, 0)
-					keep := func(ctx context.Context, l *Locker, opts ...AcquireOption) (*Lease, error) {
-						s, err := f(ctx, l, opts...)
-						if s != nil && s.locker != nil {
-							t.Cleanup(func() { w.release(t, s) })
-						}
-						return s, err
+			runInBubble(t, name+"/"+call, func(t *testing.T, w *world) {
+				l := w.locker(t, 0)
+				keep := func(ctx context.Context, l *Locker, opts ...AcquireOption) (*Lease, error) {
+					s, err := f(ctx, l, opts...)
+					if s != nil && s.locker != nil {
+						t.Cleanup(func() { release(t, s) })
 					}
-					test.run(t, w, l, keep)
-				})
+					return s, err
+				}
+				test.run(t, w, l, keep)
 			})
 		}
 	}
@@ -179,21 +169,18 @@ func (w *world) sentTTL(t *testing.T) time.Duration {
 // TestTimingOfOneLease: a lease of 6 s from a Locker of 60 s lives by its own arithmetic, and survives one lost reply.
 func TestTimingOfOneLease(t *testing.T) {
 	for name, lost := range map[string]int{"acquire": 0, "renewal": 1} {
-		t.Run(name, func(t *testing.T) {
-			inBubble(t, func(t *testing.T, w *world) {
-				l := w.locker(t, 0, func(o *Options) { o.Timing = Timing{TTL: time.Minute} })
-				w.on(func(c sentCall) fakemongo.Verdict { return fakemongo.Verdict{LoseReply: c.N == lost} })
-				s, err := l.Try(t.Context(), "key", TTL(6*time.Second))
-				w.must(t, s, err)
-				time.Sleep(time.Minute)
-				if !s.Held() {
-					t.Errorf("one lost reply has lost the lease: %v", s.Err())
-				}
-				want := Timing{TTL: 6 * time.Second}.WithDefaults()
-				if s.timing != want {
-					t.Errorf("timing %+v, want %+v", s.timing, want)
-				}
-			})
+		runInBubble(t, name, func(t *testing.T, w *world) {
+			l := w.locker(t, 0, func(o *Options) { o.Timing = Timing{TTL: time.Minute} })
+			w.on(func(c sentCall) fakemongo.Verdict { return fakemongo.Verdict{LoseReply: c.N == lost} })
+			s := kept(t)(l.Try(t.Context(), "key", TTL(6*time.Second)))
+			time.Sleep(time.Minute)
+			if !s.Held() {
+				t.Errorf("one lost reply has lost the lease: %v", s.Err())
+			}
+			want := Timing{TTL: 6 * time.Second}.WithDefaults()
+			if s.timing != want {
+				t.Errorf("timing %+v, want %+v", s.timing, want)
+			}
 		})
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/mongogate/mongogate/test/fakemongo"
+	"github.com/mongogate/mongogate/test/must"
 )
 
 // TestCancelledAcquisitionsLeaveNoGhost: at every moment of the call, by cancellation and by a deadline.
@@ -42,10 +43,7 @@ func TestCancelledAcquisitionsLeaveNoGhost(t *testing.T) {
 				for at := time.Duration(0); at < 700*time.Millisecond; at += 20 * time.Millisecond {
 					inBubble(t, func(t *testing.T, w *world) {
 						l := w.locker(t, 0)
-						old, err := l.Try(t.Context(), "old")
-						if err != nil {
-							t.Fatal(err)
-						}
+						old := must.Get(l.Try(t.Context(), "old"))(t)
 						old.Leave()
 						w.on(func(sentCall) fakemongo.Verdict {
 							return fakemongo.Verdict{RequestDelay: 60 * time.Millisecond, ReplyDelay: 60 * time.Millisecond}
@@ -96,34 +94,31 @@ func TestCancelledAcquisitionsLeaveNoGhost(t *testing.T) {
 // TestCancelledAcquisitionDoesNotWaitForASilentStore: the caller goes, and what may come of it is undone when the store is back.
 func TestCancelledAcquisitionDoesNotWaitForASilentStore(t *testing.T) {
 	for name, v := range map[string]fakemongo.Verdict{"deaf": {LoseReply: true}, "slow": {RequestDelay: 5 * time.Second}, "silent": {LoseRequest: true}} {
-		t.Run(name, func(t *testing.T) {
-			inBubble(t, func(t *testing.T, w *world) {
-				l := w.locker(t, 0)
-				w.on(func(c sentCall) fakemongo.Verdict {
-					if c.At < 8*time.Second {
-						return v
-					}
-					return fakemongo.Verdict{}
-				})
-				ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-				defer cancel()
-				if _, err := l.Try(ctx, "key"); !errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, ErrUnknown) {
-					t.Errorf("%v", err)
+		runInBubble(t, name, func(t *testing.T, w *world) {
+			l := w.locker(t, 0)
+			w.on(func(c sentCall) fakemongo.Verdict {
+				if c.At < 8*time.Second {
+					return v
 				}
-				if w.Now() > 4*time.Second {
-					t.Errorf("a caller who went after 1s was kept for %v", w.Now())
-				}
-				// Close waits for the ending.
-				if err := l.Close(context.Background()); err != nil {
-					t.Error(err)
-				}
-				if d := w.doc("key"); d != nil && d.Locked {
-					t.Errorf("a ghost, %v after the end", w.Now())
-				}
-				if w.Now() > l.Timing().Silence()+2*l.Timing().Operation {
-					t.Errorf("closed after %v", w.Now())
-				}
+				return fakemongo.Verdict{}
 			})
+			ctx := within(t, time.Second)
+			if _, err := l.Try(ctx, "key"); !errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, ErrUnknown) {
+				t.Errorf("%v", err)
+			}
+			if w.Now() > 4*time.Second {
+				t.Errorf("a caller who went after 1s was kept for %v", w.Now())
+			}
+			// Close waits for the ending.
+			if err := l.Close(context.Background()); err != nil {
+				t.Error(err)
+			}
+			if d := w.doc("key"); d != nil && d.Locked {
+				t.Errorf("a ghost, %v after the end", w.Now())
+			}
+			if w.Now() > l.Timing().Silence()+2*l.Timing().Operation {
+				t.Errorf("closed after %v", w.Now())
+			}
 		})
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"github.com/mongogate/mongogate/test/devdb"
+	"github.com/mongogate/mongogate/test/must"
 )
 
 // TestPlainTakesLessThanThePipeline gives both acquisitions to real servers, for thousands of documents: of every kind
@@ -24,10 +25,7 @@ func TestPlainTakesLessThanThePipeline(t *testing.T) { OnEachServer(t, plainTake
 
 func plainTakesLess(t *testing.T, s *devdb.Server) {
 	t.Helper()
-	client, err := mongo.Connect(options.Client().ApplyURI(s.URI))
-	if err != nil {
-		t.Fatal(err)
-	}
+	client := must.Get(mongo.Connect(options.Client().ApplyURI(s.URI)))(t)
 	defer func() { _ = client.Disconnect(context.Background()) }()
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
@@ -80,30 +78,20 @@ func plainTakesLess(t *testing.T, s *devdb.Server) {
 func TestPlainTakesWhatWeLeave(t *testing.T) {
 	w := newWire(t, sharedServer(t, 0))
 	l := w.through(t, func(o *Options) { o.Timing = Timing{TTL: time.Minute}.WithDefaults() }) // no renewal is counted with them
-	if _, err := w.direct.conn.current().coll.DeleteMany(t.Context(), bson.D{}); err != nil {
-		t.Fatal(err)
-	}
+	must.Get(w.direct.conn.current().coll.DeleteMany(t.Context(), bson.D{}))(t)
 	sent := w.commands()
 	for range 2 {
-		lease, err := l.Try(t.Context(), "key")
-		got(t, lease, err)
-		if err := lease.Release(t.Context()); err != nil {
-			t.Fatal(err)
-		}
+		lease := kept(t)(l.Try(t.Context(), "key"))
+		must.Do(t, lease.Release(t.Context()))
 	}
 	if n := sent()["findAndModify"]; n != 4 {
 		t.Errorf("%d commands, want 4: two acquisitions, two releases", n)
 	}
 	others := w.direct.conn.current().coll
-	if _, err := others.DeleteMany(t.Context(), bson.D{}); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := others.InsertOne(t.Context(), bson.D{{Key: "_id", Value: "python"}, {Key: "locked", Value: false}, {Key: "owner", Value: nil}, {Key: "created", Value: nil}, {Key: "expire", Value: nil}}); err != nil {
-		t.Fatal(err)
-	}
+	must.Get(others.DeleteMany(t.Context(), bson.D{}))(t)
+	must.Get(others.InsertOne(t.Context(), bson.D{{Key: "_id", Value: "python"}, {Key: "locked", Value: false}, {Key: "owner", Value: nil}, {Key: "created", Value: nil}, {Key: "expire", Value: nil}}))(t)
 	sent = w.commands()
-	lease, err := l.Try(t.Context(), "python")
-	got(t, lease, err)
+	kept(t)(l.Try(t.Context(), "python"))
 	if n := sent()["findAndModify"]; n != 2 {
 		t.Errorf("%d commands for a document of Python's, want 2", n)
 	}
@@ -114,29 +102,18 @@ func TestPlainTakesWhatWeLeave(t *testing.T) {
 func applied(t *testing.T, coll *mongo.Collection, documents []bson.Raw, filter bson.D, pipeline bson.A) (before, after []bson.Raw) {
 	t.Helper()
 	ctx := t.Context()
-	if _, err := coll.DeleteMany(ctx, bson.D{}); err != nil {
-		t.Fatal(err)
-	}
+	must.Get(coll.DeleteMany(ctx, bson.D{}))(t)
 	t.Cleanup(func() { _ = coll.Drop(context.Background()) })
-	if _, err := coll.InsertMany(ctx, documents); err != nil {
-		t.Fatal(err)
-	}
+	must.Get(coll.InsertMany(ctx, documents))(t)
 	before = inOrder(t, coll, len(documents))
-	if _, err := coll.UpdateMany(ctx, filter, pipeline); err != nil {
-		t.Fatal(err)
-	}
+	must.Get(coll.UpdateMany(ctx, filter, pipeline))(t)
 	return before, inOrder(t, coll, len(documents))
 }
 
 func inOrder(t *testing.T, coll *mongo.Collection, want int) (all []bson.Raw) {
 	t.Helper()
-	found, err := coll.Find(t.Context(), bson.D{}, options.Find().SetSort(bson.D{{Key: "_id", Value: 1}}))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := found.All(t.Context(), &all); err != nil {
-		t.Fatal(err)
-	}
+	found := must.Get(coll.Find(t.Context(), bson.D{}, options.Find().SetSort(bson.D{{Key: "_id", Value: 1}})))(t)
+	must.Do(t, found.All(t.Context(), &all))
 	if len(all) != want {
 		t.Fatalf("%d documents, want %d", len(all), want)
 	}
@@ -241,10 +218,7 @@ func variants(t *testing.T, dice *rand.Rand) (documents []bson.Raw) {
 		missing{},
 	}
 	add := func(d bson.D) {
-		raw, err := bson.Marshal(append(bson.D{{Key: "_id", Value: fmt.Sprintf("k%06d", len(documents))}}, d...))
-		if err != nil {
-			t.Fatal(err)
-		}
+		raw := must.Get(bson.Marshal(append(bson.D{{Key: "_id", Value: fmt.Sprintf("k%06d", len(documents))}}, d...)))(t)
 		documents = append(documents, raw)
 	}
 	for _, kind := range kinds {
@@ -267,10 +241,7 @@ func variants(t *testing.T, dice *rand.Rand) (documents []bson.Raw) {
 
 func decimal(t *testing.T, s string) bson.Decimal128 {
 	t.Helper()
-	d, err := bson.ParseDecimal128(s)
-	if err != nil {
-		t.Fatal(err)
-	}
+	d := must.Get(bson.ParseDecimal128(s))(t)
 	return d
 }
 

@@ -8,6 +8,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 
 	"github.com/mongogate/mongogate/test/fakemongo"
+	"github.com/mongogate/mongogate/test/must"
 )
 
 // Bugs that were planted from outside and survived every other test.
@@ -37,10 +38,7 @@ func TestP4_RefusalAfterAnUnknownCall(t *testing.T) {
 // TestP9_PairTellsOfTheJobsRenewals: the deadline of a pair moves with either lease, and whoever follows it is told.
 func TestP9_PairTellsOfTheJobsRenewals(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *world) {
-		p, err := w.locker(t, 0).AcquireAlone(t.Context(), "k@1", "k")
-		if err != nil {
-			t.Fatal(err)
-		}
+		p := must.Get(w.locker(t, 0).AcquireAlone(t.Context(), "k@1", "k"))(t)
 		defer func() { _ = p.Finish(t.Context(), Released) }()
 		time.Sleep(time.Second)
 		select {
@@ -53,9 +51,7 @@ func TestP9_PairTellsOfTheJobsRenewals(t *testing.T) {
 				t.Fatal("told of a renewal that was not")
 			default:
 			}
-			if err := s.Renew(t.Context()); err != nil {
-				t.Fatal(err)
-			}
+			must.Do(t, s.Renew(t.Context()))
 			time.Sleep(time.Millisecond)
 			select {
 			case <-p.Renewed():
@@ -75,26 +71,23 @@ func TestP9_SkipAsksForTheJob(t *testing.T) {
 		"another job": {"J1", "J2", true}, "the same job": {"J1", "J1", false}, "no job at all": {"", "", true},
 		"only the holder": {"J1", "", true}, "only the challenger": {"", "J1", true},
 	} {
-		t.Run(name, func(t *testing.T) {
-			inBubble(t, func(t *testing.T, w *world) {
-				lease, err := w.locker(t, 0, func(o *Options) { o.Holder.JobUID = c.holder }).Try(t.Context(), "key")
-				w.must(t, lease, err)
-				go func() { // so that who waits for it gets an end
-					time.Sleep(time.Minute)
-					w.release(t, lease)
-				}()
-				next, err := w.locker(t, 1, func(o *Options) { o.Holder.JobUID = c.challenger }).Acquire(t.Context(), "key", SkipIfHeld())
-				var held *HeldError
-				if skipped := errors.As(err, &held); skipped != c.skips || skipped && !held.Moving {
-					t.Errorf("%v, skipped %v, want %v", err, skipped, c.skips)
-				}
-				if next != nil {
-					w.release(t, next)
-				}
-				if w.Now() < time.Minute {
-					time.Sleep(time.Minute)
-				}
-			})
+		runInBubble(t, name, func(t *testing.T, w *world) {
+			lease := kept(t)(w.locker(t, 0, func(o *Options) { o.Holder.JobUID = c.holder }).Try(t.Context(), "key"))
+			go func() { // so that who waits for it gets an end
+				time.Sleep(time.Minute)
+				release(t, lease)
+			}()
+			next, err := w.locker(t, 1, func(o *Options) { o.Holder.JobUID = c.challenger }).Acquire(t.Context(), "key", SkipIfHeld())
+			var held *HeldError
+			if skipped := errors.As(err, &held); skipped != c.skips || skipped && !held.Moving {
+				t.Errorf("%v, skipped %v, want %v", err, skipped, c.skips)
+			}
+			if next != nil {
+				release(t, next)
+			}
+			if w.Now() < time.Minute {
+				time.Sleep(time.Minute)
+			}
 		})
 	}
 }
@@ -133,23 +126,18 @@ func TestP7_TokenSeenOfAnotherNonce(t *testing.T) {
 func TestP6_OnlyWhatIsHeldIsEnded(t *testing.T) {
 	for state, locked := range map[string]bool{stateFree: false, stateDone: true} {
 		for name, outcome := range map[string]Outcome{"released": Released, "succeeded": Succeeded} {
-			t.Run(state+" "+name, func(t *testing.T) {
-				inBubble(t, func(t *testing.T, w *world) {
-					l := w.locker(t, 0)
-					lease, err := l.Try(t.Context(), "key")
-					w.must(t, lease, err)
-					change := bson.D{{Key: "$set", Value: bson.D{{Key: "state", Value: state}, {Key: "locked", Value: locked}}}}
-					if _, err := l.conn.current().coll.UpdateOne(t.Context(), bsonKey("key"), change); err != nil {
-						t.Fatal(err)
-					}
-					writes := len(w.cluster.Log())
-					if err := lease.Finish(t.Context(), outcome); !errors.Is(err, ErrLost) {
-						t.Errorf("%v, want lost", err)
-					}
-					if n := len(w.cluster.Log()) - writes; n != 0 {
-						t.Errorf("%d writes to a document that the lease does not hold", n)
-					}
-				})
+			runInBubble(t, state+" "+name, func(t *testing.T, w *world) {
+				l := w.locker(t, 0)
+				lease := kept(t)(l.Try(t.Context(), "key"))
+				change := bson.D{{Key: "$set", Value: bson.D{{Key: "state", Value: state}, {Key: "locked", Value: locked}}}}
+				must.Get(l.conn.current().coll.UpdateOne(t.Context(), bsonKey("key"), change))(t)
+				writes := len(w.cluster.Log())
+				if err := lease.Finish(t.Context(), outcome); !errors.Is(err, ErrLost) {
+					t.Errorf("%v, want lost", err)
+				}
+				if n := len(w.cluster.Log()) - writes; n != 0 {
+					t.Errorf("%d writes to a document that the lease does not hold", n)
+				}
 			})
 		}
 	}

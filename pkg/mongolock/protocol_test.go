@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/mongogate/mongogate/test/must"
 )
 
 // TestProtocolDocumentNamesItsTests holds docs/internals/protocol.md and docs/use/python.md
@@ -21,10 +23,7 @@ func TestProtocolDocumentNamesItsTests(t *testing.T) {
 		}
 		var all strings.Builder
 		for _, f := range files {
-			text, err := os.ReadFile(f)
-			if err != nil {
-				t.Fatal(err)
-			}
+			text := must.Get(os.ReadFile(f))(t)
 			all.Write(text)
 		}
 		return all.String()

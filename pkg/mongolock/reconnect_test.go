@@ -15,6 +15,7 @@ import (
 	"github.com/mongogate/mongogate/test/devdb"
 	"github.com/mongogate/mongogate/test/devdb/devdbtest"
 	"github.com/mongogate/mongogate/test/fakemongo"
+	"github.com/mongogate/mongogate/test/must"
 )
 
 // TestReconnectAsAnotherUser: the password is changed by making a second user
@@ -25,16 +26,10 @@ func TestReconnectAsAnotherUser(t *testing.T) {
 	if err != nil {
 		t.Fatal("connecting as root")
 	}
-	defer func() {
-		if err := root.Disconnect(context.Background()); err != nil {
-			t.Error(err)
-		}
-	}()
+	defer func() { must.Do(t, root.Disconnect(context.Background())) }()
 	run := func(command ...bson.E) {
 		t.Helper()
-		if err := root.Database("admin").RunCommand(t.Context(), bson.D(command)).Err(); err != nil {
-			t.Fatal(err)
-		}
+		must.Do(t, root.Database("admin").RunCommand(t.Context(), bson.D(command)).Err())
 	}
 	user := func(name, role string) string {
 		run(bson.E{Key: "createUser", Value: name}, bson.E{Key: "pwd", Value: canary}, bson.E{Key: "roles", Value: bson.A{role}})
@@ -45,8 +40,7 @@ func TestReconnectAsAnotherUser(t *testing.T) {
 		o.Timing = Timing{TTL: 30 * time.Second, Heartbeat: 300 * time.Millisecond, Operation: 2 * time.Second}
 	}
 	l := w.connect(t, user("first", "root"), long)
-	lease, err := l.Try(t.Context(), "key")
-	got(t, lease, err)
+	lease := kept(t)(l.Try(t.Context(), "key"))
 	first := l.conn.current()
 
 	for why, uri := range map[string]string{
@@ -69,41 +63,27 @@ func TestReconnectAsAnotherUser(t *testing.T) {
 		}
 	}
 	before := lease.Deadline()
-	eventually(t, 10*time.Second, "a renewal over the old client", func() bool { return lease.Deadline() > before })
+	must.Happen(t, "a renewal over the old client", func() bool { return lease.Deadline() > before })
 
-	if err := l.Reconnect(t.Context(), user("second", "root")); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, l.Reconnect(t.Context(), user("second", "root")))
 	run(bson.E{Key: "dropUser", Value: "first"})
 	// Whoever was let in before may go on for a while, on some servers. Nobody does after a restart.
-	if err := s.Restart(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, s.Restart(t.Context()))
 	if _, err := w.connect(t, userURI(t, s, "first", canary, "admin")).Try(t.Context(), "other"); !Denied(err) {
 		t.Errorf("the first user is let in still: %v", err)
 	}
 	before = lease.Deadline()
-	eventually(t, 10*time.Second, "a renewal as the second user", func() bool { return lease.Deadline() > before })
-	if err := lease.Release(t.Context()); err != nil {
-		t.Error(err)
-	}
-	if again, err := l.Try(t.Context(), "key"); err != nil {
-		t.Error(err)
-	} else {
-		got(t, again, err)
-	}
+	must.Happen(t, "a renewal as the second user", func() bool { return lease.Deadline() > before })
+	must.Do(t, lease.Release(t.Context()))
+	kept(t)(l.Try(t.Context(), "key"))
 }
 
 // TestP1_ReconnectToAnotherStore: two stores both hold "the" lock.
 func TestP1_ReconnectToAnotherStore(t *testing.T) {
 	w := newWire(t, sharedServer(t, 0))
 	l := w.connect(t, w.server.URI)
-	store, err := l.Store(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	lease, err := l.Try(t.Context(), "key")
-	got(t, lease, err)
+	store := must.Get(l.Store(t.Context()))(t)
+	lease := kept(t)(l.Try(t.Context(), "key"))
 	first := l.conn.current()
 	for name, change := range map[string]bson.A{
 		"another fingerprint": {op("$set", bson.D{{Key: "store", Value: "ANOTHER"}})},
@@ -150,19 +130,15 @@ func TestReconnectWithoutAFingerprint(t *testing.T) {
 		t.Errorf("from a server that is away: %v", err)
 	}
 	l := w.through(t)
-	lease, err := l.Try(t.Context(), "key")
-	got(t, lease, err)
+	kept(t)(l.Try(t.Context(), "key"))
 	w.proxy.Cut()
 	first := l.conn.current()
 	if err := l.Reconnect(t.Context(), w.server.URI); err == nil || l.conn.current() != first {
 		t.Errorf("a store that nobody can compare: %v", err)
 	}
 	w.proxy.Heal()
-	eventually(t, 10*time.Second, "the change", func() bool { return l.Reconnect(t.Context(), w.server.URI) == nil })
-	foreign, err := New(first.coll, Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.Happen(t, "the change", func() bool { return l.Reconnect(t.Context(), w.server.URI) == nil })
+	foreign := must.Get(New(first.coll, Options{}))(t)
 	if err := foreign.Reconnect(t.Context(), w.server.URI); !errors.Is(err, ErrConfig) {
 		t.Errorf("a client of the caller's: %v", err)
 	}
@@ -187,8 +163,7 @@ func TestReconnectWhileALeaseIsHad(t *testing.T) {
 		changed := make(chan error, 1)
 		go func() { changed <- l.Reconnect(t.Context(), uri) }()
 		time.Sleep(time.Second)
-		lease, err := l.Try(t.Context(), "key")
-		w.must(t, lease, err)
+		kept(t)(l.Try(t.Context(), "key"))
 		if err := <-changed; err == nil || l.conn.current() != first {
 			t.Errorf("a store that nobody can compare: %v", err)
 		}
@@ -202,11 +177,8 @@ func TestReconnectWhileALeaseIsHad(t *testing.T) {
 func TestReconnectLetsCallsEnd(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *world) {
 		l := w.locker(t, 0)
-		if _, err := l.Store(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-		lease, err := l.Try(t.Context(), "key")
-		w.must(t, lease, err)
+		must.Get(l.Store(t.Context()))(t)
+		lease := kept(t)(l.Try(t.Context(), "key"))
 		w.on(func(c sentCall) fakemongo.Verdict {
 			if c.Nonce == lease.Nonce() {
 				return fakemongo.Verdict{ReplyDelay: 4 * time.Second}
@@ -217,9 +189,7 @@ func TestReconnectLetsCallsEnd(t *testing.T) {
 		go func() { renewed <- lease.Renew(t.Context()) }()
 		time.Sleep(time.Second)
 		old := l.conn.current()
-		if err := l.Reconnect(t.Context(), "mongodb://fakemongo:27017/?directConnection=true"); err != nil {
-			t.Fatal(err)
-		}
+		must.Do(t, l.Reconnect(t.Context(), "mongodb://fakemongo:27017/?directConnection=true"))
 		if l.conn.current() == old {
 			t.Error("not replaced")
 		}
@@ -238,8 +208,7 @@ func TestReconnectLetsCallsEnd(t *testing.T) {
 func TestReconnectUnderLoad(t *testing.T) {
 	w := newWire(t, sharedServer(t, devdb.ChangeStreams))
 	l := w.connect(t, w.server.URI, func(o *Options) { o.ChangeStream, o.Timing = true, Timing{TTL: time.Minute} })
-	lease, err := l.Try(t.Context(), "key")
-	got(t, lease, err)
+	lease := kept(t)(l.Try(t.Context(), "key"))
 	waiting := waits(t, l, "key")
 	ctx, stop := context.WithCancel(t.Context())
 	var callers sync.WaitGroup
@@ -261,7 +230,7 @@ func TestReconnectUnderLoad(t *testing.T) {
 	}
 	stop()
 	callers.Wait()
-	eventually(t, 10*time.Second, "the end of the first client, whose change stream somebody followed", func() bool {
+	must.Happen(t, "the end of the first client, whose change stream somebody followed", func() bool {
 		return errors.Is(first.coll.FindOne(t.Context(), byID("key")).Err(), mongo.ErrClientDisconnected)
 	})
 	if n := w.seen(EventUnknown, ""); n > 0 {
@@ -278,10 +247,7 @@ func TestReconnectUnderLoad(t *testing.T) {
 func TestReconnectOfAClosedLocker(t *testing.T) {
 	w := newWire(t, sharedServer(t, 0))
 	for range 5 {
-		l, err := Connect(w.server.URI, Options{Database: TestDatabase, Collection: w.name})
-		if err != nil {
-			t.Fatal(err)
-		}
+		l := must.Get(Connect(w.server.URI, Options{Database: TestDatabase, Collection: w.name}))(t)
 		// In one moment: one of the two is first, and nothing is left running.
 		var both sync.WaitGroup
 		both.Go(func() { _ = l.Reconnect(t.Context(), w.server.URI) })

@@ -12,6 +12,7 @@ import (
 
 	"github.com/mongogate/mongogate/test/devdb"
 	"github.com/mongogate/mongogate/test/devdb/devdbtest"
+	"github.com/mongogate/mongogate/test/must"
 )
 
 // What servers do by themselves: fail points, a step-down, races of first inserts, a change stream that breaks.
@@ -23,14 +24,8 @@ func failCommand(t *testing.T, l *Locker, mode any, data bson.D) {
 	set := func(mode any, data bson.D) error {
 		return admin.RunCommand(context.Background(), bson.D{{Key: "configureFailPoint", Value: "failCommand"}, {Key: "mode", Value: mode}, {Key: "data", Value: data}}).Err()
 	}
-	if err := set(mode, data); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := set("off", bson.D{}); err != nil {
-			t.Error(err)
-		}
-	})
+	must.Do(t, set(mode, data))
+	t.Cleanup(func() { must.Do(t, set("off", bson.D{})) })
 }
 
 func times(n int32) bson.D { return bson.D{{Key: "times", Value: n}} }
@@ -46,8 +41,7 @@ func TestP4_WriteConcernErrorOfARealServer(t *testing.T) {
 	l := w.through(t)
 	failCommand(t, w.direct, times(1), failing(noMajority))
 	sent := w.commands()
-	lease, err := l.Try(t.Context(), "key")
-	got(t, lease, err)
+	kept(t)(l.Try(t.Context(), "key"))
 	if n := sent()["findAndModify"]; n != 3 || w.seen(EventUnknown, "acquire") != 1 {
 		t.Errorf("%d calls and %d events, want acquire, acquire, renewal", n, w.seen(EventUnknown, "acquire"))
 	}
@@ -56,13 +50,10 @@ func TestP4_WriteConcernErrorOfARealServer(t *testing.T) {
 // TestP3_WriteConcernErrorDoesNotFeedTheWatch: the holder that it shows may never have been.
 func TestP3_WriteConcernErrorDoesNotFeedTheWatch(t *testing.T) {
 	w := newWire(t, sharedServer(t, devdb.FailPoints))
-	if _, err := w.direct.conn.current().coll.InsertOne(t.Context(), oursWith(bson.M{"_id": "key"})); err != nil {
-		t.Fatal(err)
-	}
+	must.Get(w.direct.conn.current().coll.InsertOne(t.Context(), oursWith(bson.M{"_id": "key"})))(t)
 	b := w.through(t, func(o *Options) { o.Owner = "b" })
 	failCommand(t, w.direct, "alwaysOn", failing(noMajority))
-	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-	defer cancel()
+	ctx := within(t, time.Second)
 	if _, err := b.Try(ctx, "key"); err == nil || errors.As(err, new(*HeldError)) {
 		t.Errorf("%v, want unknown", err)
 	}
@@ -85,8 +76,7 @@ func TestP4_ErrorsOfARealServer(t *testing.T) {
 			w := newWire(t, sharedServer(t, devdb.FailPoints))
 			l := w.through(t)
 			failCommand(t, w.direct, times(2), data)
-			lease, err := l.Try(t.Context(), "key")
-			got(t, lease, err)
+			lease := kept(t)(l.Try(t.Context(), "key"))
 			// The driver may take the server for unknown until it has looked again, and fail calls by itself.
 			if n := w.seen(EventUnknown, "acquire"); n < 2 {
 				t.Errorf("%d calls failed, want at least 2", n)
@@ -116,17 +106,15 @@ func TestP5_StepDownWithinTheLease(t *testing.T) {
 	l := w.connect(t, s.URI, func(o *Options) {
 		o.Timing = Timing{TTL: 20 * time.Second, Heartbeat: 300 * time.Millisecond, Operation: 2 * time.Second}
 	})
-	lease, err := l.Try(t.Context(), "key")
-	got(t, lease, err)
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
-	defer cancel()
-	err = w.direct.conn.current().coll.Database().Client().Database("admin").RunCommand(ctx, bson.D{{Key: "replSetStepDown", Value: int32(3)}, {Key: "force", Value: true}}).Err()
+	lease := kept(t)(l.Try(t.Context(), "key"))
+	ctx := within(t, 10*time.Second)
+	err := w.direct.conn.current().coll.Database().Client().Database("admin").RunCommand(ctx, bson.D{{Key: "replSetStepDown", Value: int32(3)}, {Key: "force", Value: true}}).Err()
 	if err != nil {
 		t.Logf("stepping down: %v", err) // some servers close the connection instead of answering
 	}
-	eventually(t, 10*time.Second, "a renewal that fails", func() bool { return w.seen(EventUnknown, "renew") > 0 })
+	must.Happen(t, "a renewal that fails", func() bool { return w.seen(EventUnknown, "renew") > 0 })
 	before := lease.Deadline()
-	eventually(t, 15*time.Second, "a renewal after the step-down", func() bool { return lease.Deadline() > before })
+	must.Happen(t, "a renewal after the step-down", func() bool { return lease.Deadline() > before })
 	if !lease.Held() || w.seen(EventLost, "") > 0 {
 		t.Error(lease.Err())
 	}

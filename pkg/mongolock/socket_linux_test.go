@@ -6,25 +6,18 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/mongogate/mongogate/test/must"
 )
 
 // TestKernelFindsDeadPeers: on a real socket, in what the kernel says of it.
 func TestKernelFindsDeadPeers(t *testing.T) {
-	server, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	server := must.Get(net.Listen("tcp", "127.0.0.1:0"))(t)
 	defer server.Close()
 	l := newSockets(nil, 6*time.Second)
-	conn, err := l.DialContext(t.Context(), "tcp", server.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
+	conn := must.Get(l.DialContext(t.Context(), "tcp", server.Addr().String()))(t)
 	defer conn.Close()
-	raw, err := conn.(*socket).Conn.(*net.TCPConn).SyscallConn()
-	if err != nil {
-		t.Fatal(err)
-	}
+	raw := must.Get(conn.(*socket).Conn.(*net.TCPConn).SyscallConn())(t)
 	for name, c := range map[string]struct{ level, option, want int }{
 		"user timeout": {unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, 6000},
 		"keep-alive":   {unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1},

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/mongogate/mongogate/test/bubble"
+	"github.com/mongogate/mongogate/test/must"
 )
 
 type dialFunc func(ctx context.Context, network, address string) (net.Conn, error)
@@ -51,8 +52,7 @@ func TestAnAddressThatSwallows(t *testing.T) {
 					t.Cleanup(func() { _ = b.Close() })
 					return a, nil
 				}), 6*time.Second)
-				ctx, cancel := context.WithTimeout(t.Context(), 6*time.Second)
-				defer cancel()
+				ctx := within(t, 6*time.Second)
 				began := time.Now()
 				conn, err := l.DialContext(ctx, "tcp", "db:27017")
 				if c.want == 0 {
@@ -94,21 +94,14 @@ func TestWhichConnectionsAreSilent(t *testing.T) {
 			return a, nil
 		}), 6*time.Second)
 		dial := func() net.Conn {
-			conn, err := l.DialContext(t.Context(), "tcp", "db:27017")
-			if err != nil {
-				t.Fatal(err)
-			}
+			conn := must.Get(l.DialContext(t.Context(), "tcp", "db:27017"))(t)
 			return conn
 		}
 		say := func(conn net.Conn, what string) {
 			t.Helper()
-			if _, err := conn.Write([]byte(what)); err != nil {
-				t.Fatal(err)
-			}
+			must.Get(conn.Write([]byte(what)))(t)
 			if what == "?" {
-				if _, err := conn.Read(make([]byte, 1)); err != nil {
-					t.Fatal(err)
-				}
+				must.Get(conn.Read(make([]byte, 1)))(t)
 			}
 		}
 		idle, used, asked, mute := dial(), dial(), dial(), dial()

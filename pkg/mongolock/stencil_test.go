@@ -10,16 +10,15 @@ import (
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
+
+	"github.com/mongogate/mongogate/test/must"
 )
 
 // TestStencilsGiveWhatEncodingGives: byte for byte, for every call, for keys and values of any kind; and each is cut, not encoded anew each time.
 func TestStencilsGiveWhatEncodingGives(t *testing.T) {
 	same := func(what string, got any, want any) {
 		t.Helper()
-		w, err := inFull(want)
-		if err != nil {
-			t.Fatal(err)
-		}
+		w := must.Get(inFull(want))(t)
 		var data []byte
 		switch g := got.(type) {
 		case bson.Raw:
@@ -45,17 +44,12 @@ func TestStencilsGiveWhatEncodingGives(t *testing.T) {
 			key := strings.Repeat(string(rune('a'+i%26)), 1+i%9)
 			nonce, tm, n := newNonce(), timings[i%2], rand.Int64N(1<<61)
 			a := &attempt{key: key, nonce: nonce, owner: l.opts.Owner, holder: l.opts.Holder, timing: tm, seen: n, mark: newMark()}
-			c, err := l.encodeAcquisition(a, true)
-			if err != nil {
-				t.Fatal(err)
-			}
+			c := must.Get(l.encodeAcquisition(a, true))(t)
 			same("acquisition's filter", c.Filter, byID(key))
 			same("acquisition", c.Pipeline, a.plain())
 			known := []int64{newMark(), newMark(), newMark()}[:1+i%3]
 			r := &renewal{nonce: nonce, timing: tm, beat: n, mark: a.mark, known: known}
-			if c, err = l.encodeRenewal(key, r); err != nil {
-				t.Fatal(err)
-			}
+			c = must.Get(l.encodeRenewal(key, r))(t)
 			same("renewal's filter", c.Filter, held(key, nonce))
 			same("renewal", c.Pipeline, r.pipeline())
 			for _, e := range []*ending{
@@ -65,9 +59,7 @@ func TestStencilsGiveWhatEncodingGives(t *testing.T) {
 				{nonce: nonce, try: n, purge: l.opts.Keep, done: &Done{By: l.opts.Owner, JobUID: l.opts.Holder.JobUID, Outcome: outcomeFailed}},
 			} {
 				e.known = known
-				if c, err = l.encodeEnding(key, e, tm.Operation); err != nil {
-					t.Fatal(err)
-				}
+				c = must.Get(l.encodeEnding(key, e, tm.Operation))(t)
 				same("ending's filter", c.Filter, e.filter(key))
 				same("ending", c.Pipeline, e.pipeline())
 			}
@@ -125,9 +117,7 @@ func TestAllocationsOfACall(t *testing.T) {
 	var lease *Lease
 	call := func(do func() error) {
 		t.Helper()
-		if err := do(); err != nil {
-			t.Fatal(err)
-		}
+		must.Do(t, do())
 	}
 	acquire := func() error { s, err := l.Try(ctx, "key"); lease = s; return err }
 	release := func() error { return lease.Release(ctx) }
@@ -139,9 +129,7 @@ func TestAllocationsOfACall(t *testing.T) {
 	k := l.conn.current()
 	bare := testing.AllocsPerRun(200, func() {
 		set := bson.D{{Key: "$set", Value: bson.D{{Key: "locked", Value: true}, {Key: "owner", Value: "o"}}}}
-		if _, err := k.coll.FindOneAndUpdate(ctx, byID("bare"), set, upserting).Raw(); err != nil {
-			t.Fatal(err)
-		}
+		must.Get(k.coll.FindOneAndUpdate(ctx, byID("bare"), set, upserting).Raw())(t)
 	})
 	pair := testing.AllocsPerRun(200, func() { call(acquire); call(release) })
 	call(acquire)

@@ -10,6 +10,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/mongogate/mongogate/test/must"
 )
 
 // TestEdgesUnderStress cancels, releases, leaves, revokes and observes at random, on a real server; then everything is
@@ -35,10 +37,7 @@ func TestEdgesUnderStress(t *testing.T) {
 				time.Sleep(5 * time.Millisecond)
 			}
 		}
-		var err error
-		if l, err = Connect(w.server.URI, o); err != nil {
-			t.Fatal(err)
-		}
+		l = must.Get(Connect(w.server.URI, o))(t)
 		lockers = append(lockers, l)
 	}
 	var inside [keys]atomic.Int32
@@ -101,16 +100,13 @@ func TestEdgesUnderStress(t *testing.T) {
 			t.Errorf("%d lines, %d waiters left", len(l.lines.keys), len(l.hint.waiters))
 		}
 	}
-	list, err := w.direct.List(t.Context(), "", 0)
-	if err != nil {
-		t.Fatal(err)
-	}
+	list := must.Get(w.direct.List(t.Context(), "", 0))(t)
 	for _, i := range list {
 		if i.Locked {
 			t.Errorf("%s is still locked by %s", i.Key, i.Owner)
 		}
 	}
-	eventually(t, 15*time.Second, "no goroutine more than before", func() bool { return runtime.NumGoroutine() <= before })
+	must.Happen(t, "no goroutine more than before", func() bool { return runtime.NumGoroutine() <= before })
 	t.Logf("held %d times", held.Load())
 	if errors.Is(ctx.Err(), context.Canceled) {
 		t.Error(ctx.Err())

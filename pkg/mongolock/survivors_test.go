@@ -10,23 +10,16 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"github.com/mongogate/mongogate/test/fakemongo"
+	"github.com/mongogate/mongogate/test/must"
 )
 
 // What is read for a decision is read of the primary; what is read for people goes where the URI says.
 func TestP1_DecisionsReadThePrimary(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *world) {
 		client := func(c *options.ClientOptions) { c.SetDialer(w.cluster.Dialer(1)).SetServerMonitoringMode("poll") }
-		l, err := Connect("mongodb://fakemongo:27017/?replicaSet=rs&readPreference=secondaryPreferred", Options{Owner: "b", Clock: w, testOnlyClient: client})
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer func() {
-			if err := l.Close(context.Background()); err != nil {
-				t.Error(err)
-			}
-		}()
-		lease, err := w.locker(t, 0).Try(t.Context(), "k")
-		w.must(t, lease, err)
+		l := must.Get(Connect("mongodb://fakemongo:27017/?replicaSet=rs&readPreference=secondaryPreferred", Options{Owner: "b", Clock: w, testOnlyClient: client}))(t)
+		defer func() { must.Do(t, l.Close(context.Background())) }()
+		kept(t)(w.locker(t, 0).Try(t.Context(), "k"))
 
 		wait, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
@@ -34,9 +27,7 @@ func TestP1_DecisionsReadThePrimary(t *testing.T) {
 			t.Fatalf("acquired with %v", err)
 		}
 		decisions := len(w.sent(1))
-		if _, err := l.Info(t.Context(), "k"); err != nil {
-			t.Fatal(err)
-		}
+		must.Get(l.Info(t.Context(), "k"))(t)
 		reads, elsewhere := 0, 0
 		for i, c := range w.sent(1) {
 			if c.Command != "find" {
@@ -62,8 +53,7 @@ func TestP1_DecisionsReadThePrimary(t *testing.T) {
 // again after the holder's silence, has seen nothing stand still. The server decides by the beat.
 func TestP3_WatchThatNobodyFedTakesNothing(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *world) {
-		lease, err := w.locker(t, 0).Try(t.Context(), "k")
-		w.must(t, lease, err)
+		lease := kept(t)(w.locker(t, 0).Try(t.Context(), "k"))
 		challenger := w.locker(t, 1)
 		for range 3 {
 			var held *HeldError
@@ -83,8 +73,7 @@ func TestP3_WatchThatNobodyFedTakesNothing(t *testing.T) {
 func TestP3_WatchCountsFromTheReply(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *world) {
 		const way = 5 * time.Second
-		held, err := w.locker(t, 0).Try(t.Context(), "k")
-		w.must(t, held, err)
+		held := kept(t)(w.locker(t, 0).Try(t.Context(), "k"))
 		w.on(func(c sentCall) fakemongo.Verdict {
 			if c.Process == 1 && c.Command == "find" && c.At < 2*held.timing.Heartbeat {
 				return fakemongo.Verdict{RequestDelay: way}
@@ -93,8 +82,7 @@ func TestP3_WatchCountsFromTheReply(t *testing.T) {
 		})
 		renewed := held.timing.Heartbeat
 		time.AfterFunc(renewed+time.Second, func() { w.cluster.Cut(0, true) })
-		lease, err := w.locker(t, 1).Acquire(t.Context(), "k")
-		w.must(t, lease, err)
+		kept(t)(w.locker(t, 1).Acquire(t.Context(), "k"))
 		w.cluster.Cut(0, false)
 
 		var shown, taken time.Duration
@@ -115,13 +103,8 @@ func TestP3_WatchCountsFromTheReply(t *testing.T) {
 // Who waits for the job's key must find the run's record when it gets it.
 func TestP9_RecordIsWrittenBeforeTheJobIsFree(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *world) {
-		pair, err := w.locker(t, 0).AcquireAlone(t.Context(), "k@1", "k")
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := pair.Finish(t.Context(), Succeeded); err != nil {
-			t.Fatal(err)
-		}
+		pair := must.Get(w.locker(t, 0).AcquireAlone(t.Context(), "k@1", "k"))(t)
+		must.Do(t, pair.Finish(t.Context(), Succeeded))
 		var ends []string
 		for _, e := range w.cluster.Log() {
 			if d := decode(e.After); d.State != stateHeld {
@@ -138,8 +121,7 @@ func TestP9_RecordIsWrittenBeforeTheJobIsFree(t *testing.T) {
 func TestP4_RepeatsAreOursAndVisible(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *world) {
 		w.on(func(c sentCall) fakemongo.Verdict { return fakemongo.Verdict{Reset: c.Upsert && c.N == 0} })
-		lease, err := w.locker(t, 0).Try(t.Context(), "k")
-		w.must(t, lease, err)
+		kept(t)(w.locker(t, 0).Try(t.Context(), "k"))
 		if unknown := w.seen(EventUnknown); len(unknown) != 1 || unknown[0].Call != "acquire" {
 			t.Errorf("told of %v, want one acquire that was not acknowledged", unknown)
 		}

@@ -12,6 +12,7 @@ import (
 	"github.com/mongogate/mongogate/pkg/observer"
 	"github.com/mongogate/mongogate/test/bubble"
 	"github.com/mongogate/mongogate/test/fakemongo"
+	"github.com/mongogate/mongogate/test/must"
 )
 
 // stuck is an observer that does not return until the test ends.
@@ -26,10 +27,7 @@ func stuck(t *testing.T, o *Options) {
 func TestObserverThatNeverReturns(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *world) {
 		l := w.locker(t, 0, func(o *Options) { stuck(t, o) })
-		lease, err := l.Try(t.Context(), "key")
-		if err != nil {
-			t.Fatal(err)
-		}
+		lease := must.Get(l.Try(t.Context(), "key"))(t)
 		time.Sleep(10 * time.Minute)
 		if !lease.Held() {
 			t.Fatalf("lost: %v", lease.Err())
@@ -38,13 +36,8 @@ func TestObserverThatNeverReturns(t *testing.T) {
 			t.Errorf("%d calls in ten minutes", n)
 		}
 		// A loss, by the store and by the clock.
-		second, err := l.Try(t.Context(), "key-2")
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := l.ForceReleaseNow(t.Context(), "key"); err != nil {
-			t.Fatal(err)
-		}
+		second := must.Get(l.Try(t.Context(), "key-2"))(t)
+		must.Get(l.ForceReleaseNow(t.Context(), "key"))(t)
 		begun := w.Now()
 		<-lease.Done()
 		if took := w.Now() - begun; took > l.Timing().Heartbeat+time.Second {
@@ -79,41 +72,34 @@ func TestObserverCallsBack(t *testing.T) {
 		"Close":   func(l *Locker, _ *Lease) error { return l.Close(context.Background()) },
 		"Revoke":  func(l *Locker, _ *Lease) error { _, err := l.Revoke(context.Background(), "other"); return err },
 	} {
-		t.Run(name, func(t *testing.T) {
-			inBubble(t, func(t *testing.T, w *world) {
-				var (
-					l     *Locker
-					lease atomic.Pointer[Lease]
-					told  = make(chan error, 1)
-				)
-				l = w.locker(t, 0, func(o *Options) {
-					o.Observe = func(e Event) {
-						if s := lease.Load(); e.Kind == EventLost && s != nil {
-							if s.Err() == nil {
-								t.Error("told of a loss before Done was closed")
-							}
-							told <- call(l, s)
+		runInBubble(t, name, func(t *testing.T, w *world) {
+			var (
+				l     *Locker
+				lease atomic.Pointer[Lease]
+				told  = make(chan error, 1)
+			)
+			l = w.locker(t, 0, func(o *Options) {
+				o.Observe = func(e Event) {
+					if s := lease.Load(); e.Kind == EventLost && s != nil {
+						if s.Err() == nil {
+							t.Error("told of a loss before Done was closed")
 						}
+						told <- call(l, s)
 					}
-				})
-				s, err := l.Try(t.Context(), "key")
-				if err != nil {
-					t.Fatal(err)
-				}
-				lease.Store(s)
-				other := w.locker(t, 1)
-				if _, err := other.Revoke(t.Context(), "key"); err != nil {
-					t.Fatal(err)
-				}
-				select {
-				case err := <-told:
-					if err != nil && !errors.As(err, new(*HeldError)) && !errors.Is(err, ErrNoLock) {
-						t.Error(err)
-					}
-				case <-time.After(2 * time.Minute):
-					t.Fatal("the observer's own call hangs")
 				}
 			})
+			s := must.Get(l.Try(t.Context(), "key"))(t)
+			lease.Store(s)
+			other := w.locker(t, 1)
+			must.Get(other.Revoke(t.Context(), "key"))(t)
+			select {
+			case err := <-told:
+				if err != nil && !errors.As(err, new(*HeldError)) && !errors.Is(err, ErrNoLock) {
+					t.Error(err)
+				}
+			case <-time.After(2 * time.Minute):
+				t.Fatal("the observer's own call hangs")
+			}
 		})
 	}
 }

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/mongogate/mongogate/test/must"
 )
 
 func TestP12_DefaultsFollowFromTheTTL(t *testing.T) {
@@ -86,23 +88,14 @@ func TestBadOptionsAreReportedAtOnce(t *testing.T) {
 // offline is a Locker whose server is away.
 func offline(t *testing.T) *Locker {
 	t.Helper()
-	l, err := Connect("mongodb://127.0.0.1:1/", Options{Timing: Timing{TTL: time.Second, AllowShort: true}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := l.Close(context.Background()); err != nil {
-			t.Error(err)
-		}
-	})
+	l := must.Get(Connect("mongodb://127.0.0.1:1/", Options{Timing: Timing{TTL: time.Second, AllowShort: true}}))(t)
+	t.Cleanup(func() { must.Do(t, l.Close(context.Background())) })
 	return l
 }
 
 func TestClosedLockerObtainsNothing(t *testing.T) {
 	l := offline(t)
-	if err := l.Close(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, l.Close(t.Context()))
 	if _, err := l.Try(t.Context(), "key"); !errors.Is(err, ErrClosed) {
 		t.Errorf("Try: %v", err)
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/mongogate/mongogate/test/fakemongo"
+	"github.com/mongogate/mongogate/test/must"
 )
 
 // memory is what a snapshot of a virtual machine keeps of a lease.
@@ -39,8 +40,7 @@ func (m memory) resume(l *Locker) *Lease {
 // twins are a lease of the first process and its copy in the second.
 func twins(t *testing.T, w *world) (one, two *Lease) {
 	t.Helper()
-	one, err := w.locker(t, 0).Try(t.Context(), "key")
-	w.must(t, one, err)
+	one = kept(t)(w.locker(t, 0).Try(t.Context(), "key"))
 	return one, snapshot(one).resume(w.locker(t, 1))
 }
 
@@ -75,43 +75,39 @@ func TestP5_TwinsBothLose(t *testing.T) {
 		"an old snapshot":          {11 * time.Second, 34 * time.Second},
 		"one from the acquisition": {0, 24 * time.Second},
 	} {
-		t.Run(name, func(t *testing.T) {
-			inBubble(t, func(t *testing.T, w *world) {
-				a, b := w.locker(t, 0), w.locker(t, 1, func(o *Options) { o.Owner = "process-0" })
-				one, err := a.Try(t.Context(), "key")
-				w.must(t, one, err)
-				time.Sleep(c.copied)
-				m := snapshot(one)
-				time.Sleep(c.resumed - c.copied)
-				if !one.Held() || m.deadline <= w.Now() {
-					t.Fatal("this test shows nothing: one of them is not held")
-				}
-				two := m.resume(b)
-				defer two.Leave()
-				// Each finds the other's renewal at its own next one.
-				time.Sleep(2*a.Timing().Heartbeat + time.Second)
-				lostBy(t, "the original", one, LostTwin)
-				lostBy(t, "the copy", two, LostTwin)
-				lost := one.Err()
+		runInBubble(t, name, func(t *testing.T, w *world) {
+			a, b := w.locker(t, 0), w.locker(t, 1, func(o *Options) { o.Owner = "process-0" })
+			one := kept(t)(a.Try(t.Context(), "key"))
+			time.Sleep(c.copied)
+			m := snapshot(one)
+			time.Sleep(c.resumed - c.copied)
+			if !one.Held() || m.deadline <= w.Now() {
+				t.Fatal("this test shows nothing: one of them is not held")
+			}
+			two := m.resume(b)
+			defer two.Leave()
+			// Each finds the other's renewal at its own next one.
+			time.Sleep(2*a.Timing().Heartbeat + time.Second)
+			lostBy(t, "the original", one, LostTwin)
+			lostBy(t, "the copy", two, LostTwin)
+			lost := one.Err()
 
-				// What one of them knows of its own work says nothing of the other's: the key runs out.
-				before := w.doc("key")
-				for name, s := range map[string]*Lease{"the original": one, "the copy": two} {
-					if err := s.Release(t.Context()); !errors.Is(err, ErrLost) || !errors.As(err, new(*LostError)) {
-						t.Errorf("%s released: %v, want %v", name, err, lost)
-					}
+			// What one of them knows of its own work says nothing of the other's: the key runs out.
+			before := w.doc("key")
+			for name, s := range map[string]*Lease{"the original": one, "the copy": two} {
+				if err := s.Release(t.Context()); !errors.Is(err, ErrLost) || !errors.As(err, new(*LostError)) {
+					t.Errorf("%s released: %v, want %v", name, err, lost)
 				}
-				if d := w.doc("key"); !d.Locked || d.nonce != one.nonce || d.beat != before.beat {
-					t.Errorf("a twin gave the key back: %+v", d)
-				}
-				// And nobody adopts it, though the nonce is known.
-				c, began := w.locker(t, 2), w.Now()
-				next, err := c.Acquire(t.Context(), "key", Adopt(one.nonce))
-				w.must(t, next, err)
-				if took := w.Now() - began; took < c.Timing().Silence() {
-					t.Errorf("taken after %v, want one silence of %v", took, c.Timing().Silence())
-				}
-			})
+			}
+			if d := w.doc("key"); !d.Locked || d.nonce != one.nonce || d.beat != before.beat {
+				t.Errorf("a twin gave the key back: %+v", d)
+			}
+			// And nobody adopts it, though the nonce is known.
+			c, began := w.locker(t, 2), w.Now()
+			kept(t)(c.Acquire(t.Context(), "key", Adopt(one.nonce)))
+			if took := w.Now() - began; took < c.Timing().Silence() {
+				t.Errorf("taken after %v, want one silence of %v", took, c.Timing().Silence())
+			}
 		})
 	}
 }
@@ -120,9 +116,7 @@ func TestP5_TwinsBothLose(t *testing.T) {
 func TestP5_TwinDoesNotRelease(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *world) {
 		one, two := twins(t, w)
-		if err := one.Renew(t.Context()); err != nil {
-			t.Fatal(err)
-		}
+		must.Do(t, one.Renew(t.Context()))
 		freesNothing(t, w, one, two)
 	})
 }
@@ -133,9 +127,7 @@ func TestP5_TwinThatCannotSaySo(t *testing.T) {
 		one, two := twins(t, w)
 		defer two.Leave()
 		for range 3 {
-			if err := one.Renew(t.Context()); err != nil {
-				t.Fatal(err)
-			}
+			must.Do(t, one.Renew(t.Context()))
 		}
 		renewed := false
 		w.on(func(c sentCall) fakemongo.Verdict {
@@ -155,12 +147,9 @@ func TestP5_TwinThatCannotSaySo(t *testing.T) {
 func TestP4_TwinsOfAnAcquisition(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *world) {
 		a, b := w.locker(t, 0), w.locker(t, 1)
-		one, err := a.Try(t.Context(), "key")
-		w.must(t, one, err)
+		one := kept(t)(a.Try(t.Context(), "key"))
 		m := snapshot(one)
-		if err := one.Renew(t.Context()); err != nil {
-			t.Fatal(err)
-		}
+		must.Do(t, one.Renew(t.Context()))
 		// What won does with the answer to a repeat.
 		two := newLease(b, &request{key: "key", timing: m.s.timing}, &attempt{nonce: m.s.nonce, owner: m.s.owner}, &document{Info: m.s.info})
 		two.marks.sent = m.marks
@@ -180,10 +169,7 @@ func TestP4_TwinsOfAnAcquisition(t *testing.T) {
 // TestP8_TwoAdoptersAtOnce: two processes have one nonce and only one gets the lease.
 func TestP8_TwoAdoptersAtOnce(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *world) {
-		old, err := w.locker(t, 0).Try(t.Context(), "key")
-		if err != nil {
-			t.Fatal(err)
-		}
+		old := must.Get(w.locker(t, 0).Try(t.Context(), "key"))(t)
 		nonce := old.Nonce()
 		old.Leave()
 		type result struct {
@@ -202,7 +188,7 @@ func TestP8_TwoAdoptersAtOnce(t *testing.T) {
 		if one.err != nil {
 			one, two = two, one
 		}
-		w.must(t, one.s, one.err)
+		kept(t)(one.s, one.err)
 		if !errors.As(two.err, new(*HeldError)) {
 			t.Errorf("%v, want held by the other", two.err)
 		}
@@ -213,16 +199,11 @@ func TestP8_TwoAdoptersAtOnce(t *testing.T) {
 func TestP9_TwinOfAPair(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *world) {
 		a, b := w.locker(t, 0), w.locker(t, 1)
-		pair, err := a.AcquireAlone(t.Context(), "k@1", "k")
-		if err != nil {
-			t.Fatal(err)
-		}
+		pair := must.Get(a.AcquireAlone(t.Context(), "k@1", "k"))(t)
 		// The copy renews the run's key; that of the job it has not renewed yet.
 		copied := snapshot(pair.Run).resume(b)
 		defer copied.Leave()
-		if err := copied.Renew(t.Context()); err != nil {
-			t.Fatal(err)
-		}
+		must.Do(t, copied.Renew(t.Context()))
 		if err := pair.Run.Renew(t.Context()); !errors.Is(err, ErrLost) {
 			t.Fatal(err)
 		}
@@ -252,8 +233,7 @@ func TestP5_OwnLateRenewalsAreNoTwin(t *testing.T) {
 			return fakemongo.Verdict{}
 		})
 		l := w.locker(t, 0)
-		lease, err := l.Try(t.Context(), "key")
-		w.must(t, lease, err)
+		lease := kept(t)(l.Try(t.Context(), "key"))
 		ctx, cancel := context.WithCancel(t.Context())
 		var beside sync.WaitGroup
 		defer beside.Wait()

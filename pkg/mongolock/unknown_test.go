@@ -24,8 +24,7 @@ func TestP4_LostReplyIsAskedAgainAndOpensByARenewal(t *testing.T) {
 		var nonces []string
 		keep := OnNonce(func(n string) error { nonces = append(nonces, n); return nil })
 		l := w.locker(t, 0)
-		lease, err := l.Try(t.Context(), "key", keep)
-		w.must(t, lease, err)
+		lease := kept(t)(l.Try(t.Context(), "key", keep))
 		sent := w.sent(0)
 		if len(sent) != 3 || !sent[0].Upsert || !sent[1].Upsert || sent[2].Upsert {
 			t.Fatalf("sent %d calls, want acquire, acquire, renewal: %+v", len(sent), sent)
@@ -50,31 +49,28 @@ func TestP4_EveryReplyLostIsGivenUpWithARelease(t *testing.T) {
 		"the acquire, renewals":   func(c sentCall) bool { return c.N != 1 },
 		"everything for a minute": func(c sentCall) bool { return c.At < time.Minute },
 	} {
-		t.Run(name, func(t *testing.T) {
-			inBubble(t, func(t *testing.T, w *world) {
-				w.on(func(c sentCall) fakemongo.Verdict { return fakemongo.Verdict{LoseReply: lose(c)} })
-				l := w.locker(t, 0)
-				lease, err := l.Try(t.Context(), "key")
-				if err == nil {
-					t.Fatal("a lease that the store never acknowledged")
-				}
-				if lease != nil {
-					t.Error("a lease and an error")
-				}
-				// No longer than a lease that counted from the answered try (a little after a lost one),
-				// the renewal that was under way at its end, and the release.
-				if most := l.Timing().Deadline(0) + 3*l.Timing().Operation + time.Second; w.Now() > most {
-					t.Errorf("given up after %v, want at most %v", w.Now(), most)
-				}
-				d := w.doc("key")
-				if d == nil || d.Locked || d.State != stateFree || d.lastNonce != w.sent(0)[0].Nonce {
-					t.Errorf("left behind: %+v", d)
-				}
-				time.Sleep(time.Minute)
-				w.on(func(sentCall) fakemongo.Verdict { return fakemongo.Verdict{} })
-				next, err := l.Try(t.Context(), "key")
-				w.must(t, next, err)
-			})
+		runInBubble(t, name, func(t *testing.T, w *world) {
+			w.on(func(c sentCall) fakemongo.Verdict { return fakemongo.Verdict{LoseReply: lose(c)} })
+			l := w.locker(t, 0)
+			lease, err := l.Try(t.Context(), "key")
+			if err == nil {
+				t.Fatal("a lease that the store never acknowledged")
+			}
+			if lease != nil {
+				t.Error("a lease and an error")
+			}
+			// No longer than a lease that counted from the answered try (a little after a lost one),
+			// the renewal that was under way at its end, and the release.
+			if most := l.Timing().Deadline(0) + 3*l.Timing().Operation + time.Second; w.Now() > most {
+				t.Errorf("given up after %v, want at most %v", w.Now(), most)
+			}
+			d := w.doc("key")
+			if d == nil || d.Locked || d.State != stateFree || d.lastNonce != w.sent(0)[0].Nonce {
+				t.Errorf("left behind: %+v", d)
+			}
+			time.Sleep(time.Minute)
+			w.on(func(sentCall) fakemongo.Verdict { return fakemongo.Verdict{} })
+			kept(t)(l.Try(t.Context(), "key"))
 		})
 	}
 }
@@ -90,11 +86,11 @@ func TestP4_RepeatAnsweredByAnOldPrimary(t *testing.T) {
 		go func() {
 			lease, err := a.Try(t.Context(), "key")
 			if lease != nil {
-				defer w.release(t, lease)
+				defer release(t, lease)
 				t.Error("opened by an answer that needed no majority")
 				if second, _ := b.Try(t.Context(), "key"); second != nil {
 					t.Error("two holders")
-					defer w.release(t, second)
+					defer release(t, second)
 				}
 			}
 			got <- err
@@ -107,8 +103,7 @@ func TestP4_RepeatAnsweredByAnOldPrimary(t *testing.T) {
 		if repeats := len(w.sent(0)); repeats < 3 {
 			t.Errorf("%d calls: the old primary was never asked again", repeats)
 		}
-		lease, err := b.Try(t.Context(), "key")
-		w.must(t, lease, err)
+		lease := kept(t)(b.Try(t.Context(), "key"))
 		w.cluster.Rejoin()
 		time.Sleep(20 * time.Second)
 		if !lease.Held() {
@@ -121,8 +116,7 @@ func TestP4_WriteConcernErrorIsUnknown(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *world) {
 		w.on(func(c sentCall) fakemongo.Verdict { return fakemongo.Verdict{WriteConcernError: c.N == 0 || c.N == 3} })
 		l := w.locker(t, 0)
-		lease, err := l.Try(t.Context(), "key")
-		w.must(t, lease, err)
+		lease := kept(t)(l.Try(t.Context(), "key"))
 		if sent := w.sent(0); len(sent) != 3 || !sent[1].Upsert || sent[1].Nonce != sent[0].Nonce || sent[2].Upsert {
 			t.Errorf("%d calls, want acquire, the same again, renewal", len(sent))
 		}
@@ -151,30 +145,27 @@ func TestP4_ErrorsThatSayNothing(t *testing.T) {
 		"stepped down":       {fakemongo.CodePrimarySteppedDown, true},
 		"out of time":        {fakemongo.CodeMaxTimeMSExpired, true},
 	} {
-		t.Run(name, func(t *testing.T) {
-			inBubble(t, func(t *testing.T, w *world) {
-				w.on(func(s sentCall) fakemongo.Verdict {
-					if s.N < 2 {
-						return fakemongo.Verdict{Code: c.code}
-					}
-					return fakemongo.Verdict{}
-				})
-				lease, err := w.locker(t, 0).Try(t.Context(), "key")
-				w.must(t, lease, err)
-				sent := w.sent(0)
-				want := 3
-				if c.confirm {
-					want = 4
+		runInBubble(t, name, func(t *testing.T, w *world) {
+			w.on(func(s sentCall) fakemongo.Verdict {
+				if s.N < 2 {
+					return fakemongo.Verdict{Code: c.code}
 				}
-				if len(sent) != want {
-					t.Errorf("%d calls, want %d", len(sent), want)
-				}
-				for _, s := range sent {
-					if s.Nonce != sent[0].Nonce {
-						t.Error("another nonce")
-					}
-				}
+				return fakemongo.Verdict{}
 			})
+			kept(t)(w.locker(t, 0).Try(t.Context(), "key"))
+			sent := w.sent(0)
+			want := 3
+			if c.confirm {
+				want = 4
+			}
+			if len(sent) != want {
+				t.Errorf("%d calls, want %d", len(sent), want)
+			}
+			for _, s := range sent {
+				if s.Nonce != sent[0].Nonce {
+					t.Error("another nonce")
+				}
+			}
 		})
 	}
 }
@@ -216,8 +207,7 @@ func TestP4_GhostCostsOneSilence(t *testing.T) {
 		}
 		b := w.locker(t, 1)
 		begun := w.Now()
-		lease, err := b.Acquire(t.Context(), "key")
-		w.must(t, lease, err)
+		kept(t)(b.Acquire(t.Context(), "key"))
 		if took := w.Now() - begun; took < b.Timing().Silence() || took > b.Timing().Silence()+time.Second {
 			t.Errorf("taken over after %v, want one silence of %v", took, b.Timing().Silence())
 		}

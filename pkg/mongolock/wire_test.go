@@ -1,7 +1,6 @@
 package mongolock
 
 import (
-	"context"
 	"errors"
 	"maps"
 	"strings"
@@ -16,6 +15,7 @@ import (
 	"github.com/mongogate/mongogate/test/devdb"
 	"github.com/mongogate/mongogate/test/devdb/devdbtest"
 	"github.com/mongogate/mongogate/test/faultproxy"
+	"github.com/mongogate/mongogate/test/must"
 )
 
 // Faults of the network between the real driver and a real server. Real time:
@@ -42,9 +42,7 @@ func newWire(t *testing.T, s *devdb.Server) *wire {
 	w.proxy, _ = devdbtest.Proxied(t, s)
 	w.direct = w.connect(t, s.URI)
 	// Its first use makes the collection and a connection.
-	if _, err := w.direct.List(t.Context(), "", 1); err != nil {
-		t.Fatal(err)
-	}
+	must.Get(w.direct.List(t.Context(), "", 1))(t)
 	return w
 }
 
@@ -57,10 +55,7 @@ func (w *wire) connect(t *testing.T, uri string, change ...func(*Options)) *Lock
 	for _, c := range change {
 		c(&o)
 	}
-	l, err := Connect(uri, o)
-	if err != nil {
-		t.Fatal(err)
-	}
+	l := must.Get(Connect(uri, o))(t)
 	devdbtest.CloseLater(t, l)
 	return l
 }
@@ -68,12 +63,9 @@ func (w *wire) connect(t *testing.T, uri string, change ...func(*Options)) *Lock
 // through is a Locker behind the proxy, with a warm connection.
 func (w *wire) through(t *testing.T, change ...func(*Options)) *Locker {
 	t.Helper()
-	uri, err := w.proxy.URI(w.server.URI)
-	if err != nil {
-		t.Fatal(err)
-	}
+	uri := must.Get(w.proxy.URI(w.server.URI))(t)
 	l := w.connect(t, uri, change...)
-	eventually(t, 10*time.Second, "a connection", func() bool {
+	must.Happen(t, "a connection", func() bool {
 		_, err := l.IsLocked(t.Context(), "warm")
 		return err == nil
 	})
@@ -110,37 +102,8 @@ func (w *wire) seen(kind EventKind, call string) int {
 
 func (w *wire) raw(t *testing.T, key string) bson.Raw {
 	t.Helper()
-	raw, err := w.direct.conn.current().coll.FindOne(t.Context(), bsonKey(key)).Raw()
-	if err != nil {
-		t.Fatal(err)
-	}
+	raw := must.Get(w.direct.conn.current().coll.FindOne(t.Context(), bsonKey(key)).Raw())(t)
 	return raw
-}
-
-// eventually polls until ok or fails after the time within which it must be.
-func eventually(t *testing.T, within time.Duration, what string, ok func() bool) {
-	t.Helper()
-	for end := time.Now().Add(within); !ok(); time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("not within %v: %s", within, what)
-		}
-	}
-}
-
-// got is the lease, released at the end.
-func got(t *testing.T, lease *Lease, err error) *Lease {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-		defer cancel()
-		if err := lease.Release(ctx); err != nil && !errors.Is(err, ErrLost) {
-			t.Error(err)
-		}
-	})
-	return lease
 }
 
 // nth has the n-th of some command (from one) judged, and lets everything else pass.
@@ -206,8 +169,7 @@ func TestP4_ReplyDroppedOnTheWire(t *testing.T) {
 			keep := OnNonce(func(n string) error { nonces = append(nonces, n); return nil })
 			w.proxy.OnRequest(nth("findAndModify", 1, action))
 			sent := w.commands()
-			lease, err := l.Try(t.Context(), "key", keep)
-			got(t, lease, err)
+			kept(t)(l.Try(t.Context(), "key", keep))
 			if n := sent()["findAndModify"]; n < 3 || len(nonces) != 1 {
 				t.Errorf("%d calls under %d nonces, want at least acquire, acquire, renewal under one", n, len(nonces))
 			}
@@ -240,8 +202,7 @@ func TestP4_EveryReplyDroppedOnTheWire(t *testing.T) {
 	if raw.Lookup("locked").Boolean() || raw.Lookup("finishTry").AsInt64() != 1 || acquires.Load() < 3 {
 		t.Errorf("after %d calls: %v", acquires.Load(), raw)
 	}
-	lease, err := w.direct.Try(t.Context(), "key")
-	got(t, lease, err)
+	kept(t)(w.direct.Try(t.Context(), "key"))
 }
 
 // TestP5_CutOffIsLostAtItsDeadline: the loss comes from the clock and waits for no call.
@@ -252,8 +213,7 @@ func TestP5_CutOffIsLostAtItsDeadline(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := newWire(t, sharedServer(t, 0))
 			clock := boottime.Clock{}
-			lease, err := w.through(t).Try(t.Context(), "key")
-			got(t, lease, err)
+			lease := kept(t)(w.through(t).Try(t.Context(), "key"))
 			fault(w.proxy)
 			select {
 			case <-lease.Done():
@@ -283,8 +243,7 @@ func TestP5_CutOffIsLostAtItsDeadline(t *testing.T) {
 func TestP5_HeldIsFalseFromTheDeadlineOn(t *testing.T) {
 	w := newWire(t, sharedServer(t, 0))
 	clock := boottime.Clock{}
-	lease, err := w.through(t).Try(t.Context(), "key")
-	got(t, lease, err)
+	lease := kept(t)(w.through(t).Try(t.Context(), "key"))
 	w.proxy.Freeze()
 	asked := 0
 	for over := false; !over; asked++ {
@@ -305,11 +264,10 @@ func TestP5_HeldIsFalseFromTheDeadlineOn(t *testing.T) {
 func TestP5_RenewalReplyDroppedOnTheWire(t *testing.T) {
 	w := newWire(t, sharedServer(t, 0))
 	l := w.through(t)
-	lease, err := l.Try(t.Context(), "key")
-	got(t, lease, err)
+	lease := kept(t)(l.Try(t.Context(), "key"))
 	w.proxy.OnRequest(nth("findAndModify", 1, faultproxy.DropReply))
 	first := lease.Deadline()
-	eventually(t, quick().TTL, "a renewal after the one whose answer was lost", func() bool { return lease.Deadline() > first })
+	must.HappenWithin(t, quick().TTL, "a renewal after the one whose answer was lost", func() bool { return lease.Deadline() > first })
 	if w.seen(EventUnknown, "renew") == 0 || !lease.Held() {
 		t.Errorf("%d renewals unknown, held %v", w.seen(EventUnknown, "renew"), lease.Held())
 	}
@@ -320,15 +278,11 @@ func TestP5_RenewalReplyDroppedOnTheWire(t *testing.T) {
 
 func TestP6_ReleaseReplyDroppedOnTheWire(t *testing.T) {
 	w := newWire(t, sharedServer(t, 0))
-	lease, err := w.through(t).Try(t.Context(), "key")
-	got(t, lease, err)
+	lease := kept(t)(w.through(t).Try(t.Context(), "key"))
 	w.proxy.OnRequest(nth("findAndModify", 1, faultproxy.DropReply))
 	sent := w.commands()
-	ctx, cancel := context.WithTimeout(t.Context(), 2*quick().TTL)
-	defer cancel()
-	if err := lease.Release(ctx); err != nil {
-		t.Fatal(err)
-	}
+	ctx := within(t, 2*quick().TTL)
+	must.Do(t, lease.Release(ctx))
 	raw := w.raw(t, "key")
 	if n := raw.Lookup("finishTry").AsInt64(); n < 2 || raw.Lookup("locked").Boolean() || raw.Lookup("lastNonce").StringValue() != lease.Nonce() {
 		t.Errorf("attempt %d, after %v: %v", n, sent(), raw)
@@ -342,17 +296,12 @@ func TestP5_ServerKilledAndRestarted(t *testing.T) {
 	l := w.connect(t, s.URI, func(o *Options) {
 		o.Timing = Timing{TTL: 20 * time.Second, Heartbeat: 500 * time.Millisecond, Operation: 2 * time.Second}
 	})
-	lease, err := l.Try(t.Context(), "key")
-	got(t, lease, err)
-	if err := s.Kill(); err != nil {
-		t.Fatal(err)
-	}
-	eventually(t, 10*time.Second, "a renewal that fails", func() bool { return w.seen(EventUnknown, "renew") > 0 })
-	if err := s.Restart(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	lease := kept(t)(l.Try(t.Context(), "key"))
+	must.Do(t, s.Kill())
+	must.Happen(t, "a renewal that fails", func() bool { return w.seen(EventUnknown, "renew") > 0 })
+	must.Do(t, s.Restart(t.Context()))
 	before := lease.Deadline()
-	eventually(t, 15*time.Second, "a renewal after the restart", func() bool { return lease.Deadline() > before })
+	must.Happen(t, "a renewal after the restart", func() bool { return lease.Deadline() > before })
 	if !lease.Held() {
 		t.Error(lease.Err())
 	}
