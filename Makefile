@@ -61,6 +61,15 @@ e2e: ## Run every scenario on two real clusters that are started for it (root; t
 prove: build ## Run every loss and hand-over trial and write docs/internals/proof.md
 	$(GO) run ./hack/prove -binary bin/mongogate -out docs/internals/proof.md
 
+.PHONY: sim
+HISTORIES ?= 20000
+sim: ## Run simulated histories (HISTORIES=20000), or with SEED=N tell the story of one
+ifdef SEED
+	$(GO) test -count=1 -timeout=1h -v -run '^TestHistories$$' ./test/sim -sim.shrink -sim.seed $(SEED)
+else
+	$(GO) test -count=1 -timeout=12h -v -run '^TestHistories$$' ./test/sim -sim.histories $(HISTORIES) | grep -v '^ *--- PASS\|^=== '
+endif
+
 .PHONY: mutants
 mutants: ## Remove each protection and see that a test fails; writes docs/internals/mutants.md
 	$(GO) run ./hack/mutants

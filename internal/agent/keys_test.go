@@ -15,9 +15,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-logr/logr"
 	"go.mongodb.org/mongo-driver/v2/bson"
 
-	"github.com/go-logr/logr"
 	"github.com/mongogate/mongogate/pkg/gate"
 	"github.com/mongogate/mongogate/pkg/mongolock"
 	"github.com/mongogate/mongogate/test/devdb/devdbtest"

@@ -38,7 +38,6 @@ type History struct {
 	epoch   time.Time
 
 	mu       sync.Mutex
-	draws    *rand.Rand // for what machines draw while they run
 	machines []*machine
 	lives    []*life // of each machine the present one, nil while it is down
 	calm     bool    // workloads no longer end by themselves
@@ -49,14 +48,15 @@ type event struct {
 	at   time.Duration
 	what string
 	do   func()
+	may  bool // it may as well not happen
 }
 
 // Run runs the history of a seed in the caller's synctest bubble. It returns
-// what happened, line by line; the error says which promises were broken.
-func Run(seed uint64, driver bool) (Counts, []string, error) {
+// what happened, line by line; the error says which promises were broken. Events of the script that are in without do not happen.
+func Run(seed uint64, driver bool, without map[int]bool) (Counts, []string, error) {
 	h := &History{
 		seed: seed, kind: kind(seed % uint64(kinds)), network: &network{seed: seed}, epoch: time.Now(),
-		witness: &witness{start: time.Now(), running: map[int]gate.Grant{}, tokens: map[string]int64{}, done: map[string]bool{}}, draws: rand.New(rand.NewPCG(seed, 3)),
+		witness: &witness{start: time.Now(), running: map[int]gate.Grant{}, tokens: map[string]int64{}, done: map[string]bool{}},
 	}
 	if driver && h.kind == workers {
 		h.kind = one
@@ -80,7 +80,7 @@ func Run(seed uint64, driver bool) (Counts, []string, error) {
 		}
 		longest = max(longest, t.Silence())
 		h.machines = append(h.machines, &machine{
-			number: i, start: h.epoch, rate: 1 + (r.Float64()*2-1)*0.005, witness: h.witness,
+			number: i, draws: rand.New(rand.NewPCG(seed, 100+uint64(i))), start: h.epoch, rate: 1 + (r.Float64()*2-1)*0.005, witness: h.witness,
 			timing: t, budget: gate.Budget{Kill: t.KillBudget, KillAfter: t.KillBudget * 3 / 4},
 		})
 	}
@@ -88,8 +88,11 @@ func Run(seed uint64, driver bool) (Counts, []string, error) {
 	h.lives = make([]*life, machines)
 	script := h.script(r)
 	slices.SortStableFunc(script, func(a, b event) int { return int(a.at - b.at) })
-	for _, e := range script {
+	for i, e := range script {
 		time.Sleep(e.at - time.Since(h.epoch))
+		if without[i] && e.may {
+			continue
+		}
 		if e.what != "" {
 			h.witness.note("%s", e.what)
 		}
@@ -107,7 +110,7 @@ func (h *History) wall(offset time.Duration) func() time.Time {
 func (h *History) script(r *rand.Rand) []event {
 	var out []event
 	add := func(at time.Duration, do func(), what string, args ...any) {
-		out = append(out, event{at, fmt.Sprintf(what, args...), do})
+		out = append(out, event{at, fmt.Sprintf(what, args...), do, true})
 	}
 	exp := func(mean time.Duration) time.Duration { return time.Duration(r.ExpFloat64() * float64(mean)) }
 
@@ -161,18 +164,22 @@ func (h *History) script(r *rand.Rand) []event {
 		add(at(), func() { h.operator(true) }, "an operator takes the key at once")
 	}
 	if h.kind == workers {
-		for i := range 12 {
+		for i := range 60 {
 			lease := 5*time.Second + upTo(r, 40*time.Second)
 			work := upTo(r, lease)
-			add(at(), func() { h.worker(fmt.Sprintf("worker-%d", i), lease, work) }, "worker %d of the Python library looks", i)
+			add(upTo(r, hostile), func() { h.worker(fmt.Sprintf("worker-%d", i), lease, work) }, "worker %d of the Python library looks", i)
 		}
 	}
 	end := hostile
 	for _, e := range out {
 		end = max(end, e.at)
 	}
+	faulty := len(out)
 	add(end+time.Minute, h.calmDown, "all is quiet") // whoever crashed last is back by now
 	add(end+time.Minute+h.quiet, func() {}, "the end")
+	for i := faulty; i < len(out); i++ {
+		out[i].may = false
+	}
 	return out
 }
 
@@ -253,19 +260,19 @@ func (h *History) operator(now bool) {
 
 // drawEnd draws how long a workload lives by itself, and how it ends. A run takes up to 40 s, and seven in ten succeed; of others
 // three in ten end within 90 s.
-func (h *History) drawEnd() (time.Duration, gate.Ended) {
+func (h *History) drawEnd(m *machine) (time.Duration, gate.Ended) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	failed := gate.Ended{Code: 1, Unasked: true}
 	switch {
-	case h.kind == runs && (h.calm || h.draws.Float64() < 0.7):
-		return time.Second + upTo(h.draws, 39*time.Second), gate.Ended{Unasked: true}
+	case h.kind == runs && (h.calm || m.draws.Float64() < 0.7):
+		return time.Second + upTo(m.draws, 39*time.Second), gate.Ended{Unasked: true}
 	case h.kind == runs:
-		return time.Second + upTo(h.draws, 39*time.Second), failed
-	case h.calm || h.draws.Float64() >= 0.3:
+		return time.Second + upTo(m.draws, 39*time.Second), failed
+	case h.calm || m.draws.Float64() >= 0.3:
 		return 0, failed
 	}
-	return time.Second + upTo(h.draws, 89*time.Second), failed
+	return time.Second + upTo(m.draws, 89*time.Second), failed
 }
 
 // lastRun is the first run that was due when all was quiet: there was time enough for it.

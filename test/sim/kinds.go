@@ -111,13 +111,13 @@ func orEmpty(doc bson.Raw) bson.Raw {
 }
 
 // dawdle is an observer that takes its time, in a history that has such.
-func (h *History) dawdle() {
+func (h *History) dawdle(m *machine) {
 	if !h.faults.slowObserver || h.network.quiet.Load() {
 		return
 	}
 	h.mu.Lock()
-	d := upTo(h.draws, 40*time.Second)
-	if h.draws.Float64() < 0.9 {
+	d := upTo(m.draws, 40*time.Second)
+	if m.draws.Float64() < 0.9 {
 		d = 0
 	}
 	h.mu.Unlock()
@@ -125,11 +125,11 @@ func (h *History) dawdle() {
 }
 
 // patience ends the waiting of a gate at any moment, in a history that has such.
-func (h *History) patience(ctx context.Context) (context.Context, context.CancelFunc) {
+func (h *History) patience(ctx context.Context, m *machine) (context.Context, context.CancelFunc) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.calm || !h.faults.cancels || h.draws.Float64() < 0.6 {
+	if h.calm || !h.faults.cancels || m.draws.Float64() < 0.6 {
 		return context.WithCancel(ctx)
 	}
-	return context.WithTimeout(ctx, upTo(h.draws, pick(h.draws, 100*time.Millisecond, time.Minute)))
+	return context.WithTimeout(ctx, upTo(m.draws, pick(m.draws, 100*time.Millisecond, time.Minute)))
 }

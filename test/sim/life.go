@@ -56,7 +56,7 @@ func (h *History) begin(m *machine, behind bool) (*life, error) {
 // gates runs one gate after the other, as a restart policy does, and cleans up when the life is over.
 func (l *life) gates() {
 	for l.ctx.Err() == nil {
-		w := &workload{machine: l.machine, gone: make(chan gate.Ended, 1), dies: l.world.drawEnd}
+		w := &workload{machine: l.machine, gone: make(chan gate.Ended, 1), dies: func() (time.Duration, gate.Ended) { return l.world.drawEnd(l.machine) }}
 		l.mu.Lock()
 		l.work = w
 		crashed := l.crashed
@@ -69,13 +69,13 @@ func (l *life) gates() {
 			Clock: l.machine, Budget: l.machine.budget, Lock: l, Workload: w, Reacquire: l.world.kind != runs, FinishWithin: 2 * l.machine.timing.Operation,
 			Observe: func(c gate.Change) {
 				l.world.witness.note("machine %d: %v, %v %v", l.machine.number, c.State, c.Action, c.Reason)
-				l.world.dawdle()
+				l.world.dawdle(l.machine)
 			},
 		})
 		if err != nil {
 			panic(err) // the budget is a constant
 		}
-		ctx, cancel := l.world.patience(l.ctx)
+		ctx, cancel := l.world.patience(l.ctx, l.machine)
 		r := g.Run(ctx)
 		cancel()
 		l.rest(r)
@@ -200,7 +200,7 @@ func (l *life) robbed(lost *mongolock.LostError) {
 
 func (l *life) observe(e mongolock.Event) {
 	w := l.world.witness
-	defer l.world.dawdle()
+	defer l.world.dawdle(l.machine)
 	switch e.Kind {
 	case mongolock.EventRenewed:
 		l.hears()

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"math/rand/v2"
 	"slices"
 	"sync"
 	"time"
@@ -13,6 +14,7 @@ import (
 // and the guard that stops it.
 type machine struct {
 	number  int
+	draws   *rand.Rand // for what it draws while it runs; the history's mutex guards it
 	start   time.Time
 	rate    float64
 	timing  mongolock.Timing

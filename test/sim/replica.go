@@ -154,7 +154,7 @@ func withoutHistory(document bson.Raw) bson.Raw {
 		}
 	}
 	out = append(out, 0)
-	binary.LittleEndian.PutUint32(out, uint32(len(out))) //nolint:gosec // no document is that long
+	binary.LittleEndian.PutUint32(out, uint32(len(out)))
 	return out
 }
 

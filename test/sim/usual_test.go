@@ -2,5 +2,5 @@
 
 package sim
 
-// usual is how many histories run where nothing else is said: 10 s of a processor.
-const usual = 150
+// usual is how many histories run where nothing else is said, usualOverTheWire how many of those that cost ten times as much: 20 s of a processor together.
+const usual, usualOverTheWire = 400, 100

@@ -37,7 +37,7 @@ type driven struct{ *fakemongo.Cluster }
 
 func (d driven) history() (writes []write, rolledBack int) {
 	for _, e := range d.Log() {
-		key, _ := e.ID.(string) //nolint:errcheck // ours are
+		key, _ := e.ID.(string)
 		writes = append(writes, write{key, e.Before, e.After})
 	}
 	return writes, len(d.RolledBack())
