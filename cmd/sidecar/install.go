@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/mongogate/mongogate/internal/agent"
+	"github.com/mongogate/mongogate/internal/atomicfile"
 	"github.com/mongogate/mongogate/pkg/problem"
 )
 
@@ -66,17 +67,8 @@ func install(to string) error {
 		return err
 	}
 	defer done() //nolint:errcheck // it was read to its end, or there is an error
-	tmp, err := os.CreateTemp(filepath.Dir(to), ".mongogate-*")
-	if err != nil {
+	return atomicfile.Write(to, unreadable, func(w io.Writer) error {
+		_, err := io.Copy(w, program)
 		return err
-	}
-	_, err = io.Copy(tmp, program)
-	err = errors.Join(err, tmp.Chmod(unreadable), tmp.Close())
-	if err == nil {
-		err = os.Rename(tmp.Name(), to)
-	}
-	if err != nil {
-		err = errors.Join(err, os.Remove(tmp.Name()))
-	}
-	return err
+	})
 }

@@ -27,7 +27,7 @@ var sidecarMutants = []mutant{
 	take("state-lease-of-another-boot", "state directory: a lease of another boot is lost", edits{{"Lease.Live", "case l.BootID != bootID:", "case false:"}}, stateUnit),
 	take("state-lease-past", "state directory: a lease past its deadline is lost", edits{{"Lease.Live", "case now >= l.Deadline:", "case false:"}}, stateUnit),
 	take("state-half-a-file", "state directory: the lease file is replaced in one step",
-		edits{{"replace", `f, err := os.CreateTemp(dir, "."+name+"-*")`, "f, err := os.Create(filepath.Join(dir, name))"}}, stateUnit),
+		edits{{"atomicfile.Write", `os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*")`, "os.Create(filepath.Clean(path))"}}, stateUnit),
 	take("state-opens-again", "state directory: a lease that was shut stays shut", edits{{"Dir.writeLease", "if l.Token <= d.shut {", "if false {"}}, stateUnit),
 	take("follower-no-lock", "evidence: no follower beside the gate's evidence",
 		edits{{"Follower.try", "lock, err := flock(f.Dir.path(followerLock))", "lock, err := os.Open(os.DevNull)"}}, stateUnit),

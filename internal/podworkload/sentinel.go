@@ -5,11 +5,14 @@ package podworkload
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"sync"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/mongogate/mongogate/internal/atomicfile"
 )
 
 // sentinel is the file that says that the lock is lost. A write that was under
@@ -80,7 +83,7 @@ func (s *sentinel) ready() error {
 	if s.path == "" {
 		return nil
 	}
-	dir, _ := filepath.Split(s.path)
+	dir := filepath.Dir(s.path)
 	kept, err := os.Lstat(s.prepared())
 	if err == nil && kept.Mode().IsRegular() && kept.Size() > 0 && unix.Access(dir, unix.W_OK|unix.X_OK) == nil {
 		if info, err := os.Lstat(s.path); err != nil || !info.IsDir() {
@@ -108,21 +111,11 @@ func (s *sentinel) remove() error {
 
 // writeFile writes a file in one step, for every user to read.
 func writeFile(path, text string) error {
-	dir, name := filepath.Split(path)
-	if err := os.MkdirAll(filepath.Clean(dir), 0o755); err != nil { //nolint:gosec // for the workload to read
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil { //nolint:gosec // for the workload to read
 		return err
 	}
-	f, err := os.CreateTemp(dir, "."+name+"-*")
-	if err != nil {
+	return atomicfile.Write(path, 0o644, func(w io.Writer) error {
+		_, err := io.WriteString(w, text)
 		return err
-	}
-	_, err = f.WriteString(text)
-	err = errors.Join(err, f.Chmod(0o644), f.Close())
-	if err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		_ = os.Remove(f.Name())
-	}
-	return err
+	})
 }

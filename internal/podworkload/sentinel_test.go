@@ -42,6 +42,23 @@ func TestSentinelIsTriedFirst(t *testing.T) {
 	}
 }
 
+// A name without a directory is of the working directory, whatever else there is for temporary files.
+func TestSentinelBesideTheProcess(t *testing.T) {
+	t.Chdir(t.TempDir())
+	t.Setenv("TMPDIR", "/proc/nope")
+	s := &sentinel{path: "lost"}
+	must.Do(t, s.prepare())
+	prepared := must.Get(os.Stat(s.prepared()))(t)
+	must.Do(t, s.ready())
+	if again := must.Get(os.Stat(s.prepared()))(t); !os.SameFile(prepared, again) {
+		t.Error("what is there was prepared once more")
+	}
+	must.Do(t, s.writer("lost")())
+	if b := must.Get(os.ReadFile("lost"))(t); string(b) != "lost\n" {
+		t.Errorf("it says %q", b)
+	}
+}
+
 // What becomes unwritable while the lock is held is a loss, where nothing else stops the workload; and the sentinel is
 // there on a full file system, for its room has been kept.
 func TestSentinelWhileHeld(t *testing.T) {

@@ -6,10 +6,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"time"
 
+	"github.com/mongogate/mongogate/internal/atomicfile"
 	"github.com/mongogate/mongogate/internal/smallfile"
 )
 
@@ -160,21 +162,14 @@ func (d *Dir) write(name string, mode os.FileMode, v any) error {
 // replace replaces a file in one step: a reader sees the old one or the new one.
 func replace(dir, name string, mode os.FileMode, v any) error {
 	b, err := json.Marshal(v)
-	if err != nil {
-		return fmt.Errorf("state file %s: %w", name, err)
-	}
-	f, err := os.CreateTemp(dir, "."+name+"-*")
-	if err != nil {
-		return fmt.Errorf("state directory: %w", err)
-	}
-	_, err = f.Write(append(b, '\n'))
-	err = errors.Join(err, f.Chmod(mode), f.Close())
 	if err == nil {
-		err = os.Rename(f.Name(), filepath.Join(dir, name))
+		err = atomicfile.Write(filepath.Join(dir, name), mode, func(w io.Writer) error {
+			_, err := w.Write(append(b, '\n'))
+			return err
+		})
 	}
 	if err != nil {
-		_ = os.Remove(f.Name())
-		return fmt.Errorf("writing state file %s: %w", filepath.Join(dir, name), err)
+		return fmt.Errorf("state directory: writing %s: %w", name, err)
 	}
 	return nil
 }
