@@ -25,6 +25,7 @@ import (
 	"github.com/go-logr/logr"
 
 	"github.com/mongogate/mongogate/internal/smallfile"
+	"github.com/mongogate/mongogate/internal/telemetry"
 )
 
 // Config says what is looked at, and who takes it.
@@ -46,7 +47,7 @@ type Watcher struct {
 	inForce digest
 	asked   chan struct{}
 	pause   time.Duration
-	said    string // the last complaint
+	wrong   *telemetry.Complaints
 }
 
 // digest stands for what was read.
@@ -60,7 +61,7 @@ var errOnce = errors.New("not a regular file: changes to it are not noticed")
 
 // New makes a watcher. uri is what is in force, and used with the files that it names as they are by now.
 func New(cfg Config, uri string, files []string) *Watcher {
-	w := &Watcher{cfg: cfg, asked: make(chan struct{}, 1), pause: pause}
+	w := &Watcher{cfg: cfg, asked: make(chan struct{}, 1), pause: pause, wrong: telemetry.NewComplaints(cfg.Log)}
 	if now, err := digestOf(uri, files); err == nil { // otherwise everything that can be read is new
 		w.inForce = now
 	}
@@ -98,16 +99,16 @@ func (w *Watcher) Run(ctx context.Context) {
 func (w *Watcher) look(ctx context.Context) {
 	uri, files, err := w.cfg.Read()
 	if err != nil {
-		w.complain("the credentials cannot be read; the old ones stay in use", err)
+		w.wrong.Log("the credentials cannot be read; the old ones stay in use", err)
 		return
 	}
 	now, err := digestOf(uri, files)
 	if err != nil {
-		w.complain("the credentials cannot be read; the old ones stay in use", err)
+		w.wrong.Log("the credentials cannot be read; the old ones stay in use", err)
 		return
 	}
 	if now == w.inForce {
-		w.said = ""
+		w.wrong.Over()
 		return
 	}
 	err = w.cfg.Take(ctx, uri)
@@ -116,20 +117,13 @@ func (w *Watcher) look(ctx context.Context) {
 	}
 	w.cfg.Told(err)
 	if err != nil {
-		w.complain("the new credentials are not used, the old ones stay in use; trying again", err)
+		w.wrong.Log("the new credentials are not used, the old ones stay in use; trying again", err)
 		return
 	}
 	// Should a file have changed while it was taken, the next look finds that it is new.
-	w.inForce, w.said = now, ""
+	w.inForce = now
+	w.wrong.Over()
 	w.cfg.Log.Info("the credentials have changed: the new ones are in use")
-}
-
-// complain logs an error, once until it is another.
-func (w *Watcher) complain(what string, err error) {
-	if line := what + err.Error(); w.said != line {
-		w.said = line
-		w.cfg.Log.Error(err, what)
-	}
 }
 
 func digestOf(uri string, files []string) (digest, error) {

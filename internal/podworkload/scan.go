@@ -71,7 +71,7 @@ func (w *Workload) lookAfterSentinel() {
 		w.loop.Go(func() { // a file system may hang
 			defer w.looking.Store(0)
 			if err := w.sentinel.ready(); err != nil {
-				w.complain("the workload could not be told of a loss", err)
+				w.complaints.Log("the workload could not be told of a loss", err)
 				if w.obeyed() {
 					w.Break(err)
 				}
@@ -95,7 +95,7 @@ func (w *Workload) beat() {
 	if err == nil {
 		return
 	}
-	w.complain("should this process be dead or frozen nobody stops the workload", err)
+	w.complaints.Log("should this process be dead or frozen nobody stops the workload", err)
 	w.Break(err)
 }
 
@@ -161,7 +161,7 @@ func (w *Workload) stopBeside() {
 		return // the lock was won
 	}
 	telemetry.Warn(w.cfg.Log, "the lease of the previous gate is over: stopping the workload")
-	w.complain("the sentinel could not be written", write())
+	w.complaints.Log("the sentinel could not be written", write())
 	if w.cfg.LeaveAtOnce && !w.cfg.Kill {
 		w.cfg.Leave()
 		return
@@ -209,12 +209,12 @@ func (w *Workload) followerGone(in phase) bool {
 	w.mu.Unlock()
 	if in != open {
 		// The follower reads it. Whoever was only asked to end lets it run on.
-		w.complain("the lease file could not be shut", w.cfg.Dir.ShutLease(token))
+		w.complaints.Log("the lease file could not be shut", w.cfg.Dir.ShutLease(token))
 	}
 	if word == nil {
-		w.complain("there will be no evidence of a follower's end", w.cfg.Dir.MarkIdle(token))
+		w.complaints.Log("there will be no evidence of a follower's end", w.cfg.Dir.MarkIdle(token))
 		f, err := w.cfg.Dir.Stopped(token)
-		w.complain("cannot read the follower's report", err)
+		w.complaints.Log("cannot read the follower's report", err)
 		if f == nil {
 			w.leaveCrashed(in)
 			return false
@@ -225,7 +225,7 @@ func (w *Workload) followerGone(in phase) bool {
 	}
 	// No follower gets its flock from here on, and who gets it after us, if only because we die, finds the lease shut.
 	if err := w.cfg.Dir.ShutLease(token); err != nil {
-		w.complain("the lease file could not be shut", err)
+		w.complaints.Log("the lease file could not be shut", err)
 		return false
 	}
 	return true
@@ -239,7 +239,7 @@ func (w *Workload) leaveCrashed(in phase) {
 		return
 	}
 	crashed, err := w.cfg.Dir.Crashed()
-	w.complain("cannot read the follower's report", err)
+	w.complaints.Log("cannot read the follower's report", err)
 	if crashed && w.change(killing, shut, func() {}) {
 		telemetry.Warn(w.cfg.Log, "the follower exited without reporting: restarting; the lease runs out")
 		w.cfg.Leave()
@@ -252,7 +252,7 @@ func (w *Workload) idling() {
 		return
 	}
 	// As often as it takes: a follower that looks in that moment has the flock.
-	w.complain("there will be no evidence of a follower's end", w.cfg.Dir.MarkIdle(w.currentToken()))
+	w.complaints.Log("there will be no evidence of a follower's end", w.cfg.Dir.MarkIdle(w.currentToken()))
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	now := w.cfg.Clock.Now()

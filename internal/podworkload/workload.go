@@ -13,14 +13,16 @@ import (
 	"time"
 
 	"github.com/mongogate/mongogate/internal/statedir"
+	"github.com/mongogate/mongogate/internal/telemetry"
 	"github.com/mongogate/mongogate/pkg/gate"
 )
 
 // Workload implements [gate.Workload] for what other containers run.
 type Workload struct {
-	cfg      Config
-	targets  *targets // nil where no other container's processes are seen
-	sentinel sentinel
+	cfg        Config
+	targets    *targets // nil where no other container's processes are seen
+	sentinel   sentinel
+	complaints *telemetry.Complaints
 
 	broken chan error
 	gone   chan gate.Ended
@@ -69,7 +71,7 @@ func New(cfg Config, lease *statedir.Lease) (*Workload, error) {
 	if cfg.Twin == nil {
 		cfg.Twin = alone{}
 	}
-	w := &Workload{cfg: cfg, broken: make(chan error, 1), gone: make(chan gate.Ended, 1), wake: make(chan struct{}, 1)}
+	w := &Workload{cfg: cfg, complaints: telemetry.NewComplaints(cfg.Log), broken: make(chan error, 1), gone: make(chan gate.Ended, 1), wake: make(chan struct{}, 1)}
 	t, err := newTargets(cfg.Spare...)
 	switch {
 	case err == nil:
@@ -87,7 +89,7 @@ func New(cfg Config, lease *statedir.Lease) (*Workload, error) {
 		cfg.Twin.Held(lease.Deadline)
 	} else {
 		write := w.sentinel.writer("the gate was started anew and does not hold the lock")
-		first = func() { w.complain("the sentinel could not be written", write()) }
+		first = func() { w.complaints.Log("the sentinel could not be written", write()) }
 	}
 	ctx, quit := context.WithCancel(context.Background())
 	w.quit = quit
@@ -145,7 +147,7 @@ func (w *Workload) Start(g gate.Grant) {
 	w.cfg.Twin.Held(g.Deadline)
 	w.mu.Unlock()
 	if err := w.cfg.Twin.Await(max(w.cfg.Budget.Kill/4, time.Second)); err != nil {
-		w.complain("the workload is not let run", err)
+		w.complaints.Log("the workload is not let run", err)
 		select {
 		case w.broken <- err:
 		default: // of this lease, and heard as a loss
@@ -158,7 +160,7 @@ func (w *Workload) Start(g gate.Grant) {
 		return
 	}
 	// After the phase: a writer of the sentinel finds that it is late.
-	w.complain("the sentinel of an earlier loss could not be removed", w.sentinel.remove())
+	w.complaints.Log("the sentinel of an earlier loss could not be removed", w.sentinel.remove())
 	w.opened.Store(true)
 	w.poke()
 }
@@ -194,7 +196,7 @@ func (w *Workload) Warn(reason string) <-chan struct{} {
 	w.loop.Go(func() {
 		defer close(done)
 		if err := write(); err != nil {
-			w.complain("the sentinel could not be written", err)
+			w.complaints.Log("the sentinel could not be written", err)
 			w.mu.Lock()
 			w.unwritten = reason
 			w.mu.Unlock()
@@ -274,20 +276,6 @@ func (w *Workload) set(p phase) {
 	w.poke()
 }
 
-// complain logs an error, once until it is another.
-func (w *Workload) complain(what string, err error) {
-	if err == nil {
-		return
-	}
-	w.mu.Lock()
-	again := w.complaint == what+err.Error()
-	w.complaint = what + err.Error()
-	w.mu.Unlock()
-	if !again {
-		w.cfg.Log.Error(err, what)
-	}
-}
-
 func (w *Workload) poke() {
 	select {
 	case w.wake <- struct{}{}:
@@ -316,5 +304,5 @@ func (w *Workload) signal(sig syscall.Signal, in phase) {
 		err = w.targets.signal(sig)
 	}
 	w.mu.Unlock()
-	w.complain("cannot signal a process of the workload: it needs the gate's user id", err)
+	w.complaints.Log("cannot signal a process of the workload: it needs the gate's user id", err)
 }
