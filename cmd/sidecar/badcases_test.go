@@ -47,7 +47,7 @@ var wrongs = []wrong{
 	{why: "unknown flag", args: gated("--killbudget=3s"), lines: []string{"there is no flag --killbudget…command line)…; did you mean --kill-budget?"}},
 	{why: "unknown flag, nothing near", args: gated("--frobnicate"), lines: []string{"there is no flag --frobnicate…command line)…; see --help"}},
 	{why: "unknown letter", args: gated("-x"), lines: []string{"there is no flag of the letter x (from command line); write long names…; see --help"}},
-	{why: "flag of another command", args: gated("--output=json"), lines: []string{"output: not a flag of run…command line)…; leave it out, it is one of status, list,"}},
+	{why: "flag of another command", args: gated("--output=json"), lines: []string{"output: not a flag of run…command line)…; leave it out, it is one of show, list,"}},
 	{why: "protection of run", args: gated("--protection=kill"), lines: []string{"protection: not a flag of run…command line)…; leave it out, it is one of sidecar, doctor"}},
 	{why: "flag without value", args: []string{"list", "--collection"}, lines: []string{"collection: the flag needs a value…command line)…; write --collection=VALUE"}},
 	{why: "empty flag", args: gated("--owner="), lines: []string{"owner: the flag is empty…flag --owner)…; give a value, or leave the flag out"}},

@@ -46,10 +46,17 @@ func settingsOf(s *settings.Settings) []setting {
 
 func newDoctor(w world) *cobra.Command {
 	var index bool
-	c := command(w, "doctor [flags]", "Check settings, safety arithmetic and store",
-		`Shows the origin of every setting, whether the times add up, which protection is
+	c := command(w, about{
+		use: "doctor [flags]", group: viewGroup,
+		short: "Check settings, safety arithmetic and store",
+		long: `Shows the origin of every setting, whether the times add up, which protection is
 in force and what it does not cover, and what in the store can make a lock unsafe. Exit code 1 if
 something is unsafe, or if nobody may take the lock.`,
+		examples: []string{
+			"mongogate doctor --ttl 60s",
+			"mongogate doctor --create-index",
+		},
+	},
 		exactly(0), func(c *cobra.Command, s *settings.Settings, _ []string) error {
 			return doctor(c.Context(), w, s, index)
 		})

@@ -14,10 +14,14 @@ import (
 )
 
 func newEpoch(w world) *cobra.Command {
-	return command(w, "epoch [flags]", "Detect a kubelet that ignored the restart",
-		`For the first init container of the pod, a plain one, with the state volume of
+	return command(w, about{
+		use: "epoch [flags]", group: gateGroup,
+		short: "Detect a kubelet that ignored the restart",
+		long: `For the first init container of the pod, a plain one, with the state volume of
 the sidecar. It runs only when all containers restart: a sidecar with --protection restart that comes
 back in the same epoch knows that the kubelet ignored the restart. It needs no database.`,
+		examples: []string{"mongogate epoch                               # the first init container, under --protection restart"},
+	},
 		exactly(0),
 		func(_ *cobra.Command, s *settings.Settings, _ []string) error {
 			name, err := statedir.BeginEpoch(s.StateDir)

@@ -16,11 +16,18 @@ import (
 
 func newForceRelease(w world) *cobra.Command {
 	var now, yes bool
-	c := onKey(w, "force-release [KEY] [flags]", "Make the holder of a lock give it up",
-		`Asks the holder: at its next renewal the holder learns that the lock is lost, stops
+	c := onKey(w, about{
+		use: "force-release [KEY] [flags]", group: viewGroup,
+		short: "Make the holder of a lock give it up",
+		long: `Asks the holder: at its next renewal the holder learns that the lock is lost, stops
 its workload and releases the lock. If the holder is dead, others take over after ttl + grace, as always.
 
 With --now the lock is free at once, and TWO HOLDERS MAY RUN until the old one learns of it.`,
+		examples: []string{
+			"mongogate force-release reports               # ask the holder to stop",
+			"mongogate force-release reports --now --yes   # free it at once: two may run",
+		},
+	},
 		func(ctx context.Context, s *settings.Settings, l *mongolock.Locker, key string) error {
 			if now && !yes {
 				return usage("now", "two holders may run at once until the old one learns of it", "add --yes if that is meant")

@@ -31,28 +31,6 @@ func groupFlags(c *cobra.Command) {
 	})
 }
 
-// examples are what people type, by command; a test runs each.
-var examples = map[string][]string{
-	"run": {
-		"mongogate run --key reports -- make-reports                    # wait for the lock, then run",
-		"mongogate run --key reports --try -- make-reports              # look once, as flock -n does",
-		"mongogate run --key reports --timeout 5m -- make-reports       # wait five minutes at most",
-		"mongogate run --key reports --bucket 1h -- make-reports        # once an hour, on any machine",
-		"mongogate run --key reports --bucket 'cron:0 3 * * *' -- make-reports",
-	},
-	"sidecar":       {"mongogate sidecar --key team/reports --protection kill"},
-	"init":          {"mongogate init --key team/reports"},
-	"epoch":         {"mongogate epoch                               # the first init container, under --protection restart"},
-	"install":       {"mongogate install /opt/mongogate"},
-	"probe":         {"mongogate probe ready"},
-	"status":        {"mongogate status                              # the store", "mongogate status reports                      # the store and one lock"},
-	"list":          {"mongogate list", "mongogate list team/                          # keys that begin with team/", "mongogate list -o json"},
-	"show":          {"mongogate show reports"},
-	"history":       {"mongogate history reports"},
-	"force-release": {"mongogate force-release reports               # ask the holder to stop", "mongogate force-release reports --now --yes   # free it at once: two may run"},
-	"doctor":        {"mongogate doctor --ttl 60s", "mongogate doctor --create-index"},
-}
-
 // The groups of commands in the help of the program.
 const (
 	gateGroup = "gate"
@@ -60,20 +38,25 @@ const (
 	restGroup = "rest"
 )
 
-func groupOf(name string) string {
-	switch name {
-	case "run", "sidecar", "init", "epoch", "install", "probe":
-		return gateGroup
-	case "version":
-		return restGroup
-	}
-	return viewGroup
+// about is what a command says of itself.
+type about struct {
+	use, short, long string
+	// group is where the program's help lists it.
+	group string
+	// examples are what people type; a test runs each.
+	examples []string
+	// settings names the command whose settings it has; empty for its own.
+	settings string
 }
 
-func exampleOf(name string) string {
-	lines := examples[name]
-	if len(lines) == 0 {
-		return ""
+// plain makes a subcommand without settings.
+func plain(a about, args cobra.PositionalArgs, f func(*cobra.Command, []string) error) *cobra.Command {
+	c := &cobra.Command{Use: a.use, Short: a.short, Long: a.short + ".", GroupID: a.group, Args: args, RunE: f}
+	if a.long != "" {
+		c.Long += "\n\n" + a.long
 	}
-	return "  " + strings.Join(lines, "\n  ")
+	if len(a.examples) > 0 {
+		c.Example = "  " + strings.Join(a.examples, "\n  ")
+	}
+	return c
 }

@@ -6,12 +6,16 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/spf13/cobra"
+
 	"github.com/mongogate/mongogate/internal/agent"
 	"github.com/mongogate/mongogate/internal/settings"
+	"github.com/mongogate/mongogate/test/must"
 )
 
 // TestExamplesOfHelpAreRight: a shell and the program accept every example of a help text; each command has one.
@@ -61,5 +65,34 @@ func TestExamplesOfHelpAreRight(t *testing.T) {
 	fmt.Printf("cases: %d examples of help texts\n", tried)
 	if tried < 15 {
 		t.Errorf("%d examples, want at least 15", tried)
+	}
+}
+
+// TestCommandsAreDocumented: the table of commands is what the commands say of themselves.
+func TestCommandsAreDocumented(t *testing.T) {
+	const page, head = "../../docs/use/command-line.md", "| command | |\n|---|---|\n"
+	var rows strings.Builder
+	root := newRoot(world{stderr: os.Stderr})
+	place := func(c *cobra.Command) int {
+		return slices.IndexFunc(root.Groups(), func(g *cobra.Group) bool { return g.ID == c.GroupID })
+	}
+	commands := slices.Clone(root.Commands())
+	slices.SortStableFunc(commands, func(a, b *cobra.Command) int { return place(a) - place(b) })
+	for _, c := range commands {
+		if c.Name() != "help" {
+			fmt.Fprintf(&rows, "| `mongogate %s` | %s |\n", strings.ReplaceAll(strings.ReplaceAll(c.Use, " [flags]", ""), "|", `\|`), c.Short)
+		}
+	}
+	is := string(must.Get(os.ReadFile(page))(t))
+	before, after, found := strings.Cut(is, head)
+	_, after, _ = strings.Cut("\n"+after, "\n\n")
+	if !found {
+		t.Fatalf("%s has no table of commands", page)
+	}
+	want := before + head + rows.String() + "\n" + after
+	if *update {
+		must.Do(t, os.WriteFile(page, []byte(want), 0o644))
+	} else if is != want {
+		t.Errorf("%s does not have what the commands say; run go test ./cmd/sidecar -run TestCommandsAreDocumented -update", page)
 	}
 }

@@ -13,7 +13,12 @@ import (
 )
 
 func newHistory(w world) *cobra.Command {
-	return onKey(w, "history [KEY] [flags]", "Show the last hand-overs of a lock", "The last ten acquisitions, oldest first.",
+	return onKey(w, about{
+		use: "history [KEY] [flags]", group: viewGroup,
+		short:    "Show the last hand-overs of a lock",
+		long:     "The last ten acquisitions, oldest first.",
+		examples: []string{"mongogate history reports"},
+	},
 		func(ctx context.Context, s *settings.Settings, l *mongolock.Locker, key string) error {
 			h, err := l.History(ctx, key)
 			if err != nil {

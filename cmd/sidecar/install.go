@@ -18,21 +18,21 @@ import (
 )
 
 func newInstall(w world) *cobra.Command {
-	return &cobra.Command{
-		Use: "install DIRECTORY", Short: "Copy this program into a directory",
-		Long: `Copy this program into a directory, such as a volume that is shared with a container of any image:
+	return plain(about{
+		use: "install DIRECTORY", group: gateGroup,
+		short:    "Copy this program into a directory",
+		examples: []string{"mongogate install /opt/mongogate"},
+		long: `The directory is, for instance, a volume that is shared with a container of any image:
 the container's command becomes DIRECTORY/mongogate run -- COMMAND. The copy can be executed by everybody
 and read by root only, so that no other process of its user can read its environment.`,
-		Args: exactly(1),
-		RunE: func(_ *cobra.Command, args []string) error {
-			to := filepath.Join(args[0], "mongogate")
-			if err := install(to); err != nil {
-				return &agent.Exit{Code: agent.ExitMachine, Err: fmt.Errorf("installing into %s: %w", args[0], err)}
-			}
-			_, err := fmt.Fprintln(w.stdout, to)
-			return err
-		},
-	}
+	}, exactly(1), func(_ *cobra.Command, args []string) error {
+		to := filepath.Join(args[0], "mongogate")
+		if err := install(to); err != nil {
+			return &agent.Exit{Code: agent.ExitMachine, Err: fmt.Errorf("installing into %s: %w", args[0], err)}
+		}
+		_, err := fmt.Fprintln(w.stdout, to)
+		return err
+	})
 }
 
 // unreadable is the mode of the copy: to be executed by all, and read by nobody but root, not even by who has made

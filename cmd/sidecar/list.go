@@ -11,7 +11,16 @@ import (
 )
 
 func newList(w world) *cobra.Command {
-	return command(w, "list [PREFIX] [flags]", "List locks", "One line per lock, sorted by key.",
+	return command(w, about{
+		use: "list [PREFIX] [flags]", group: viewGroup,
+		short: "List locks",
+		long:  "One line per lock, sorted by key.",
+		examples: []string{
+			"mongogate list",
+			"mongogate list team/                          # keys that begin with team/",
+			"mongogate list -o json",
+		},
+	},
 		atMostOneKey, func(c *cobra.Command, s *settings.Settings, args []string) error {
 			l, done, err := viewer(c.Context(), s)
 			if err != nil {

@@ -19,10 +19,14 @@ import (
 const probeTimeout = 5 * time.Second
 
 func newProbe(w world) *cobra.Command {
-	return command(w, "probe startup|ready|live [flags] [-- COMMAND [ARG...] | -- URL]", "Check a running gate (exec probe)",
-		`Exit code 0 if the probe succeeds, 1 if it fails. With a command or a URL
+	return command(w, about{
+		use: "probe startup|ready|live [flags] [-- COMMAND [ARG...] | -- URL]", group: gateGroup,
+		short: "Check a running gate (exec probe)",
+		long: `Exit code 0 if the probe succeeds, 1 if it fails. With a command or a URL
 (http, https, tcp) after two dashes, the probe succeeds while the gate waits for the lock; once
 the workload runs, the probe runs the command or asks the URL: the workload's own probe.`,
+		examples: []string{"mongogate probe ready"},
+	},
 		func(c *cobra.Command, args []string) error {
 			own := args
 			if at := c.ArgsLenAtDash(); at >= 0 {

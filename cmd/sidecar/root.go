@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"regexp"
@@ -42,10 +43,6 @@ Every setting is a flag, a MONGOGATE_* variable, or a line of a YAML file
 		newRun(w), newSidecar(w), newInit(w), newEpoch(w), newInstall(w), newProbe(w),
 		newStatus(w), newList(w), newShow(w), newHistory(w), newForceRelease(w), newDoctor(w), newVersion(w),
 	)
-	for _, c := range root.Commands() {
-		c.Example = exampleOf(c.Name())
-		c.GroupID = groupOf(c.Name())
-	}
 	refuseArguments(root)
 	return root
 }
@@ -143,24 +140,25 @@ func misused(p problem.Problem) error {
 }
 
 // command makes a subcommand whose settings are loaded before it runs.
-func command(w world, use, short, long string, args cobra.PositionalArgs, f func(*cobra.Command, *settings.Settings, []string) error) *cobra.Command {
-	c := &cobra.Command{Use: use, Short: short, Long: short + ".\n\n" + long, Args: args}
-	settings.Register(c.Name(), c.Flags())
-	groupFlags(c)
-	c.RunE = func(c *cobra.Command, args []string) error {
-		s, err := settings.Load(c.Name(), c.Flags(), w.Outside)
+func command(w world, a about, args cobra.PositionalArgs, f func(*cobra.Command, *settings.Settings, []string) error) *cobra.Command {
+	var of string
+	c := plain(a, nil, func(c *cobra.Command, args []string) error {
+		s, err := settings.Load(of, c.Flags(), w.Outside)
 		if err != nil {
 			return err
 		}
 		return f(c, s, args)
-	}
+	})
+	of = cmp.Or(a.settings, c.Name())
+	settings.Register(of, c.Flags())
+	groupFlags(c)
 	// Every problem is told at once: what is wrong with the arguments, and with the settings.
 	c.Args = func(c *cobra.Command, given []string) error {
 		err := args(c, given)
 		if err == nil {
 			return nil
 		}
-		if _, more := settings.Load(c.Name(), c.Flags(), w.Outside); more != nil {
+		if _, more := settings.Load(of, c.Flags(), w.Outside); more != nil {
 			return merge(err, more)
 		}
 		return err

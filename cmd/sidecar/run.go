@@ -12,14 +12,24 @@ import (
 )
 
 func newRun(w world) *cobra.Command {
-	return command(w, "run [flags] -- COMMAND [ARG...]", "Run a command only while the lock is held",
-		`The command starts when the lock is held, under a guard that stops its whole
+	return command(w, about{
+		use: "run [flags] -- COMMAND [ARG...]", group: gateGroup,
+		short: "Run a command only while the lock is held",
+		long: `The command starts when the lock is held, under a guard that stops its whole
 tree of processes if the lock is lost or this process dies. Signals, standard
 input and output, the terminal and the exit code pass through. The command finds
 MONGOGATE_KEY, MONGOGATE_TOKEN (the fencing token), MONGOGATE_HOLDER,
 MONGOGATE_DEADLINE and MONGOGATE_LEASE_FILE in its environment, never the URI.
 
 With --follow it runs under the lock of a sidecar that has the same state directory.`,
+		examples: []string{
+			"mongogate run --key reports -- make-reports                    # wait for the lock, then run",
+			"mongogate run --key reports --try -- make-reports              # look once, as flock -n does",
+			"mongogate run --key reports --timeout 5m -- make-reports       # wait five minutes at most",
+			"mongogate run --key reports --bucket 1h -- make-reports        # once an hour, on any machine",
+			"mongogate run --key reports --bucket 'cron:0 3 * * *' -- make-reports",
+		},
+	},
 		func(c *cobra.Command, args []string) error {
 			if len(args) > 0 && c.ArgsLenAtDash() == 0 {
 				if args[0] == "" {

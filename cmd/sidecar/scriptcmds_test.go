@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -35,10 +36,11 @@ import (
 //	await FILE REGEXP       wait until the file says so
 //	document JSON           put a document (extended JSON) into the script's collection
 //	masked FILE             write the last output to FILE, with what differs from run to run replaced by words
+//	helps FILE              write the help of the program and of every command to FILE
 func scriptCommands() map[string]func(*testscript.TestScript, bool, []string) {
 	return map[string]func(*testscript.TestScript, bool, []string){
 		"code": cmdCode, "says": cmdSays, "until": cmdUntil, "start": cmdStart, "signal": cmdSignal, "ended": cmdEnded,
-		"running": cmdRunning, "await": cmdAwait, "document": cmdDocument, "masked": cmdMasked,
+		"running": cmdRunning, "await": cmdAwait, "document": cmdDocument, "masked": cmdMasked, "helps": cmdHelps,
 	}
 }
 
@@ -283,4 +285,24 @@ func cmdMasked(ts *testscript.TestScript, neg bool, args []string) {
 		text = m.what.ReplaceAllString(text, m.word)
 	}
 	ts.Check(os.WriteFile(filepath.Clean(ts.MkAbs(args[0])), []byte(text), 0o600))
+}
+
+func cmdHelps(ts *testscript.TestScript, neg bool, args []string) {
+	wants(ts, neg, args, 1, "helps FILE")
+	var all strings.Builder
+	for _, line := range append([][]string{{"mongogate", "--help"}}, helps()...) {
+		ts.Check(ts.Exec(line[0], line[1:]...))
+		fmt.Fprintf(&all, "$ %s\n%s\n", strings.Join(line, " "), ts.ReadFile("stdout"))
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(all.String()), 0o600))
+}
+
+// helps asks every command for its help.
+func helps() (lines [][]string) {
+	for _, c := range newRoot(world{stderr: os.Stderr}).Commands() {
+		if c.Name() != "help" {
+			lines = append(lines, []string{"mongogate", c.Name(), "--help"})
+		}
+	}
+	return lines
 }

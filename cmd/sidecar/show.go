@@ -14,7 +14,12 @@ import (
 )
 
 func newShow(w world) *cobra.Command {
-	return onKey(w, "show [KEY] [flags]", "Show one lock", "Everything that the store knows about a lock; exit code 77 if there is no such lock.",
+	return onKey(w, about{
+		use: "show [KEY] [flags]", group: viewGroup,
+		short:    "Show one lock",
+		long:     "Everything that the store knows about a lock; exit code 77 if there is no such lock.",
+		examples: []string{"mongogate show reports"},
+	},
 		func(ctx context.Context, s *settings.Settings, l *mongolock.Locker, key string) error {
 			i, err := look(ctx, l, key)
 			if err != nil {

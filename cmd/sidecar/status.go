@@ -20,8 +20,16 @@ type statusView struct {
 }
 
 func newStatus(w world) *cobra.Command {
-	return command(w, "status [KEY] [flags]", "Show the store, and who holds the lock",
-		"Shows which store this is and, if an argument or the settings name a lock, its state in the store.",
+	return command(w, about{
+		use: "status [KEY] [flags]", group: viewGroup,
+		short:    "Show the store, and who holds the lock",
+		long:     "Shows which store this is and, if an argument or the settings name a lock, its state in the store.",
+		settings: settings.View,
+		examples: []string{
+			"mongogate status                              # the store",
+			"mongogate status reports                      # the store and one lock",
+		},
+	},
 		atMostOneKey, func(c *cobra.Command, s *settings.Settings, args []string) error {
 			key := ""
 			if len(args) > 0 || s.Given("key") {

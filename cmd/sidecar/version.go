@@ -29,11 +29,8 @@ func madeWith() string {
 }
 
 func newVersion(w world) *cobra.Command {
-	return &cobra.Command{
-		Use: "version", Short: "Print the version", Args: exactly(0),
-		RunE: func(*cobra.Command, []string) error {
-			_, err := fmt.Fprintln(w.stdout, "mongogate", madeWith())
-			return err
-		},
-	}
+	return plain(about{use: "version", group: restGroup, short: "Print the version"}, exactly(0), func(*cobra.Command, []string) error {
+		_, err := fmt.Fprintln(w.stdout, "mongogate", madeWith())
+		return err
+	})
 }

@@ -120,8 +120,9 @@ func atMostOneKey(c *cobra.Command, args []string) error {
 }
 
 // onKey makes a command about one lock: the one named in its arguments, or that of the settings.
-func onKey(w world, use, short, long string, f func(ctx context.Context, s *settings.Settings, l *mongolock.Locker, key string) error) *cobra.Command {
-	return command(w, use, short, long, atMostOneKey, func(c *cobra.Command, s *settings.Settings, args []string) error {
+func onKey(w world, a about, f func(ctx context.Context, s *settings.Settings, l *mongolock.Locker, key string) error) *cobra.Command {
+	a.settings = settings.View
+	return command(w, a, atMostOneKey, func(c *cobra.Command, s *settings.Settings, args []string) error {
 		key, err := keyOf(s, c.Name(), args)
 		if err != nil {
 			return err

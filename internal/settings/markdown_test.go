@@ -22,6 +22,8 @@ flag: a connection string with a password comes from the variable, from ` + "`--
 The command of ` + "`run`" + ` inherits no setting. It finds ` + "`MONGOGATE_KEY`, `MONGOGATE_TOKEN`, `MONGOGATE_DEADLINE`, `MONGOGATE_HOLDER` and `MONGOGATE_LEASE_FILE`" + `
 of the lock it runs under, and in ` + "`MONGOGATE_HELD`" + ` every key that the runs around it hold, one per line. A ` + "`mongogate run`" + ` inside
 another one does not inherit its parent's key, and is refused if it asks for a key that a run around it holds.
+
+In the last column "view" stands for every command that looks at one lock, such as ` + "`show`" + `.
 `
 
 // markdown is the reference of settings, docs/use/settings.md.

@@ -5,8 +5,11 @@ package settings
 import (
 	"fmt"
 	"go/types"
+	"maps"
 	"reflect"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -16,12 +19,6 @@ import (
 )
 
 const module = "github.com/mongogate/mongogate/"
-
-// makers are the functions that make the subcommands.
-var makers = map[string]string{
-	"run": "newRun", "sidecar": "newSidecar", "init": "newInit", "epoch": "newEpoch", "probe": "newProbe", "status": "newStatus",
-	"list": "newList", "show": "newShow", "history": "newHistory", "force-release": "newForceRelease", "doctor": "newDoctor",
-}
 
 // elsewhere are settings that Load itself obeys, and how. It is the same for every command.
 var elsewhere = map[string]string{
@@ -48,8 +45,9 @@ func TestEverySettingIsRead(t *testing.T) {
 	fields := fieldsOfSettings(t)
 	prog := loadProgram(t)
 	pairs := 0
-	for command, maker := range makers {
-		read := prog.reads(prog.function(t, module+"cmd/sidecar", maker))
+	makers := prog.makers()
+	for maker, command := range makers {
+		read := prog.reads(maker)
 		for _, row := range table {
 			switch {
 			case !row.has(command):
@@ -62,14 +60,14 @@ func TestEverySettingIsRead(t *testing.T) {
 			case read[fields[row.name]]:
 				pairs++
 			default:
-				t.Errorf("%s accepts --%s, and nothing behind it reads Settings.%s", command, row.name, fields[row.name])
+				t.Errorf("%s accepts --%s, and nothing behind it reads Settings.%s", maker.Name(), row.name, fields[row.name])
 			}
 		}
 	}
 	fmt.Printf("cases: %d pairs of command and setting, each read\n", pairs)
 	for _, row := range table {
 		for _, c := range row.commands {
-			if makers[c] == "" {
+			if !slices.Contains(slices.Collect(maps.Values(makers)), c) {
 				t.Errorf("command %s has --%s and is not looked at", c, row.name)
 			}
 		}
@@ -124,17 +122,55 @@ func ours(f *ssa.Function) bool {
 	return f.Package() != nil && strings.HasPrefix(f.Package().Pkg.Path(), module)
 }
 
-func (p *program) function(t *testing.T, pkg, name string) *ssa.Function {
-	t.Helper()
+// makers are the functions that make the subcommands with settings, newRun and others, each with the command whose settings it has.
+func (p *program) makers() map[*ssa.Function]string {
+	all := map[*ssa.Function]string{}
 	for _, in := range p.AllPackages() {
-		if in.Pkg.Path() == pkg {
-			if f := in.Func(name); f != nil {
-				return f
+		if in.Pkg.Path() != module+"cmd/sidecar" {
+			continue
+		}
+		for name, member := range in.Members {
+			f, ok := member.(*ssa.Function)
+			if !ok || !strings.HasPrefix(name, "new") || !calls(f, "command") && !calls(f, "onKey") {
+				continue
+			}
+			all[f] = strings.ToLower(strings.TrimPrefix(words.ReplaceAllString(strings.TrimPrefix(name, "new"), "-$0"), "-"))
+			if calls(f, "onKey") || saysView(f) {
+				all[f] = View
 			}
 		}
 	}
-	t.Fatalf("no function %s in %s", name, pkg)
-	return nil
+	return all
+}
+
+var words = regexp.MustCompile("[A-Z]")
+
+func calls(f *ssa.Function, name string) bool {
+	return anyOfCode(f, func(in ssa.Instruction) bool {
+		c, ok := in.(ssa.CallInstruction)
+		return ok && c.Common().StaticCallee() != nil && c.Common().StaticCallee().Name() == name
+	})
+}
+
+// saysView: what f says about its command names the settings of a view.
+func saysView(f *ssa.Function) bool {
+	return anyOfCode(f, func(in ssa.Instruction) bool {
+		s, ok := in.(*ssa.Store)
+		if !ok {
+			return false
+		}
+		at, ok := s.Addr.(*ssa.FieldAddr)
+		value, constant := s.Val.(*ssa.Const)
+		if !ok || !constant {
+			return false
+		}
+		_, field := fieldOf(at)
+		return field == "settings" && value.Value != nil && value.Value.ExactString() == strconv.Quote(View)
+	})
+}
+
+func anyOfCode(f *ssa.Function, is func(ssa.Instruction) bool) bool {
+	return slices.ContainsFunc(f.Blocks, func(b *ssa.BasicBlock) bool { return slices.ContainsFunc(b.Instrs, is) })
 }
 
 // reads are the fields of Settings that anything reachable from f reads. Load,

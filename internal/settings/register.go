@@ -100,7 +100,7 @@ func unknownFlag(cmd string, flags *pflag.FlagSet, unknown *pflag.NotExistError)
 	p := problem.Problem{Source: "command line", Message: "there is no flag " + showFlag(name)}
 	if row, ok := find(name); ok {
 		p.Field, p.Message = name, "not a flag of "+cmd
-		p.Remedy = "leave it out, it is one of " + strings.Join(row.commands, ", ")
+		p.Remedy = "leave it out, it is one of " + strings.ReplaceAll(strings.Join(row.commands, ", "), View, "show")
 		return p
 	}
 	var names []string

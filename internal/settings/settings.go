@@ -2,10 +2,8 @@ package settings
 
 import (
 	"errors"
-	"time"
 
 	"github.com/mongogate/mongogate/internal/bucket"
-	"github.com/mongogate/mongogate/pkg/problem"
 )
 
 // Values of settings that are one of a few words.
@@ -21,69 +19,6 @@ const (
 	Signals   = "signals"   // --isolation
 	PIDs      = "pids"      // --isolation
 )
-
-// Settings are the settings of one subcommand, read and checked one by one.
-// Durations of zero are derived from the ttl by whoever uses them.
-type Settings struct {
-	// Command is the subcommand.
-	Command string
-
-	Config, URIFile      string
-	URI                  Secret
-	Database, Collection string
-	TLSCAFile            string
-	ExpectStore          string
-
-	Key                                    *bucket.Template
-	Bucket                                 bucket.Spec
-	Timezone                               *time.Location
-	Namespace, Job, Name                   string
-	Owner, Cluster                         string
-	Pod, PodUID, Node, JobName, JobUID     string
-	CompletionIndex                        string
-	PodLabels                              string
-	Manual                                 string
-	Retention, StartingDeadline            time.Duration
-	TTL, Heartbeat, OperationTimeout       time.Duration
-	KillBudget, KillAfter, Grace           time.Duration
-	AllowShortTTL                          bool
-	Timeout, PollInterval                  time.Duration
-	ChangeStream                           bool
-	IfHeld, OnFailure                      string
-	NoOverlap, FailIfHeld, Try             bool
-	Protection                             string
-	Also, Spare                            []string
-	Sentinel                               string
-	ScanInterval                           time.Duration
-	StateDir                               string
-	Follow, WaitTree                       bool
-	OnLoss, Isolation, StopSignal          string
-	KubeEvents, KubeEvidence, KubeOwner    bool
-	KubeLabel                              string
-	IdleRelease                            time.Duration
-	ProbeAddress, MetricsAddress           string
-	Readiness, LogLevel, LogFormat, Output string
-
-	// Lock is the key of this run. It is set for sidecar, init and run, unless SkipJob is.
-	Lock bucket.Result
-	// SkipJob is set where --manual skip applies: run ends at once with exit code 0.
-	SkipJob *bucket.ManualJob
-	// Warnings are for the log: things that work but should not stay so.
-	Warnings []problem.Problem
-
-	// InPod is true in a pod of Kubernetes.
-	InPod bool
-
-	// uriFromFile is true where the connection string is that of URIFile.
-	uriFromFile bool
-
-	sources map[string]value
-	start   time.Time
-	// kubernetes is true in a pod, and for a Job's name from anywhere: schedules are those of CronJobs there.
-	kubernetes bool
-	// notScheduled says why the Job's name is not believed.
-	notScheduled string
-}
 
 // Source says what a setting is and where that came from.
 type Source struct {

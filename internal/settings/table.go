@@ -2,17 +2,22 @@ package settings
 
 import (
 	"slices"
+	"time"
 
 	"github.com/mongogate/mongogate/internal/bucket"
+	"github.com/mongogate/mongogate/pkg/problem"
 )
+
+// View names the settings of all commands that look at one lock, such as show.
+const View = "view"
 
 // Who has which flags.
 var (
 	gates    = []string{"sidecar", "init", "run"}
-	keyed    = append(slices.Clone(gates), "status", "show", "history", "force-release", "doctor")
+	keyed    = append(slices.Clone(gates), View, "doctor")
 	store    = append(slices.Clone(keyed), "list")
 	every    = append(slices.Clone(store), "probe")
-	people   = []string{"status", "list", "show", "history", "force-release", "doctor"}
+	people   = []string{View, "list", "doctor"}
 	renewer  = []string{"sidecar", "init", "run", "doctor"}
 	waiter   = []string{"run", "doctor"}
 	stopper  = []string{"sidecar", "doctor"}
@@ -21,6 +26,69 @@ var (
 )
 
 func (s setting) has(command string) bool { return slices.Contains(s.commands, command) }
+
+// Settings are the settings of one subcommand, read and checked one by one.
+// Durations of zero are derived from the ttl by whoever uses them.
+type Settings struct {
+	// Command is the subcommand.
+	Command string
+
+	Config, URIFile      string
+	URI                  Secret
+	Database, Collection string
+	TLSCAFile            string
+	ExpectStore          string
+
+	Key                                    *bucket.Template
+	Bucket                                 bucket.Spec
+	Timezone                               *time.Location
+	Namespace, Job, Name                   string
+	Owner, Cluster                         string
+	Pod, PodUID, Node, JobName, JobUID     string
+	CompletionIndex                        string
+	PodLabels                              string
+	Manual                                 string
+	Retention, StartingDeadline            time.Duration
+	TTL, Heartbeat, OperationTimeout       time.Duration
+	KillBudget, KillAfter, Grace           time.Duration
+	AllowShortTTL                          bool
+	Timeout, PollInterval                  time.Duration
+	ChangeStream                           bool
+	IfHeld, OnFailure                      string
+	NoOverlap, FailIfHeld, Try             bool
+	Protection                             string
+	Also, Spare                            []string
+	Sentinel                               string
+	ScanInterval                           time.Duration
+	StateDir                               string
+	Follow, WaitTree                       bool
+	OnLoss, Isolation, StopSignal          string
+	KubeEvents, KubeEvidence, KubeOwner    bool
+	KubeLabel                              string
+	IdleRelease                            time.Duration
+	ProbeAddress, MetricsAddress           string
+	Readiness, LogLevel, LogFormat, Output string
+
+	// Lock is the key of this run. It is set for sidecar, init and run, unless SkipJob is.
+	Lock bucket.Result
+	// SkipJob is set where --manual skip applies: run ends at once with exit code 0.
+	SkipJob *bucket.ManualJob
+	// Warnings are for the log: things that work but should not stay so.
+	Warnings []problem.Problem
+
+	// InPod is true in a pod of Kubernetes.
+	InPod bool
+
+	// uriFromFile is true where the connection string is that of URIFile.
+	uriFromFile bool
+
+	sources map[string]value
+	start   time.Time
+	// kubernetes is true in a pod, and for a Job's name from anywhere: schedules are those of CronJobs there.
+	kubernetes bool
+	// notScheduled says why the Job's name is not believed.
+	notScheduled string
+}
 
 // table is every setting, in the order of the reference.
 var table = slices.Concat(storeSettings, keySettings, podSettings, timingSettings, waitSettings, lossSettings, kubeSettings, viewSettings)
@@ -145,7 +213,7 @@ var timingSettings = []setting{
 		usage: "time between renewals (default ttl/6)",
 	},
 	{
-		name: "operation-timeout", commands: append(slices.Clone(renewer), "status", "list", "show", "history", "force-release"),
+		name: "operation-timeout", commands: append(slices.Clone(renewer), View, "list"),
 		field: func(s *Settings) any { return &s.OperationTimeout },
 		usage: "deadline of each call to the database (default ttl/5)",
 	},
