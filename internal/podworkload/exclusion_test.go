@@ -193,12 +193,16 @@ func sparedGate(t *testing.T, which, env string) {
 // environment is followed by what somebody has started beside it.
 func TestMarkAfterAnother(t *testing.T) {
 	tg, in := &targets{own: place{"": "/"}, tell: []string{""}}, place{"": "/../b"}
-	for _, env := range []string{Spared + "=1", Marker + "=1"} {
+	for _, mark := range []string{Spared, Marker} {
 		cmd := exec.Command("sleep", "1000")
-		cmd.Env = []string{env}
+		cmd.Env = []string{mark + "=1"}
 		must.Do(t, cmd.Start())
 		defer func() { _ = cmd.Process.Kill(); _ = cmd.Wait() }()
 		p := must.Get(proctree.Look(cmd.Process.Pid))(t)
+		must.Happen(t, "its environment can be read", func() bool { // not yet, in the middle of execve
+			_, found, err := p.Getenv(mark)
+			return err == nil && found
+		})
 		tg.read(p, in)
 	}
 	if !tg.within(in, tg.marked) {

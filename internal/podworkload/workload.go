@@ -40,7 +40,6 @@ type Workload struct {
 	idle           time.Duration // since when no follower runs
 	idled          bool          // a lease was broken off for that
 	word           *os.File      // the follower's flock, once it has given its word
-	complaint      string
 	opened         atomic.Bool
 	waitTold       time.Duration // when it was said last what the lock is kept for
 	unwritten      string        // the reason that the sentinel has still to say
