@@ -39,6 +39,12 @@ var libraryMutants = []mutant{
 	}, unit("TestStencilThatDoesNotFitIsNotUsed")),
 	take("stencil-forgets-what-is-kept", "P9: a release without a time to keep is no release with one",
 		edits{{"Locker.encodeEnding", `shape{what: "release", keep: e.purge}`, `shape{what: "release"}`}}, unit("TestStencilsGiveWhatEncodingGives")),
+	take("store-of-ones-own-hangs", "P4: a call of any store ends in its time", edits{{"callersStore.Modify", "ctx, cancel := context.WithTimeout(ctx, c.Within); defer cancel()", ""}}, unit("TestCallsOfAnyStoreEnd")),
+	take("cause-is-an-answer", "P5: the end of a call is no answer about the lease",
+		edits{{"markedBy", "err != nil && ended != nil && err != ended", "false"}}, unit("TestCauseOfALeaseIsNoAnswer")),
+	take("unreadable-is-free", "P2: bytes that are no document are not taken", edits{{"Change.Apply", `doc.Validate() != nil || absent(doc.Lookup("_id"))`, "false"}}, unit("TestBytesThatAreNoDocument")),
+	take("ending-is-not-its-own", "P6: a request that is applied late has the number that it was sent with",
+		edits{{"Locker.encodeEnding", "asked := *e", "asked := e"}, {"Locker.encodeEnding", "step: &asked", "step: asked"}}, unit("TestLateChangeIsTheOneThatWasAsked")),
 	take("ended-client-is-polled", "a client that was disconnected is an error, not something to wait for",
 		edits{{"refused", "if errors.Is(err, mongo.ErrClientDisconnected) { return true }", ""}}, unit("TestEndedClientIsSaid")),
 }

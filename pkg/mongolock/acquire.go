@@ -273,6 +273,7 @@ func (l *Locker) send(asked, call context.Context, r *request, a *attempt, hand 
 	if err != nil {
 		return nil, nil, fmt.Errorf("acquiring lock %q: %w", r.key, err)
 	}
+	err = fmt.Errorf("acquiring lock %q: %w: the call did not return", r.key, ErrUnknown) // where the store ends its goroutine
 	clock := l.opts.Clock
 	first, unknown := clock.Now(), false
 	for tries := 0; ; tries++ {

@@ -21,6 +21,8 @@ const (
 	stateHeld = "held"
 	stateFree = "free"
 	stateDone = "done"
+	// stateUnreadable is only shown: of bytes that are no BSON.
+	stateUnreadable = "unreadable"
 )
 
 // Holder is who holds a key, for people and for the rules of runs. Only
@@ -118,7 +120,7 @@ func decode(raw bson.Raw) *document {
 	d := &document{v: Format}
 	if err := raw.Validate(); err != nil {
 		// The driver's accessors panic on such bytes.
-		d.State, d.problems, d.damaged = "unreadable", []string{fmt.Sprintf("it is no BSON: %v", err)}, true
+		d.State, d.problems, d.damaged = stateUnreadable, []string{fmt.Sprintf("it is no BSON: %v", err)}, true
 		return d
 	}
 	p := parser{raw: raw, doc: d}

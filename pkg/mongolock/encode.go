@@ -56,7 +56,8 @@ func (l *Locker) encodeRenewal(key string, r *renewal) (Change, error) {
 }
 
 func (l *Locker) encodeEnding(key string, e *ending, within time.Duration) (Change, error) {
-	c := Change{Key: key, Within: within, step: e}
+	asked := *e // the next request has another number
+	c := Change{Key: key, Within: within, step: &asked}
 	mine := values{texts: [maxTexts]string{key, e.nonce}, n: len(e.known)}
 	if copy(mine.ints[:], e.known) < mine.n { // many were never answered
 		c.Filter = e.filter(key)

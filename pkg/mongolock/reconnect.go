@@ -29,7 +29,10 @@ var ErrOtherStore = errors.New("this is another store")
 // The error is [ErrConfig] for a string that cannot be used, [ErrOtherStore],
 // [ErrClosed], or that of a call. It never contains the password.
 func (l *Locker) Reconnect(ctx context.Context, uri string) error {
-	if l.conn == nil || l.conn.current().client == nil {
+	if l.conn == nil {
+		return fmt.Errorf("reconnecting: %w", errNoCollection)
+	}
+	if l.conn.current().client == nil {
 		return fmt.Errorf("%w: reconnecting: the client is the caller's", ErrConfig)
 	}
 	if err := CheckURI(uri); err != nil {

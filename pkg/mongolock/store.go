@@ -13,17 +13,18 @@ import (
 // it answers. [New] and [Connect] use a collection in MongoDB; package memory has one for tests.
 //
 // The error of a call says that nothing was done, and that no repetition mends it, where it is an [ErrConfig]. After any
-// other error it is not known what was done ([ErrUnknown], or [ErrUnavailable]).
+// other error it is not known what was done: callers of the Locker find it as [ErrUnknown], or as [ErrUnavailable] where a
+// deadline has passed. Keys are compared byte for byte.
 type Store interface {
 	// Modify makes one change to the document of one key, as one atomic step. It returns when a majority keeps what was
-	// written, or within c.Within. It returns the document as it is after the change, as it was before where c.Before asks
+	// written, or when ctx ends. It returns the document as it is after the change, as it was before where c.Before asks
 	// for that, and nil where the change does not apply to it.
 	Modify(ctx context.Context, c Change) (bson.Raw, error)
 	// Find returns the document of a key as a majority keeps it, and nil where there is none, until ctx ends.
 	Find(ctx context.Context, key string) (bson.Raw, error)
 }
 
-// Change is one change to the document of one key: for servers that run pipelines, as what they are sent, and for other
+// Change is one change to the document of one key, made by a Locker: for servers that run pipelines, as what they are sent, and for other
 // stores as [Change.Apply].
 type Change struct {
 	Key string
@@ -34,7 +35,7 @@ type Change struct {
 	Upsert bool
 	// Before asks for the document as it was before.
 	Before bool
-	// Within is how long the call may take.
+	// Within is how long the call may take. Its context ends then.
 	Within time.Duration
 
 	step step
@@ -43,12 +44,20 @@ type Change struct {
 }
 
 // Apply makes the change in Go: next is the document to be kept, of one that reads doc (nil: there is none) at now, the
-// store's own time. It is false where the change does not apply to it. A change that leaves a document as it is gives it back.
+// store's own time. It is false where the change does not apply to it. A change that leaves a document as it is gives it
+// back; so does an acquisition with bytes that are no document.
 func (c Change) Apply(doc bson.Raw, now time.Time) (next bson.Raw, applies bool) {
-	if doc == nil && c.Upsert {
+	switch {
+	case c.step == nil:
+		return nil, false
+	case len(doc) == 0 && c.Upsert:
 		doc = upserted(c.Key)
+	case len(doc) == 0:
+		return nil, false
+	case doc.Validate() != nil || absent(doc.Lookup("_id")): // what cannot be read is not missing
+		return doc, c.Upsert
 	}
-	if doc == nil || !c.step.applies(doc) {
+	if !c.step.applies(doc) {
 		return nil, false
 	}
 	return c.step.apply(doc, now.Truncate(time.Millisecond)), true
@@ -67,10 +76,37 @@ func NewWithStore(s Store, opts Options) (*Locker, error) {
 	if o.ChangeStream {
 		err = errors.Join(err, fmt.Errorf("%w: ChangeStream: this store has none", ErrConfig))
 	}
+	if s == nil {
+		err = errors.Join(err, fmt.Errorf("%w: there is no store", ErrConfig))
+	}
 	if err != nil {
 		return nil, err
 	}
-	return newLocker(s, nil, o), nil
+	return newLocker(callersStore{s}, nil, o), nil
+}
+
+// callersStore is a store of the caller's own. Its calls end in their time, and its errors say what those of a collection say.
+type callersStore struct{ Store }
+
+func (s callersStore) Modify(ctx context.Context, c Change) (bson.Raw, error) {
+	ctx, cancel := context.WithTimeout(ctx, c.Within)
+	defer cancel()
+	raw, err := s.Store.Modify(ctx, c)
+	return raw, markedBy(ctx, err)
+}
+
+func (s callersStore) Find(ctx context.Context, key string) (bson.Raw, error) {
+	raw, err := s.Store.Find(ctx, key)
+	return raw, markedBy(ctx, err)
+}
+
+// markedBy is [marked]. Once ctx has ended the error says that, and is nothing else: its cause may be a lease's own loss,
+// which would be taken for the store's answer about it.
+func markedBy(ctx context.Context, err error) error {
+	if ended := ctx.Err(); err != nil && ended != nil && err != ended { //nolint:errorlint // the very error of the context
+		err = fmt.Errorf("%w: %v", ended, err) //nolint:errorlint // see above
+	}
+	return marked(err)
 }
 
 // errNoCollection is for calls that only a collection in MongoDB can answer.
@@ -94,7 +130,7 @@ func (c Change) answer(raw bson.Raw, err error) (*document, error) {
 		return nil, err
 	}
 	d := decode(raw)
-	if d.id != c.Key {
+	if d.id != c.Key && d.State != stateUnreadable {
 		return nil, otherKey(c.Key, d.id)
 	}
 	return d, nil

@@ -30,7 +30,7 @@ var _ mongolock.Store = (*Store)(nil)
 // Modify makes one change. Its error is that of ctx.
 func (s *Store) Modify(ctx context.Context, c mongolock.Change) (bson.Raw, error) {
 	if err := ctx.Err(); err != nil {
-		return nil, context.Cause(ctx)
+		return nil, err
 	}
 	now := time.Now
 	if s.Now != nil {
@@ -53,7 +53,7 @@ func (s *Store) Modify(ctx context.Context, c mongolock.Change) (bson.Raw, error
 // Find returns the document of a key, nil where there is none. Its error is that of ctx.
 func (s *Store) Find(ctx context.Context, key string) (bson.Raw, error) {
 	if err := ctx.Err(); err != nil {
-		return nil, context.Cause(ctx)
+		return nil, err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -61,11 +61,11 @@ func (s *Store) Find(ctx context.Context, key string) (bson.Raw, error) {
 }
 
 // Edit changes the document of a key by hand, as an operator or a fault does. by is given nil where there is none, and
-// deletes the document where it returns nil.
+// deletes the document where it returns nil. It must not call the store.
 func (s *Store) Edit(key string, by func(document bson.Raw) bson.Raw) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.keep(key, by(bytes.Clone(s.documents[key])))
+	s.keep(key, bytes.Clone(by(bytes.Clone(s.documents[key]))))
 }
 
 func (s *Store) keep(key string, document bson.Raw) {
