@@ -116,18 +116,14 @@ func TestStrangersOfPID1(t *testing.T) {
 			if err := enter.Start(); err != nil {
 				t.Skipf("not shown here: a namespace cannot be entered: %v", err)
 			}
+			t.Cleanup(func() { _ = enter.Process.Kill() })
 			ended := make(chan struct{})
 			go func() { _ = enter.Wait(); close(ended) }()
 			r.untilFile("in")
 			end(r)
 			r.next("gone")
 			r.next("start")
-			select {
-			case <-ended:
-			case <-time.After(5 * time.Second):
-				_ = enter.Process.Kill()
-				t.Error("evidence, but what was started beside the command lives")
-			}
+			must.Come(t, ended, "the end of what was started beside the command: there is evidence")
 			r.order("kill")
 			r.next("gone")
 			r.next("closed")

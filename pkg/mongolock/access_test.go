@@ -102,9 +102,7 @@ func TestP4_FailedSignInIsRefusedAtOnce(t *testing.T) {
 		if err != nil && strings.Contains(err.Error(), canary) {
 			t.Errorf("%s: the secret is in %q", name, err)
 		}
-		if err := l.Close(context.Background()); err != nil {
-			t.Error(err)
-		}
+		must.Do(t, l.Close(context.Background()))
 	}
 }
 
@@ -112,9 +110,7 @@ func TestTLSWithACertificateAuthority(t *testing.T) {
 	s := devdbtest.Start(t, devdb.TLS)
 	w := &wire{server: s, name: "tls"}
 	lease := kept(t)(w.connect(t, s.URI).Try(t.Context(), "key"))
-	if err := lease.Renew(t.Context()); err != nil {
-		t.Error(err)
-	}
+	must.Do(t, lease.Renew(t.Context()))
 	u := must.Get(url.Parse(s.URI))(t)
 	q := u.Query()
 	q.Del("tlsCAFile")

@@ -29,9 +29,7 @@ func TestP9_JobsKeyLostWhileTheRunIsWaitedFor(t *testing.T) {
 		if lost := w.seen(EventLost); len(lost) != 1 || lost[0].Key != "job" || lost[0].Token >= pair.Token() {
 			t.Errorf("lost %+v, then held under token %d", lost, pair.Token())
 		}
-		if err := pair.Finish(t.Context(), Succeeded); err != nil {
-			t.Error(err)
-		}
+		must.Do(t, pair.Finish(t.Context(), Succeeded))
 	})
 }
 

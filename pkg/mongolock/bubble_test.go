@@ -138,6 +138,16 @@ func (w *world) on(judge func(sentCall) fakemongo.Verdict) {
 	w.judge = judge
 }
 
+// fault has one verdict on some of the later calls.
+func (w *world) fault(v fakemongo.Verdict, when func(sentCall) bool) {
+	w.on(func(c sentCall) fakemongo.Verdict {
+		if when(c) {
+			return v
+		}
+		return fakemongo.Verdict{}
+	})
+}
+
 // sent is every call of a process so far.
 func (w *world) sent(process int) []sentCall {
 	w.mu.Lock()
@@ -179,9 +189,7 @@ func (w *world) locker(t *testing.T, process int, change ...func(*Options)) *Loc
 		time.Sleep(time.Second)
 		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
-		if err := l.Close(ctx); err != nil {
-			t.Error(err)
-		}
+		must.Do(t, l.Close(ctx))
 	})
 	return l
 }

@@ -18,12 +18,7 @@ func bsonKey(key string) bson.D { return bson.D{{Key: "_id", Value: key}} }
 // repeat wins and is released, and then the first arrives: it must not take the key again.
 func TestP6_AcquireThatArrivesAfterItsRelease(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *world) {
-		w.on(func(c sentCall) fakemongo.Verdict {
-			if c.N == 0 {
-				return fakemongo.Verdict{RequestDelay: time.Minute}
-			}
-			return fakemongo.Verdict{}
-		})
+		w.fault(fakemongo.Verdict{RequestDelay: time.Minute}, func(c sentCall) bool { return c.N == 0 })
 		lease := kept(t)(w.locker(t, 0).Try(t.Context(), "key"))
 		must.Do(t, lease.Release(t.Context()))
 		time.Sleep(2 * time.Minute)

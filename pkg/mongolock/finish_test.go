@@ -101,12 +101,7 @@ func TestEndingOutlivesAnElection(t *testing.T) {
 func TestEndingOutlivesARightThatIsMissing(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *world) {
 		s := must.Get(w.locker(t, 0).Try(t.Context(), "key"))(t)
-		w.on(func(c sentCall) fakemongo.Verdict {
-			if c.At < 5*time.Second {
-				return fakemongo.Verdict{Code: 13}
-			}
-			return fakemongo.Verdict{}
-		})
+		w.fault(fakemongo.Verdict{Code: 13}, func(c sentCall) bool { return c.At < 5*time.Second })
 		if err := s.Release(t.Context()); err != nil || w.doc("key").Locked {
 			t.Errorf("%v; locked %v", err, w.doc("key").Locked)
 		}
@@ -128,14 +123,8 @@ func TestCloseEndsItsLeases(t *testing.T) {
 		work, stop := lease.Context(t.Context())
 		defer stop()
 		begun := w.Now()
-		if err := l.Close(t.Context()); err != nil {
-			t.Error(err)
-		}
-		select {
-		case <-work.Done():
-		case <-time.After(time.Minute):
-			t.Fatal("the work was not told")
-		}
+		must.Do(t, l.Close(t.Context()))
+		must.Come(t, work.Done(), "the end of the work's context")
 		var lost *LostError
 		if err := lease.Err(); !errors.As(err, &lost) || lost.Reason != LostClosed || !errors.Is(err, ErrLost) || !errors.Is(err, ErrClosed) || !errors.Is(context.Cause(work), ErrClosed) {
 			t.Errorf("ended with %v", err)
@@ -170,9 +159,7 @@ func TestCloseWaitsForEndings(t *testing.T) {
 		released := make(chan error, 1)
 		go func() { released <- lease.Release(context.Background()) }()
 		time.Sleep(time.Second)
-		if err := l.Close(context.Background()); err != nil {
-			t.Error(err)
-		}
+		must.Do(t, l.Close(context.Background()))
 		if err := <-released; err != nil || w.doc("key").Locked {
 			t.Errorf("the client was ended under a release: %v", err)
 		}

@@ -57,10 +57,7 @@ func TestP5_LeaseThatIsOverIsNeverHandedOut(t *testing.T) {
 				if got.err == nil {
 					t.Fatalf("handed out with %v left", got.left)
 				}
-				var lost *LostError
-				if !errors.As(got.err, &lost) || lost.Reason != LostDeadline {
-					t.Errorf("%v, want lost at its deadline", got.err)
-				}
+				lostWith(t, got.err, LostDeadline)
 				for _, key := range []string{"key", "adopted"} {
 					if d := w.doc(key); d != nil && d.Locked && (name == "Adopt" || key == "key") {
 						t.Errorf("%s is still locked: it was not given back", key)

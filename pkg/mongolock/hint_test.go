@@ -172,9 +172,7 @@ func TestP10_NoStreamsNoHint(t *testing.T) {
 		woken := waits(t, b, "key")
 		must.Happen(t, "some polls", func() bool { return w.seen(EventWaiting, "") > 3 })
 		must.Do(t, lease.Release(t.Context()))
-		if err := <-woken; err != nil {
-			t.Error(err)
-		}
+		must.Do(t, <-woken)
 	}
 	if n := sent()["aggregate"]; n != 1 {
 		t.Errorf("%d tries to open a stream, want 1", n)

@@ -215,12 +215,7 @@ func TestP5_RefusedRenewalIsUnknown(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *world) {
 		l := w.locker(t, 0)
 		lease := kept(t)(l.Try(t.Context(), "key"))
-		w.on(func(c sentCall) fakemongo.Verdict {
-			if c.At < 20*time.Second {
-				return fakemongo.Verdict{Code: 13}
-			}
-			return fakemongo.Verdict{}
-		})
+		w.fault(fakemongo.Verdict{Code: 13}, func(c sentCall) bool { return c.At < 20*time.Second })
 		time.Sleep(time.Minute)
 		if !lease.Held() {
 			t.Error(lease.Err())
@@ -244,9 +239,7 @@ func TestP11_RevokedHolderKeepsTheKeyUntilItReleases(t *testing.T) {
 		if _, err := b.Acquire(ctx, "key"); !errors.As(err, &wait) {
 			t.Errorf("%v, want waited", err)
 		}
-		if err := lease.Release(t.Context()); err != nil {
-			t.Error(err)
-		}
+		must.Do(t, lease.Release(t.Context()))
 		kept(t)(b.Try(t.Context(), "key"))
 	})
 }
@@ -256,12 +249,7 @@ func TestP11_RevokedHolderKeepsTheKeyUntilItReleases(t *testing.T) {
 func TestP11_NobodyHeldItWhenItWasRevoked(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *world) {
 		a, b := w.locker(t, 0), w.locker(t, 1)
-		w.on(func(c sentCall) fakemongo.Verdict {
-			if c.Process == 1 && c.Command == "find" {
-				return fakemongo.Verdict{RequestDelay: time.Second}
-			}
-			return fakemongo.Verdict{}
-		})
+		w.fault(fakemongo.Verdict{RequestDelay: time.Second}, func(c sentCall) bool { return c.Process == 1 && c.Command == "find" })
 		told := make(chan error, 1)
 		go func() {
 			_, err := b.Revoke(t.Context(), "key")

@@ -1,7 +1,6 @@
 package mongolock
 
 import (
-	"errors"
 	"testing"
 	"time"
 
@@ -59,10 +58,7 @@ func TestP5_DocumentNotAsItWasLeft(t *testing.T) {
 				t.Fatalf("%+v, %v", r, err)
 			}
 			before := len(w.sent(0))
-			var lost *LostError
-			if err := lease.Renew(t.Context()); !errors.As(err, &lost) || lost.Reason != c.want {
-				t.Errorf("renewed with %v, want lost by %s", err, c.want)
-			}
+			lostWith(t, lease.Renew(t.Context()), c.want)
 			if sent := w.sent(0)[before:]; len(sent) == 0 || sent[0].Command != "findAndModify" {
 				t.Errorf("sent %+v", sent)
 			}
@@ -79,9 +75,6 @@ func TestP5_RestoredStoreIsALoss(t *testing.T) {
 		old := w.cluster.Document(DefaultDatabase+"."+DefaultCollection, "key")
 		time.Sleep(22 * time.Second)
 		must.Get(l.conn.current().coll.ReplaceOne(t.Context(), bsonKey("key"), old))(t)
-		var lost *LostError
-		if err := lease.Renew(t.Context()); !errors.As(err, &lost) || lost.Reason != LostTaken {
-			t.Errorf("%v, want lost: the store has gone back", err)
-		}
+		lostWith(t, lease.Renew(t.Context()), LostTaken)
 	})
 }

@@ -107,13 +107,8 @@ func TestLineIsLeftAtOnce(t *testing.T) {
 			if i == 0 || i == 4 || i == many-1 {
 				continue
 			}
-			select {
-			case err := <-ended[i]:
-				if err != nil {
-					t.Errorf("place %d: %v", i, err)
-				}
-			case <-time.After(time.Minute):
-				t.Fatalf("place %d never has its turn", i)
+			if err := must.Come(t, ended[i], fmt.Sprint("the turn of place ", i)); err != nil {
+				t.Errorf("place %d: %v", i, err)
 			}
 		}
 		if took := w.Now() - begun; took > 2*l.opts.Poll {
@@ -136,9 +131,7 @@ func TestLineEndsWithTheLocker(t *testing.T) {
 			bubble.Wait()
 		}
 		begun := w.Now()
-		if err := l.Close(t.Context()); err != nil {
-			t.Error(err)
-		}
+		must.Do(t, l.Close(t.Context()))
 		for range cap(ended) {
 			if err := <-ended; !errors.Is(err, ErrClosed) {
 				t.Error(err)

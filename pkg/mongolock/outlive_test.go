@@ -96,12 +96,7 @@ func TestCancelledAcquisitionDoesNotWaitForASilentStore(t *testing.T) {
 	for name, v := range map[string]fakemongo.Verdict{"deaf": {LoseReply: true}, "slow": {RequestDelay: 5 * time.Second}, "silent": {LoseRequest: true}} {
 		runInBubble(t, name, func(t *testing.T, w *world) {
 			l := w.locker(t, 0)
-			w.on(func(c sentCall) fakemongo.Verdict {
-				if c.At < 8*time.Second {
-					return v
-				}
-				return fakemongo.Verdict{}
-			})
+			w.fault(v, func(c sentCall) bool { return c.At < 8*time.Second })
 			ctx := within(t, time.Second)
 			if _, err := l.Try(ctx, "key"); !errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, ErrUnknown) {
 				t.Errorf("%v", err)
@@ -110,9 +105,7 @@ func TestCancelledAcquisitionDoesNotWaitForASilentStore(t *testing.T) {
 				t.Errorf("a caller who went after 1s was kept for %v", w.Now())
 			}
 			// Close waits for the ending.
-			if err := l.Close(context.Background()); err != nil {
-				t.Error(err)
-			}
+			must.Do(t, l.Close(context.Background()))
 			if d := w.doc("key"); d != nil && d.Locked {
 				t.Errorf("a ghost, %v after the end", w.Now())
 			}
@@ -141,9 +134,7 @@ func TestCloseDuringAcquisitions(t *testing.T) {
 				d := w.doc(key)
 				held[key] = d != nil && d.Locked
 			}
-			if err := l.Close(context.Background()); err != nil {
-				t.Error(err)
-			}
+			must.Do(t, l.Close(context.Background()))
 			for range 2 {
 				if err := <-ended; err != nil && !errors.Is(err, ErrClosed) {
 					t.Errorf("closed after %v: %v", at, err)

@@ -113,12 +113,8 @@ func TestP1_ReconnectToAnotherStore(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := l.Reconnect(t.Context(), w.server.URI); err != nil {
-		t.Error(err)
-	}
-	if err := lease.Renew(t.Context()); err != nil {
-		t.Error(err)
-	}
+	must.Do(t, l.Reconnect(t.Context(), w.server.URI))
+	must.Do(t, lease.Renew(t.Context()))
 }
 
 // TestReconnectWithoutAFingerprint: a Locker that holds a lease and has not
@@ -167,9 +163,7 @@ func TestReconnectWhileALeaseIsHad(t *testing.T) {
 		if err := <-changed; err == nil || l.conn.current() != first {
 			t.Errorf("a store that nobody can compare: %v", err)
 		}
-		if err := l.Reconnect(t.Context(), uri); err != nil {
-			t.Error(err)
-		}
+		must.Do(t, l.Reconnect(t.Context(), uri))
 	})
 }
 
@@ -179,12 +173,7 @@ func TestReconnectLetsCallsEnd(t *testing.T) {
 		l := w.locker(t, 0)
 		must.Get(l.Store(t.Context()))(t)
 		lease := kept(t)(l.Try(t.Context(), "key"))
-		w.on(func(c sentCall) fakemongo.Verdict {
-			if c.Nonce == lease.Nonce() {
-				return fakemongo.Verdict{ReplyDelay: 4 * time.Second}
-			}
-			return fakemongo.Verdict{}
-		})
+		w.fault(fakemongo.Verdict{ReplyDelay: 4 * time.Second}, func(c sentCall) bool { return c.Nonce == lease.Nonce() })
 		renewed := make(chan error, 1)
 		go func() { renewed <- lease.Renew(t.Context()) }()
 		time.Sleep(time.Second)
@@ -224,9 +213,7 @@ func TestReconnectUnderLoad(t *testing.T) {
 	}
 	first := l.conn.current()
 	for range 20 {
-		if err := l.Reconnect(t.Context(), w.server.URI); err != nil {
-			t.Error(err)
-		}
+		must.Do(t, l.Reconnect(t.Context(), w.server.URI))
 	}
 	stop()
 	callers.Wait()
@@ -236,12 +223,8 @@ func TestReconnectUnderLoad(t *testing.T) {
 	if n := w.seen(EventUnknown, ""); n > 0 {
 		t.Errorf("%d calls were not acknowledged", n)
 	}
-	if err := lease.Release(t.Context()); err != nil {
-		t.Error(err)
-	}
-	if err := <-waiting; err != nil { // who waited was not disturbed
-		t.Error(err)
-	}
+	must.Do(t, lease.Release(t.Context()))
+	must.Do(t, <-waiting) // who waited was not disturbed
 }
 
 func TestReconnectOfAClosedLocker(t *testing.T) {

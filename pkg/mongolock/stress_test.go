@@ -93,9 +93,7 @@ func TestEdgesUnderStress(t *testing.T) {
 		t.Error("nobody ever held anything")
 	}
 	for _, l := range lockers {
-		if err := l.Close(context.Background()); err != nil {
-			t.Error(err)
-		}
+		must.Do(t, l.Close(context.Background()))
 		if len(l.lines.keys) != 0 || len(l.hint.waiters) != 0 {
 			t.Errorf("%d lines, %d waiters left", len(l.lines.keys), len(l.hint.waiters))
 		}

@@ -47,20 +47,26 @@ func twins(t *testing.T, w *world) (one, two *Lease) {
 // freesNothing: a copy that ends learns that it is one, and the key stays the original's.
 func freesNothing(t *testing.T, w *world, one, two *Lease) {
 	t.Helper()
-	var lost *LostError
-	if err := two.Release(t.Context()); !errors.As(err, &lost) || lost.Reason != LostTwin {
-		t.Errorf("%v, want a twin", err)
-	}
+	lostWith(t, two.Release(t.Context()), LostTwin)
 	if d := w.doc("key"); !d.Locked || d.nonce != one.nonce {
 		t.Errorf("the copy freed the key of the original: %+v", d)
 	}
 }
 
-func lostBy(t *testing.T, name string, s *Lease, want LossReason) {
+// lostWith wants an error that says for which reason a lease is lost.
+func lostWith(t *testing.T, err error, want LossReason) {
 	t.Helper()
 	var lost *LostError
-	if err := s.Err(); !errors.As(err, &lost) || lost.Reason != want || s.Held() {
-		t.Errorf("%s: %v, want lost by %s", name, err, want)
+	if !errors.As(err, &lost) || lost.Reason != want {
+		t.Errorf("%v, want lost by %s", err, want)
+	}
+}
+
+func lostBy(t *testing.T, name string, s *Lease, want LossReason) {
+	t.Helper()
+	lostWith(t, s.Err(), want)
+	if s.Held() {
+		t.Errorf("%s is held", name)
 	}
 }
 
@@ -153,16 +159,11 @@ func TestP4_TwinsOfAnAcquisition(t *testing.T) {
 		// What won does with the answer to a repeat.
 		two := newLease(b, &request{key: "key", timing: m.s.timing}, &attempt{nonce: m.s.nonce, owner: m.s.owner}, &document{Info: m.s.info})
 		two.marks.sent = m.marks
-		var lost *LostError
-		if err := two.confirm(t.Context(), t.Context(), time.Hour); !errors.As(err, &lost) || lost.Reason != LostTwin {
-			t.Errorf("%v, want a twin", err)
-		}
+		lostWith(t, two.confirm(t.Context(), t.Context(), time.Hour), LostTwin)
 		if d := w.doc("key"); !d.Locked {
 			t.Error("given back")
 		}
-		if err := one.Renew(t.Context()); !errors.As(err, &lost) || lost.Reason != LostTwin {
-			t.Errorf("the other one: %v, want a twin", err)
-		}
+		lostWith(t, one.Renew(t.Context()), LostTwin)
 	})
 }
 
@@ -208,10 +209,7 @@ func TestP9_TwinOfAPair(t *testing.T) {
 			t.Fatal(err)
 		}
 		<-pair.Done()
-		var lost *LostError
-		if err := pair.Finish(t.Context(), 0); !errors.As(err, &lost) || lost.Reason != LostTwin {
-			t.Errorf("%v, want a twin", err)
-		}
+		lostWith(t, pair.Finish(t.Context(), 0), LostTwin)
 		if d := w.doc("k"); !d.Locked {
 			t.Error("the job's key was given back although a twin runs under it")
 		}

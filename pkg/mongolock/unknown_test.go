@@ -146,12 +146,7 @@ func TestP4_ErrorsThatSayNothing(t *testing.T) {
 		"out of time":        {fakemongo.CodeMaxTimeMSExpired, true},
 	} {
 		runInBubble(t, name, func(t *testing.T, w *world) {
-			w.on(func(s sentCall) fakemongo.Verdict {
-				if s.N < 2 {
-					return fakemongo.Verdict{Code: c.code}
-				}
-				return fakemongo.Verdict{}
-			})
+			w.fault(fakemongo.Verdict{Code: c.code}, func(s sentCall) bool { return s.N < 2 })
 			kept(t)(w.locker(t, 0).Try(t.Context(), "key"))
 			sent := w.sent(0)
 			want := 3
@@ -192,12 +187,7 @@ func TestP4_RefusedIsReturnedAtOnce(t *testing.T) {
 // TestP4_GhostCostsOneSilence: an acquisition that arrives after everything was given up is taken over like any silent holder.
 func TestP4_GhostCostsOneSilence(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *world) {
-		w.on(func(c sentCall) fakemongo.Verdict {
-			if c.Process == 0 && c.Upsert {
-				return fakemongo.Verdict{RequestDelay: 2 * time.Minute}
-			}
-			return fakemongo.Verdict{}
-		})
+		w.fault(fakemongo.Verdict{RequestDelay: 2 * time.Minute}, func(c sentCall) bool { return c.Process == 0 && c.Upsert })
 		if _, err := w.locker(t, 0).Try(t.Context(), "key"); err == nil {
 			t.Fatal("acquired")
 		}

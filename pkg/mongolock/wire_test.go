@@ -215,11 +215,7 @@ func TestP5_CutOffIsLostAtItsDeadline(t *testing.T) {
 			clock := boottime.Clock{}
 			lease := kept(t)(w.through(t).Try(t.Context(), "key"))
 			fault(w.proxy)
-			select {
-			case <-lease.Done():
-			case <-time.After(2 * quick().TTL):
-				t.Fatal("not lost")
-			}
+			must.Come(t, lease.Done(), "the loss")
 			now, deadline := clock.Now(), lease.Deadline()
 			if late := now - deadline; late < 0 || late > 500*time.Millisecond {
 				t.Errorf("done %v after the deadline", late)
@@ -227,10 +223,7 @@ func TestP5_CutOffIsLostAtItsDeadline(t *testing.T) {
 			if lease.Held() {
 				t.Error("held after the deadline")
 			}
-			var lost *LostError
-			if !errors.As(lease.Err(), &lost) || lost.Reason != LostDeadline {
-				t.Error(lease.Err())
-			}
+			lostWith(t, lease.Err(), LostDeadline)
 			w.proxy.Heal()
 			if lease.Held() || lease.Deadline() != deadline {
 				t.Error("held again")
