@@ -47,7 +47,11 @@ func (ses *session) skipDone(e *mongolock.DoneError) error {
 // skipHeld leaves a run to its holder.
 func (ses *session) skipHeld(e *mongolock.HeldError) error {
 	ses.metrics.Skipped()
-	ses.log.Info("skipped: already running elsewhere", "key", ses.s.Lock.Key, "holder", e.Info.Owner, "where", e.Info.Where(), "since", e.Info.Created.Format(time.RFC3339))
+	kv := []any{"key", ses.s.Lock.Key, "holder", e.Info.Owner, "where", e.Info.Where()}
+	if !e.Info.Created.IsZero() {
+		kv = append(kv, "since", e.Info.Created.Format(time.RFC3339))
+	}
+	ses.log.Info("skipped: already running elsewhere", kv...)
 	ses.kube.skipped("skipped: already running elsewhere: " + e.Error())
 	return ses.skipped()
 }

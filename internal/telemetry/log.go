@@ -63,7 +63,11 @@ func (l *Log) wait(e mongolock.Event) {
 	line := fmt.Sprint(e.Key, i.Owner, i.Token, i.Holder, i.Revoked)
 	if line == l.waiting[e.Key] {
 		if waited, due := l.still.due(call{name: "wait", key: e.Key}); due {
-			l.log.Info("still waiting for the lock", "key", e.Key, "waited", waited, "holder", i.Owner, "lastRenewal", i.Touched.Format(time.RFC3339))
+			kv := []any{"key", e.Key, "waited", waited, "holder", i.Owner}
+			if !i.Touched.IsZero() { // who does not renew has none
+				kv = append(kv, "lastRenewal", i.Touched.Format(time.RFC3339))
+			}
+			l.log.Info("still waiting for the lock", kv...)
 		}
 		return
 	}
@@ -71,7 +75,10 @@ func (l *Log) wait(e mongolock.Event) {
 		l.still.begin(call{name: "wait", key: e.Key})
 	}
 	l.waiting[e.Key] = line
-	kv := []any{"key", e.Key, "holder", i.Owner, "since", i.Created.Format(time.RFC3339)}
+	kv := []any{"key", e.Key, "holder", i.Owner}
+	if !i.Created.IsZero() {
+		kv = append(kv, "since", i.Created.Format(time.RFC3339))
+	}
 	if w := i.Where(); w != "" {
 		kv = append(kv, "where", w)
 	}

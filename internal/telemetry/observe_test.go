@@ -282,6 +282,22 @@ func TestWaitingSaysSoEveryMinute(t *testing.T) {
 	})
 }
 
+// TestWaitingForAWorkerWithoutDates: what is not in the document is not said, least of all as the year 1.
+func TestWaitingForAWorkerWithoutDates(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
+		log, r := logTo(t, true, "info")
+		l := NewLog(log)
+		for range 14 {
+			l.Event(mongolock.Event{Kind: mongolock.EventWaiting, Key: "k", Info: &mongolock.Info{Key: "k", Owner: "worker"}})
+			time.Sleep(5 * time.Second)
+		}
+		said := r.take()
+		if strings.Count(said, "waiting for the lock") != 2 || strings.Contains(said, "0001-") {
+			t.Error(said)
+		}
+	})
+}
+
 // TestFailingSaysSoEveryMinute: a store that stays away is said again.
 func TestFailingSaysSoEveryMinute(t *testing.T) {
 	bubble.Test(t, func(t *testing.T) {
