@@ -32,8 +32,7 @@ func ExampleFence() {
 		check(err)
 		return r.MatchedCount
 	}
-	locker, end := open("a")
-	defer end()
+	locker := open("a")
 	old, err := locker.Try(ctx, "fence")
 	check(err)
 	fmt.Println("the holder's write:", write(old.Token(), 2))

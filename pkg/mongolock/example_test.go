@@ -18,27 +18,20 @@ import (
 // uri is that of the server of this repository's tests. Yours comes from a variable or a file, never from a flag.
 func uri() string {
 	s, err := mongolock.SharedServer(0)
-	if err != nil {
-		log.Fatal(err)
-	}
+	check(err)
 	return s.URI
 }
 
-// open is a Locker for an example, and what ends it.
-func open(owner string, change ...func(*mongolock.Options)) (*mongolock.Locker, func()) {
+// open is a Locker for an example. It is closed after the last one.
+func open(owner string, change ...func(*mongolock.Options)) *mongolock.Locker {
 	o := mongolock.Options{Database: mongolock.TestDatabase, Collection: "examples", Owner: owner, Poll: 50 * time.Millisecond}
 	for _, c := range change {
 		c(&o)
 	}
 	l, err := mongolock.Connect(uri(), o)
-	if err != nil {
-		log.Fatal(err)
-	}
-	return l, func() {
-		if err := l.Close(context.Background()); err != nil {
-			log.Fatal(err)
-		}
-	}
+	check(err)
+	mongolock.CloseAfterTheTests(l)
+	return l
 }
 
 func check(err error) {
@@ -155,10 +148,7 @@ func ExampleTiming() {
 
 func ExampleLocker_Try() {
 	ctx := context.Background()
-	a, end := open("a")
-	defer end()
-	b, end := open("b")
-	defer end()
+	a, b := open("a"), open("b")
 
 	lease, err := a.Try(ctx, "try")
 	check(err)
@@ -172,10 +162,7 @@ func ExampleLocker_Try() {
 }
 
 func ExampleLocker_Acquire() {
-	a, end := open("a")
-	defer end()
-	b, end := open("b")
-	defer end()
+	a, b := open("a"), open("b")
 	lease, err := a.Try(context.Background(), "acquire")
 	check(err)
 
@@ -200,8 +187,7 @@ func ExampleLocker_Acquire() {
 
 func ExampleLocker_With() {
 	ctx := context.Background()
-	locker, end := open("a")
-	defer end()
+	locker := open("a")
 	// It waits for the key until ctx ends; work's context ends when the lock is lost.
 	err := locker.With(ctx, "with", func(work context.Context) error {
 		locked, err := locker.IsLocked(work, "with")
@@ -216,10 +202,7 @@ func ExampleLocker_With() {
 
 func ExampleWithin() {
 	ctx := context.Background()
-	a, end := open("a")
-	defer end()
-	b, end := open("b")
-	defer end()
+	a, b := open("a"), open("b")
 	work := func(context.Context) error { return nil }
 	err := a.With(ctx, "within", func(ctx context.Context) error {
 		// As Python's with lock(key, owner, expire=60, timeout=0.2).
@@ -244,8 +227,7 @@ func ExampleWithin() {
 
 func ExampleLocker_AcquireAlone() {
 	ctx := context.Background()
-	locker, end := open("a")
-	defer end()
+	locker := open("a")
 	// The run of this hour, and no run of the job beside it.
 	runs, err := locker.AcquireAlone(ctx, "backup@2026-11-22T03Z", "backup")
 	check(err)
@@ -262,8 +244,7 @@ func ExampleLocker_AcquireAlone() {
 
 func ExampleTTL() {
 	ctx := context.Background()
-	locker, end := open("a")
-	defer end()
+	locker := open("a")
 	lease, err := locker.Try(ctx, "ttl", mongolock.TTL(10*time.Minute))
 	check(err)
 	fmt.Println(lease.Info().TTL, lease.Remaining() > 8*time.Minute)
@@ -273,10 +254,7 @@ func ExampleTTL() {
 
 func ExampleAdopt() {
 	ctx := context.Background()
-	before, end := open("pod")
-	defer end()
-	after, end := open("pod")
-	defer end()
+	before, after := open("pod"), open("pod")
 	// A process keeps the nonce where the one after it finds it, and ends.
 	var kept string
 	old, err := before.Try(ctx, "adopt", mongolock.OnNonce(func(n string) error { kept = n; return nil }))
@@ -294,10 +272,7 @@ func ExampleAdopt() {
 
 func ExampleAdoptFrom() {
 	ctx := context.Background()
-	before, end := open("pod")
-	defer end()
-	after, end := open("pod")
-	defer end()
+	before, after := open("pod"), open("pod")
 	old, err := before.Try(ctx, "adopt-from")
 	check(err)
 	defer old.Release(ctx)
@@ -317,8 +292,7 @@ func ExampleAdoptFrom() {
 
 func ExampleOnNonce() {
 	ctx := context.Background()
-	locker, end := open("a")
-	defer end()
+	locker := open("a")
 	// What cannot be kept is not acquired.
 	_, err := locker.Try(ctx, "on-nonce", mongolock.OnNonce(func(string) error { return errors.New("disk full") }))
 	fmt.Println(err)
@@ -337,10 +311,7 @@ func ExampleSkipIfHeld() {
 			o.Timing = mongolock.Timing{TTL: 5 * time.Second, Heartbeat: 100 * time.Millisecond}
 		}
 	}
-	a, end := open("a", job("job-in-cluster-1"))
-	defer end()
-	b, end := open("b", job("job-in-cluster-2"))
-	defer end()
+	a, b := open("a", job("job-in-cluster-1")), open("b", job("job-in-cluster-2"))
 	lease, err := a.Try(ctx, "report@2026-11-22")
 	check(err)
 	// b returns once it has seen a renew: that run is in living hands.
@@ -352,8 +323,7 @@ func ExampleSkipIfHeld() {
 }
 
 func ExampleOnly() {
-	locker, end := open("a")
-	defer end()
+	locker := open("a")
 	ready := false
 	ctx, cancel := context.WithTimeout(context.Background(), 200*time.Millisecond)
 	defer cancel()
@@ -369,8 +339,7 @@ func ExampleOnly() {
 
 func ExampleLease_Done() {
 	ctx := context.Background()
-	locker, end := open("a", func(o *mongolock.Options) { o.Timing.Heartbeat = 50 * time.Millisecond })
-	defer end()
+	locker := open("a", func(o *mongolock.Options) { o.Timing.Heartbeat = 50 * time.Millisecond })
 	lease, err := locker.Try(ctx, "done")
 	check(err)
 	_, err = locker.Revoke(ctx, "done")
@@ -388,8 +357,7 @@ func ExampleLease_Done() {
 
 func ExampleLease_Err() {
 	ctx := context.Background()
-	locker, end := open("a")
-	defer end()
+	locker := open("a")
 	lease, err := locker.Try(ctx, "err")
 	check(err)
 	fmt.Println(lease.Err())
@@ -401,8 +369,7 @@ func ExampleLease_Err() {
 }
 
 func ExampleLease_Context() {
-	locker, end := open("a", func(o *mongolock.Options) { o.Timing.Heartbeat = 50 * time.Millisecond })
-	defer end()
+	locker := open("a", func(o *mongolock.Options) { o.Timing.Heartbeat = 50 * time.Millisecond })
 	lease, err := locker.Try(context.Background(), "context")
 	check(err)
 	ctx, stop := lease.Context(context.Background())
@@ -419,8 +386,7 @@ func ExampleLease_Context() {
 func ExampleLease_Deadline() {
 	ctx := context.Background()
 	clock := boottime.Clock{}
-	locker, end := open("a", func(o *mongolock.Options) { o.Clock = clock })
-	defer end()
+	locker := open("a", func(o *mongolock.Options) { o.Clock = clock })
 	before := clock.Now()
 	lease, err := locker.Try(ctx, "deadline")
 	check(err)
@@ -435,8 +401,7 @@ func ExampleLease_Deadline() {
 
 func ExampleLease_Held() {
 	ctx := context.Background()
-	locker, end := open("a")
-	defer end()
+	locker := open("a")
 	lease, err := locker.Try(ctx, "held")
 	check(err)
 	fmt.Println(lease.Held(), lease.Remaining() > 20*time.Second)
@@ -449,8 +414,7 @@ func ExampleLease_Held() {
 
 func ExampleLease_Renew() {
 	ctx := context.Background()
-	locker, end := open("a")
-	defer end()
+	locker := open("a")
 	lease, err := locker.Try(ctx, "renew")
 	check(err)
 	before := lease.Deadline()
@@ -462,8 +426,7 @@ func ExampleLease_Renew() {
 
 func ExampleLease_Renewed() {
 	ctx := context.Background()
-	locker, end := open("a", func(o *mongolock.Options) { o.Timing.Heartbeat = 50 * time.Millisecond })
-	defer end()
+	locker := open("a", func(o *mongolock.Options) { o.Timing.Heartbeat = 50 * time.Millisecond })
 	lease, err := locker.Try(ctx, "renewed")
 	check(err)
 	first := lease.Deadline()
@@ -477,8 +440,7 @@ func ExampleLease_Renewed() {
 
 func ExampleLease_Release() {
 	ctx := context.Background()
-	locker, end := open("a")
-	defer end()
+	locker := open("a")
 	lease, err := locker.Try(ctx, "release")
 	check(err)
 	check(lease.Release(ctx)) // acknowledged by a majority: anybody may have it now
@@ -489,8 +451,7 @@ func ExampleLease_Release() {
 
 func ExampleLease_Finish() {
 	ctx := context.Background()
-	locker, end := open("a")
-	defer end()
+	locker := open("a")
 	lease, err := locker.Try(ctx, "finish@2026-11-22")
 	check(err)
 	check(lease.Finish(ctx, mongolock.Succeeded))
@@ -505,8 +466,7 @@ func ExampleLease_Finish() {
 
 func ExampleLease_Leave() {
 	ctx := context.Background()
-	locker, end := open("a")
-	defer end()
+	locker := open("a")
 	lease, err := locker.Try(ctx, "leave")
 	check(err)
 	lease.Leave() // held in the store still, for one ttl + grace
@@ -518,8 +478,7 @@ func ExampleLease_Leave() {
 
 func ExamplePair() {
 	ctx := context.Background()
-	locker, end := open("a")
-	defer end()
+	locker := open("a")
 	pair, err := locker.AcquireAlone(ctx, "pair@3", "pair")
 	check(err)
 	fmt.Println(pair.Run.Key(), "and", pair.Job.Key())
@@ -581,8 +540,7 @@ func ExampleInfo_Where() {
 
 func ExampleLease_Token() {
 	ctx := context.Background()
-	locker, end := open("a")
-	defer end()
+	locker := open("a")
 	first, err := locker.Try(ctx, "token")
 	check(err)
 	check(first.Release(ctx))
@@ -595,8 +553,7 @@ func ExampleLease_Token() {
 
 func ExampleLease_Nonce() {
 	ctx := context.Background()
-	locker, end := open("a")
-	defer end()
+	locker := open("a")
 	lease, err := locker.Try(ctx, "nonce")
 	check(err)
 	fmt.Println(len(lease.Nonce()) >= 26) // 128 random bits or more, for [mongolock.Adopt]
@@ -606,8 +563,7 @@ func ExampleLease_Nonce() {
 
 func ExampleLease_IsHeld() {
 	ctx := context.Background()
-	locker, end := open("a")
-	defer end()
+	locker := open("a")
 	lease, err := locker.Try(ctx, "is-held")
 	check(err)
 	// A write that proves it. Inside a transaction of yours, pass its context.
@@ -623,10 +579,9 @@ func ExampleLease_IsHeld() {
 
 func ExampleLocker_Info() {
 	ctx := context.Background()
-	locker, end := open("a", func(o *mongolock.Options) {
+	locker := open("a", func(o *mongolock.Options) {
 		o.Holder = mongolock.Holder{Cluster: "east", Namespace: "shop", Pod: "report-7"}
 	})
-	defer end()
 	lease, err := locker.Try(ctx, "info")
 	check(err)
 	info, err := locker.Info(ctx, "info")
@@ -642,8 +597,7 @@ func ExampleLocker_Info() {
 
 func ExampleLocker_IsLocked() {
 	ctx := context.Background()
-	locker, end := open("a")
-	defer end()
+	locker := open("a")
 	lease, err := locker.Try(ctx, "is-locked")
 	check(err)
 	fmt.Println(locker.IsLocked(ctx, "is-locked"))
@@ -656,8 +610,7 @@ func ExampleLocker_IsLocked() {
 
 func ExampleLocker_List() {
 	ctx := context.Background()
-	locker, end := open("a")
-	defer end()
+	locker := open("a")
 	for _, key := range []string{"list/b", "list/a"} {
 		lease, err := locker.Try(ctx, key)
 		check(err)
@@ -676,14 +629,12 @@ func ExampleLocker_List() {
 func ExampleLocker_History() {
 	ctx := context.Background()
 	for _, owner := range []string{"a", "b"} {
-		locker, end := open(owner)
+		locker := open(owner)
 		lease, err := locker.Try(ctx, "history")
 		check(err)
 		check(lease.Release(ctx))
-		end()
 	}
-	locker, end := open("c")
-	defer end()
+	locker := open("c")
 	history, err := locker.History(ctx, "history")
 	check(err)
 	for _, h := range history {
@@ -698,13 +649,11 @@ func ExampleLocker_History() {
 
 func ExampleLocker_Revoke() {
 	ctx := context.Background()
-	locker, end := open("a", func(o *mongolock.Options) { o.Timing.Heartbeat = 50 * time.Millisecond })
-	defer end()
+	locker := open("a", func(o *mongolock.Options) { o.Timing.Heartbeat = 50 * time.Millisecond })
 	lease, err := locker.Try(ctx, "revoke")
 	check(err)
 
-	operator, end := open("operator")
-	defer end()
+	operator := open("operator")
 	info, err := operator.Revoke(ctx, "revoke")
 	check(err)
 	fmt.Println("asked", info.Owner, info.Revoked)
@@ -716,14 +665,12 @@ func ExampleLocker_Revoke() {
 
 func ExampleLocker_ForceReleaseNow() {
 	ctx := context.Background()
-	locker, end := open("a")
-	defer end()
+	locker := open("a")
 	lease, err := locker.Try(ctx, "force")
 	check(err)
 	defer lease.Release(ctx)
 
-	operator, end := open("operator")
-	defer end()
+	operator := open("operator")
 	// Until the old holder's next renewal two may run. Revoke asks instead.
 	info, err := operator.ForceReleaseNow(ctx, "force")
 	check(err)
@@ -733,8 +680,7 @@ func ExampleLocker_ForceReleaseNow() {
 
 func ExampleLocker_MarkAbandoned() {
 	ctx := context.Background()
-	locker, end := open("a")
-	defer end()
+	locker := open("a")
 	lease, err := locker.Try(ctx, "abandoned@2026-11-21")
 	check(err)
 	defer func() { check(lease.Release(ctx)) }()
@@ -745,8 +691,7 @@ func ExampleLocker_MarkAbandoned() {
 }
 
 func ExampleLocker_ServerTime() {
-	locker, end := open("a")
-	defer end()
+	locker := open("a")
 	now, err := locker.ServerTime(context.Background())
 	check(err)
 	fmt.Println(time.Since(now).Abs() < time.Minute) // for people: nothing is decided by it
@@ -755,10 +700,7 @@ func ExampleLocker_ServerTime() {
 
 func ExampleLocker_Store() {
 	ctx := context.Background()
-	a, end := open("a")
-	defer end()
-	b, end := open("b")
-	defer end()
+	a, b := open("a"), open("b")
 	one, err := a.Store(ctx)
 	check(err)
 	two, err := b.Store(ctx)
@@ -768,8 +710,7 @@ func ExampleLocker_Store() {
 }
 
 func ExampleLocker_Check() {
-	locker, end := open("a")
-	defer end()
+	locker := open("a")
 	store, err := locker.Check(context.Background())
 	check(err)
 	for _, f := range store.Findings {
@@ -783,8 +724,7 @@ func ExampleLocker_Check() {
 
 func ExampleLocker_CreateIndex() {
 	ctx := context.Background()
-	locker, end := open("a", func(o *mongolock.Options) { o.Keep = 7 * 24 * time.Hour })
-	defer end()
+	locker := open("a", func(o *mongolock.Options) { o.Keep = 7 * 24 * time.Hour })
 	check(locker.CreateIndex(ctx)) // once, by somebody who may
 	check(locker.CreateIndex(ctx)) // and again without harm
 	lease, err := locker.Try(ctx, "kept")
@@ -797,7 +737,7 @@ func ExampleLocker_CreateIndex() {
 }
 
 func ExampleLocker_Close() {
-	locker, _ := open("a")
+	locker := open("a")
 	check(locker.Close(context.Background()))
 	_, err := locker.Try(context.Background(), "closed")
 	fmt.Println(errors.Is(err, mongolock.ErrClosed))
@@ -807,10 +747,9 @@ func ExampleLocker_Close() {
 func ExampleEvent() {
 	ctx := context.Background()
 	events := make(chan mongolock.Event, 10)
-	locker, end := open("a", func(o *mongolock.Options) {
+	locker := open("a", func(o *mongolock.Options) {
 		o.Observe = func(e mongolock.Event) { events <- e } // nothing waits for it
 	})
-	defer end()
 	lease, err := locker.Try(ctx, "event")
 	check(err)
 	check(lease.Release(ctx))
@@ -824,8 +763,7 @@ func ExampleEvent() {
 }
 
 func ExampleLocker_Timing() {
-	locker, end := open("a")
-	defer end()
+	locker := open("a")
 	t := locker.Timing()
 	fmt.Println(t.TTL, t.Heartbeat, t.Operation, t.KillBudget, t.Grace)
 	// Output: 30s 5s 6s 5s 5s

@@ -24,6 +24,7 @@ import (
 var shared struct {
 	mu      sync.Mutex
 	started []*devdb.Server // the server of choice, and the other one once it was needed
+	lockers []*Locker       // of the examples
 }
 
 func TestMain(m *testing.M) { os.Exit(run(m)) }
@@ -31,6 +32,9 @@ func TestMain(m *testing.M) { os.Exit(run(m)) }
 func run(m *testing.M) int {
 	code := m.Run()
 	var err error
+	for _, l := range shared.lockers {
+		err = errors.Join(err, l.Close(context.Background()))
+	}
 	for _, s := range shared.started {
 		err = errors.Join(err, drop(s), s.Close())
 	}
@@ -40,6 +44,9 @@ func run(m *testing.M) int {
 	}
 	return code
 }
+
+// CloseAfterTheTests is for examples, which have no end of their own.
+func CloseAfterTheTests(l *Locker) { shared.lockers = append(shared.lockers, l) }
 
 // TestDatabase is this run's: a server of the user's own may have been used before.
 var TestDatabase = "mongogate_test_" + strings.ToLower(rand.Text()[:8])
