@@ -78,6 +78,9 @@ func (l *Locker) refusal(key string, d *document) error {
 		return &FormatError{Key: key, Problems: append(d.problems, mendIt)}
 	case d.State == stateDone:
 		return &DoneError{Info: d.Info}
+	case d.free():
+		// Under our nonce, else it would be ours now: the request whose answer was lost was carried out, and an operator has freed the key since.
+		return fmt.Errorf("lock %q: %w: it was acquired, and freed by force before the answer came", key, ErrUnknown)
 	default:
 		return &HeldError{Info: d.Info, Moving: l.watch.moved(key)}
 	}

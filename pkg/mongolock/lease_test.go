@@ -263,6 +263,31 @@ func TestP11_NobodyHeldItWhenItWasRevoked(t *testing.T) {
 	})
 }
 
+// TestP11_ForcedBeforeTheAnswer: the answer to an acquisition is lost, and an operator frees the key before the repeat of
+// the request. Nobody holds the key then, and Try does not say that somebody does.
+func TestP11_ForcedBeforeTheAnswer(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *world) {
+		a, operator := w.locker(t, 0), w.locker(t, 1)
+		w.on(func(c sentCall) fakemongo.Verdict {
+			return fakemongo.Verdict{LoseReply: c.Process == 0 && c.N == 0}
+		})
+		told := make(chan error, 1)
+		go func() {
+			_, err := a.Try(t.Context(), "key")
+			told <- err
+		}()
+		time.Sleep(time.Second)
+		if i, err := operator.ForceReleaseNow(t.Context(), "key"); err != nil || i.Token == 0 {
+			t.Fatalf("%+v, %v", i, err)
+		}
+		var held *HeldError
+		if err := <-told; !errors.Is(err, ErrUnknown) || errors.As(err, &held) {
+			t.Errorf("%v, want unknown", err)
+		}
+		kept(t)(a.Try(t.Context(), "key"))
+	})
+}
+
 // TestP3_FailOverToAClockThatIsAhead: nothing of the wall clock robs a holder that lives, or one that died.
 func TestP3_FailOverToAClockThatIsAhead(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *world) {
