@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/mongogate/mongogate/test/must"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/util/yaml"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -21,9 +22,7 @@ import (
 // ${IMAGE}, ${WORKER}, ${KEY} and ${TTL} in them are replaced, and so are the pairs in replace.
 func (s *Space) Apply(documents string, replace ...string) {
 	s.t.Helper()
-	if err := s.TryApply(documents, replace...); err != nil {
-		s.t.Fatalf("%s: apply: %v", s, err)
-	}
+	s.must(s.TryApply(documents, replace...), "apply")
 }
 
 // TryApply is Apply for what may be refused.
@@ -57,16 +56,10 @@ func (s *Space) Kustomize(directory, patches string) {
 		s.t.Fatal(err)
 	}
 	text := "resources: [" + base + "]\nnamespace: " + s.Namespace + "\n" + patches
-	if err := os.WriteFile(filepath.Join(over, "kustomization.yaml"), []byte(text), 0o600); err != nil {
-		s.t.Fatal(err)
-	}
+	must.Do(s.t, os.WriteFile(filepath.Join(over, "kustomization.yaml"), []byte(text), 0o600))
 	made, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(filesys.MakeFsOnDisk(), over)
-	if err != nil {
-		s.t.Fatalf("%s: %s: %v", s, directory, err)
-	}
+	s.must(err, "%s", directory)
 	out, err := made.AsYaml()
-	if err != nil {
-		s.t.Fatalf("%s: %s: %v", s, directory, err)
-	}
+	s.must(err, "%s", directory)
 	s.Apply(string(bytes.TrimSpace(out)))
 }

@@ -24,9 +24,7 @@ func (s *Space) Suspend(cronJob string, yes bool) {
 	s.t.Helper()
 	c := &batchv1.CronJob{ObjectMeta: metav1.ObjectMeta{Name: cronJob, Namespace: s.Namespace}}
 	patch := client.RawPatch(types.MergePatchType, fmt.Appendf(nil, `{"spec":{"suspend":%v}}`, yes))
-	if err := s.Patch(s.t.Context(), c, patch); err != nil {
-		s.t.Fatalf("%s: suspend %s: %v", s, cronJob, err)
-	}
+	s.must(s.Patch(s.t.Context(), c, patch), "suspend %s", cronJob)
 }
 
 // StartRun makes the Job of a CronJob's minute, as its controller would.
@@ -57,7 +55,5 @@ func (s *Space) instantiate(cronJob, name, annotation, value string) {
 			Spec: template.Spec,
 		})
 	}
-	if err != nil {
-		s.t.Fatalf("%s: job %s from %s: %v", s, name, cronJob, err)
-	}
+	s.must(err, "job %s from %s", name, cronJob)
 }

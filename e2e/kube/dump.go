@@ -70,9 +70,7 @@ func (s *Space) dumpEvents(ctx context.Context, b *strings.Builder) {
 func (s *Space) Events(reason string) []corev1.Event {
 	s.t.Helper()
 	var events corev1.EventList
-	if err := s.List(s.t.Context(), &events, client.InNamespace(s.Namespace)); err != nil {
-		s.t.Fatalf("%s: events: %v", s, err)
-	}
+	s.must(s.List(s.t.Context(), &events, client.InNamespace(s.Namespace)), "events")
 	return slices.DeleteFunc(events.Items, func(e corev1.Event) bool { return e.Reason != reason })
 }
 

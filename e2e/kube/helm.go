@@ -74,9 +74,7 @@ const helmTimeout = 2 * time.Minute
 // the release's name. Nothing is waited for, except by hooks.
 func (s *Space) Install(release string, values Values) {
 	s.t.Helper()
-	if err := s.TryInstall(release, values); err != nil {
-		s.t.Fatalf("%s: helm install %s: %v", s, release, err)
-	}
+	s.must(s.TryInstall(release, values), "helm install %s", release)
 }
 
 // TryInstall is Install for what may be refused.
@@ -98,9 +96,7 @@ func (s *Space) InstallChart(directory, release string, values Values) {
 			err = s.install(config, other, release, s.plain(values))
 		}
 	}
-	if err != nil {
-		s.t.Fatalf("%s: helm install %s from %s: %v", s, release, directory, err)
-	}
+	s.must(err, "helm install %s from %s", release, directory)
 }
 
 func (s *Space) install(config *action.Configuration, from chart.Charter, release string, values map[string]any) error {
@@ -113,9 +109,7 @@ func (s *Space) install(config *action.Configuration, from chart.Charter, releas
 // Upgrade upgrades a release to values on top of Base.
 func (s *Space) Upgrade(release string, values Values) {
 	s.t.Helper()
-	if err := s.TryUpgrade(release, values); err != nil {
-		s.t.Fatalf("%s: helm upgrade %s: %v", s, release, err)
-	}
+	s.must(s.TryUpgrade(release, values), "helm upgrade %s", release)
 }
 
 // TryUpgrade is Upgrade for what may be refused.
@@ -139,9 +133,7 @@ func (s *Space) Rollback(release string) {
 		do.Timeout, do.WaitStrategy = helmTimeout, kube.HookOnlyStrategy
 		err = do.Run(release)
 	}
-	if err != nil {
-		s.t.Fatalf("%s: helm rollback %s: %v", s, release, err)
-	}
+	s.must(err, "helm rollback %s", release)
 }
 
 // Uninstall removes a release, and waits until the API has nothing of it.
@@ -153,9 +145,7 @@ func (s *Space) Uninstall(release string) {
 		do.Timeout, do.WaitStrategy, do.DeletionPropagation = helmTimeout, kube.LegacyStrategy, "foreground"
 		_, err = do.Run(release)
 	}
-	if err != nil {
-		s.t.Fatalf("%s: helm uninstall %s: %v", s, release, err)
-	}
+	s.must(err, "helm uninstall %s", release)
 }
 
 // HelmTest runs the tests of a release.
@@ -183,13 +173,9 @@ func (s *Space) values(release string, values Values) map[string]any {
 func (s *Space) plain(values Values) map[string]any {
 	s.t.Helper()
 	text, err := json.Marshal(values)
-	if err != nil {
-		s.t.Fatalf("%s: values: %v", s, err)
-	}
+	s.must(err, "values")
 	plain := map[string]any{}
-	if err := json.Unmarshal(text, &plain); err != nil {
-		s.t.Fatalf("%s: values: %v", s, err)
-	}
+	s.must(json.Unmarshal(text, &plain), "values")
 	return plain
 }
 

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/mongogate/mongogate/internal/proctree"
+	"github.com/mongogate/mongogate/test/must"
 )
 
 // memory is the account of a container's memory: where it is, by which version of cgroups, and two of its files.
@@ -53,13 +54,9 @@ func (p *Pod) Starve(role Role) {
 	victim := p.one(role)
 	m := memoryOf(p, victim)
 	// That nothing else in the container is chosen. More than it has is allowed to everybody.
-	if err := os.WriteFile(fmt.Sprintf("/proc/%d/oom_score_adj", victim.PID), []byte("1000"), 0); err != nil {
-		p.s.t.Fatalf("%s: pod %s: %v", p.s, p.Name, err)
-	}
+	p.must(os.WriteFile(fmt.Sprintf("/proc/%d/oom_score_adj", victim.PID), []byte("1000"), 0))
 	before, err := os.ReadFile(m.dir + m.limit)
-	if err != nil {
-		p.s.t.Fatalf("%s: pod %s: %v", p.s, p.Name, err)
-	}
+	p.must(err)
 	const step = 64 << 10
 	limit := m.read(p)
 	p.s.Eventually("has killed for memory: "+role.name+" of pod "+p.Name, starvesWithin, func(context.Context) (bool, string) {
@@ -99,10 +96,7 @@ func (p *Pod) one(role Role) proctree.Process {
 // memoryOf finds the account of a process's cgroup: a path, or with version 1 lines of number:controllers:path.
 func memoryOf(p *Pod, of proctree.Process) memory {
 	p.s.t.Helper()
-	cgroup, err := of.Cgroup()
-	if err != nil {
-		p.s.t.Fatal(err)
-	}
+	cgroup := must.Get(of.Cgroup())(p.s.t)
 	for line := range strings.Lines(cgroup) {
 		if parts := strings.SplitN(strings.TrimSpace(line), ":", 3); len(parts) == 3 && slices.Contains(strings.Split(parts[1], ","), "memory") {
 			return memory{"/sys/fs/cgroup/memory" + parts[2] + "/", "v1", "memory.usage_in_bytes", "memory.limit_in_bytes"}

@@ -15,7 +15,5 @@ import (
 func (p *Pod) Nudge() {
 	p.s.t.Helper()
 	patch := fmt.Appendf(nil, `{"metadata":{"annotations":{"mongogate.dev/e2e-nudge":"%d"}}}`, time.Now().UnixNano())
-	if err := p.s.Patch(p.s.t.Context(), p.Pod, client.RawPatch(types.MergePatchType, patch)); err != nil {
-		p.s.t.Fatalf("%s: annotate pod %s: %v", p.s, p.Name, err)
-	}
+	p.s.must(p.s.Patch(p.s.t.Context(), p.Pod, client.RawPatch(types.MergePatchType, patch)), "annotate pod %s", p.Name)
 }

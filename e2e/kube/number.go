@@ -6,15 +6,14 @@ import (
 	"os"
 	"strconv"
 	"strings"
+
+	"github.com/mongogate/mongogate/test/must"
 )
 
 // number is the one that follows a name in a file of the kernel's.
 func (p *Pod) number(file, name string) int64 {
 	p.s.t.Helper()
-	b, err := os.ReadFile(file)
-	if err != nil {
-		p.s.t.Fatal(err)
-	}
+	b := must.Get(os.ReadFile(file))(p.s.t)
 	for line := range strings.Lines(string(b)) {
 		if text, ok := strings.CutPrefix(line, name); ok {
 			n, err := strconv.ParseInt(strings.TrimSuffix(strings.TrimSpace(text), " kB"), 10, 64)

@@ -41,9 +41,7 @@ func (s *Space) AssignUser(uid int64) {
 			defer cancel()
 			_ = s.Delete(ctx, o)
 		})
-		if err := s.Create(s.t.Context(), o); err != nil {
-			s.t.Fatalf("%s: assigning a user: %v", s, err)
-		}
+		s.must(s.Create(s.t.Context(), o), "assigning a user")
 	}
 	s.Eventually(fmt.Sprintf("pods get user %d", uid), time.Minute, func(ctx context.Context) (bool, string) {
 		try := &corev1.Pod{

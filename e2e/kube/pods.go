@@ -125,9 +125,7 @@ func (p *Pod) ForceDelete() {
 
 func (p *Pod) delete(how ...client.DeleteOption) {
 	p.s.t.Helper()
-	if err := p.s.Delete(p.s.t.Context(), p.Pod, how...); err != nil {
-		p.s.t.Fatalf("%s: delete pod %s: %v", p.s, p.Name, err)
-	}
+	p.s.must(p.s.Delete(p.s.t.Context(), p.Pod, how...), "delete pod %s", p.Name)
 }
 
 // SetImage changes the image of a container of the running pod, as kubectl set
@@ -139,9 +137,7 @@ func (p *Pod) SetImage(container, image string) {
 		kind = "initContainers"
 	}
 	patch := fmt.Appendf(nil, `{"spec":{%q:[{"name":%q,"image":%q}]}}`, kind, container, image)
-	if err := p.s.Patch(p.s.t.Context(), p.Pod, client.RawPatch(types.StrategicMergePatchType, patch)); err != nil {
-		p.s.t.Fatalf("%s: image of %s/%s: %v", p.s, p.Name, container, err)
-	}
+	p.s.must(p.s.Patch(p.s.t.Context(), p.Pod, client.RawPatch(types.StrategicMergePatchType, patch)), "image of %s/%s", p.Name, container)
 }
 
 // IsReady says what the condition Ready says.

@@ -15,6 +15,7 @@ import (
 
 	"github.com/mongogate/mongogate/internal/proctree"
 	"github.com/mongogate/mongogate/pkg/gate"
+	"github.com/mongogate/mongogate/test/must"
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/mongogate/mongogate/e2e/witness"
@@ -129,19 +130,19 @@ func (p *Pod) HasSince(role Role, since time.Time) func(*corev1.Pod) bool {
 // Remove removes a file as the pod's process of a role sees it.
 func (p *Pod) Remove(role Role, path string) {
 	p.s.t.Helper()
-	if err := os.Remove("/proc/" + strconv.Itoa(p.one(role).PID) + "/root" + path); err != nil {
-		p.s.t.Fatalf("%s: pod %s: %v", p.s, p.Name, err)
-	}
+	p.must(os.Remove("/proc/" + strconv.Itoa(p.one(role).PID) + "/root" + path))
+}
+
+// must ends the test at an error, and says of which pod.
+func (p *Pod) must(err error) {
+	p.s.t.Helper()
+	p.s.must(err, "pod %s", p.Name)
 }
 
 // Processes are the pod's living ones of a role.
 func (p *Pod) Processes(role Role) []proctree.Process {
 	p.s.t.Helper()
-	found, err := p.processes(role)
-	if err != nil {
-		p.s.t.Fatal(err)
-	}
-	return found
+	return must.Get(p.processes(role))(p.s.t)
 }
 
 func (p *Pod) processes(role Role) ([]proctree.Process, error) {

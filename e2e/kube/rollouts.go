@@ -66,9 +66,7 @@ func (s *Space) WatchServing(service string) *Serving {
 	s.t.Helper()
 	v := &Serving{s: s, service: service, slices: map[string][]string{}}
 	w, err := s.Typed.DiscoveryV1().EndpointSlices(s.Namespace).Watch(s.t.Context(), metav1.ListOptions{LabelSelector: discoveryv1.LabelServiceName + "=" + service})
-	if err != nil {
-		s.t.Fatalf("%s: endpoints of %s: %v", s, service, err)
-	}
+	s.must(err, "endpoints of %s", service)
 	var loop sync.WaitGroup
 	loop.Go(func() {
 		for e := range w.ResultChan() {

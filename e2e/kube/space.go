@@ -7,6 +7,7 @@ package kube
 
 import (
 	"context"
+	"fmt"
 	"testing"
 	"time"
 
@@ -99,12 +100,18 @@ func (s *Space) Secret(name string, data map[string]string) {
 	if err != nil {
 		err = s.Update(s.t.Context(), secret)
 	}
-	if err != nil {
-		s.t.Fatalf("%s: secret %s: %v", s, name, err)
-	}
+	s.must(err, "secret %s", name)
 }
 
 func (s *Space) String() string { return "cluster " + s.Name + ", " + s.Namespace }
+
+// must ends the test at an error, and says where, and at what.
+func (s *Space) must(err error, format string, args ...any) {
+	s.t.Helper()
+	if err != nil {
+		s.t.Fatalf("%s: %s: %v", s, fmt.Sprintf(format, args...), err)
+	}
+}
 
 // Eventually looks until happened is true. want is what for, in words; the
 // string that happened returns is what there is instead.

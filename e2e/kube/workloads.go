@@ -24,18 +24,14 @@ func (s *Space) Scale(deployment string, replicas int32) {
 	s.t.Helper()
 	d := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Name: deployment, Namespace: s.Namespace}}
 	patch := client.RawPatch(types.MergePatchType, fmt.Appendf(nil, `{"spec":{"replicas":%d}}`, replicas))
-	if err := s.Patch(s.t.Context(), d, patch); err != nil {
-		s.t.Fatalf("%s: scale %s: %v", s, deployment, err)
-	}
+	s.must(s.Patch(s.t.Context(), d, patch), "scale %s", deployment)
 }
 
 // Jobs are those of the namespace, oldest first.
 func (s *Space) Jobs() []batchv1.Job {
 	s.t.Helper()
 	jobs, err := s.jobs(s.t.Context())
-	if err != nil {
-		s.t.Fatalf("%s: jobs: %v", s, err)
-	}
+	s.must(err, "jobs")
 	return jobs
 }
 

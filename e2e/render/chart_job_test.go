@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/mongogate/mongogate/test/must"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -83,10 +84,7 @@ func TestChartJobIsNotTriedInVain(t *testing.T) {
 			t.Errorf("%s: %v", c.values, err)
 			continue
 		}
-		objects, err := Decode([]byte(r.Manifest))
-		if err != nil {
-			t.Fatal(err)
-		}
+		objects := must.Get(Decode([]byte(r.Manifest)))(t)
 		job := jobOf(t, objects)
 		if got := verdict(job, c.container, c.code); got != c.want {
 			t.Errorf("%s: %s ends with %d: %s, want %s", c.values, c.container, c.code, got, c.want)
@@ -123,10 +121,7 @@ func TestChartWaitsWhereNothingTriesAgain(t *testing.T) {
 			t.Errorf("%s: %v", v, err)
 			continue
 		}
-		objects, err := Decode([]byte(r.Manifest))
-		if err != nil {
-			t.Fatal(err)
-		}
+		objects := must.Get(Decode([]byte(r.Manifest)))(t)
 		got := ""
 		for _, e := range jobOf(t, objects).Template.Spec.Containers[0].Env {
 			if e.Name == "MONGOGATE_IF_HELD" {
@@ -150,10 +145,7 @@ func TestChartNotesSayWhatCountsTheWaiting(t *testing.T) {
 func TestSamplesAreNotTriedInVain(t *testing.T) {
 	count := 0
 	for _, dir := range directories(t, "samples/*") {
-		objects, err := build(dir)
-		if err != nil {
-			t.Fatal(err)
-		}
+		objects := must.Get(build(dir))(t)
 		for _, o := range objects {
 			switch o.(type) {
 			case *batchv1.Job, *batchv1.CronJob:

@@ -3,20 +3,15 @@ package render
 import (
 	"testing"
 
+	"github.com/mongogate/mongogate/test/must"
 	appsv1 "k8s.io/api/apps/v1"
 )
 
 // What the API does not let change is the same whatever is switched on later.
 func TestChartServiceLater(t *testing.T) {
 	set := func(text string) *appsv1.StatefulSet {
-		r, err := helm(t, charts+"/mongogate", merged(values(t, leastApp+"kind: StatefulSet\nports: [{containerPort: 80, name: http}]"), values(t, text)), "v1.36.3")
-		if err != nil {
-			t.Fatal(err)
-		}
-		objects, err := Decode([]byte(r.Manifest))
-		if err != nil {
-			t.Fatal(err)
-		}
+		r := must.Get(helm(t, charts+"/mongogate", merged(values(t, leastApp+"kind: StatefulSet\nports: [{containerPort: 80, name: http}]"), values(t, text)), "v1.36.3"))(t)
+		objects := must.Get(Decode([]byte(r.Manifest)))(t)
 		return Workloads(objects)[0].Object.(*appsv1.StatefulSet)
 	}
 	before := set("{}")

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/mongogate/mongogate/test/must"
 	"helm.sh/helm/v4/pkg/chart/common"
 	commonutil "helm.sh/helm/v4/pkg/chart/common/util"
 	chart "helm.sh/helm/v4/pkg/chart/v2"
@@ -77,10 +78,7 @@ func upgradeIn(t *testing.T, in cluster, c *chart.Chart, v map[string]any) (map[
 		return nil, err
 	}
 	caps := common.DefaultCapabilities.Copy()
-	version, err := common.ParseKubeVersion("v1.36.3")
-	if err != nil {
-		t.Fatal(err)
-	}
+	version := must.Get(common.ParseKubeVersion("v1.36.3"))(t)
 	caps.KubeVersion = *version
 	all, err := commonutil.ToRenderValues(c, v, common.ReleaseOptions{Name: "demo", Namespace: "team", IsUpgrade: true, Revision: 2}, caps)
 	if err != nil {
@@ -164,10 +162,7 @@ func TestChartKeepsTheLock(t *testing.T) {
 				t.Fatalf("no value that accepts it: %v", err)
 			}
 			accepted := merged(values(t, c.after), values(t, fmt.Sprintf("gate: {keyChange: '%s'}", found[1])))
-			r, err := helm(t, charts+"/mongogate", merged(values(t, leastApp), values(t, c.before)), "v1.36.3")
-			if err != nil {
-				t.Fatal(err)
-			}
+			r := must.Get(helm(t, charts+"/mongogate", merged(values(t, leastApp), values(t, c.before)), "v1.36.3"))(t)
 			in := installed(t, r.Manifest)
 			if _, err := upgradeIn(t, in, load(t, charts+"/mongogate"), merged(values(t, leastApp), accepted)); err != nil {
 				t.Errorf("accepted, and: %v", err)
@@ -188,10 +183,7 @@ func TestChartKeepsTheLock(t *testing.T) {
 // What Helm finds in the cluster changes nothing of what is rendered.
 func TestChartRendersTheSameInACluster(t *testing.T) {
 	for name, text := range valuesFiles(t) {
-		r, err := helm(t, charts+"/mongogate", values(t, text), "v1.36.3")
-		if err != nil {
-			t.Fatal(err)
-		}
+		r := must.Get(helm(t, charts+"/mongogate", values(t, text), "v1.36.3"))(t)
 		with, err := upgradeIn(t, installed(t, r.Manifest), load(t, charts+"/mongogate"), values(t, text))
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
@@ -206,10 +198,7 @@ func TestChartRendersTheSameInACluster(t *testing.T) {
 
 // A chart of one's own that has the library keeps its lock as well, by the name of its workload; one that had no lock may not begin under a surge.
 func TestLibraryKeepsTheLock(t *testing.T) {
-	r, err := helm(t, "testdata/worker", nil, "v1.36.3")
-	if err != nil {
-		t.Fatal(err)
-	}
+	r := must.Get(helm(t, "testdata/worker", nil, "v1.36.3"))(t)
 	in := installed(t, r.Manifest)
 	if _, err := upgradeIn(t, in, load(t, "testdata/worker"), values(t, "mongogate: {key: other}")); err == nil || !strings.Contains(err.Error(), "and now other: that is another lock") {
 		t.Errorf("another key: %v", err)

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/mongogate/mongogate/test/must"
 	corev1 "k8s.io/api/core/v1"
 )
 
@@ -72,10 +73,7 @@ func TestChartMatrix(t *testing.T) {
 // A null takes a default away: the platform chooses the user.
 func TestChartUserOfThePlatform(t *testing.T) {
 	v := merged(values(t, leastApp), values(t, "podSecurityContext: {runAsUser: null, runAsGroup: null, fsGroup: null}\ngate: {securityContext: {readOnlyRootFilesystem: null}}"))
-	r, err := helm(t, charts+"/mongogate", v, "v1.36.3")
-	if err != nil {
-		t.Fatal(err)
-	}
+	r := must.Get(helm(t, charts+"/mongogate", v, "v1.36.3"))(t)
 	for _, word := range []string{"runAsUser", "runAsGroup", "fsGroup", "null", "readOnlyRootFilesystem: false"} {
 		if strings.Contains(r.Manifest+r.Hooks, word) {
 			t.Errorf("rendered: %s", word)
@@ -93,14 +91,8 @@ func TestLibraryInAChartOfOnesOwn(t *testing.T) {
 		if protection == "sentinel" {
 			v = merged(v, values(t, "mongogate: {init: {enabled: true}, kube: {events: false}}"))
 		}
-		r, err := helm(t, "testdata/worker", v, "v1.36.3")
-		if err != nil {
-			t.Fatal(err)
-		}
-		objects, err := Decode(r.All())
-		if err != nil {
-			t.Fatal(err)
-		}
+		r := must.Get(helm(t, "testdata/worker", v, "v1.36.3"))(t)
+		objects := must.Get(Decode(r.All()))(t)
 		if n := len(Workloads(objects)); n != 2 {
 			t.Fatalf("%d workloads, want 2", n)
 		}
@@ -119,14 +111,8 @@ func TestLibraryInAChartOfOnesOwn(t *testing.T) {
 // pod is the one workload's pod of a values file.
 func podOf(t *testing.T, text string) Workload {
 	t.Helper()
-	r, err := helm(t, charts+"/mongogate", values(t, text), "v1.36.3")
-	if err != nil {
-		t.Fatal(err)
-	}
-	objects, err := Decode([]byte(r.Manifest))
-	if err != nil {
-		t.Fatal(err)
-	}
+	r := must.Get(helm(t, charts+"/mongogate", values(t, text), "v1.36.3"))(t)
+	objects := must.Get(Decode([]byte(r.Manifest)))(t)
 	return Workloads(objects)[0]
 }
 

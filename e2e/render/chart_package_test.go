@@ -3,28 +3,20 @@ package render
 import (
 	"testing"
 
+	"github.com/mongogate/mongogate/test/must"
 	"helm.sh/helm/v4/pkg/chart/v2/loader"
 	chartutil "helm.sh/helm/v4/pkg/chart/v2/util"
 )
 
 // A package of the chart is whole: what it renders is what the checkout renders.
 func TestChartPackage(t *testing.T) {
-	c, err := loader.Load(charts + "/mongogate")
-	if err != nil {
-		t.Fatal(err)
-	}
-	archive, err := chartutil.Save(c, t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
+	c := must.Get(loader.Load(charts + "/mongogate"))(t)
+	archive := must.Get(chartutil.Save(c, t.TempDir()))(t)
 	for name, text := range valuesFiles(t) {
 		if name != "run-platform" && name != "restart-deployment" {
 			continue
 		}
-		want, err := helm(t, charts+"/mongogate", values(t, text), "v1.36.3")
-		if err != nil {
-			t.Fatal(err)
-		}
+		want := must.Get(helm(t, charts+"/mongogate", values(t, text), "v1.36.3"))(t)
 		got, err := helm(t, archive, values(t, text), "v1.36.3")
 		if err != nil || got != want {
 			t.Errorf("%s: the package renders something else: %v", name, err)

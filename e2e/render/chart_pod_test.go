@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/mongogate/mongogate/test/must"
 	appsv1 "k8s.io/api/apps/v1"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -50,14 +51,8 @@ gate: {metrics: {enabled: true}}
 // What people expect to be able to say of a pod can be said, and goes where it belongs.
 func TestChartPodFields(t *testing.T) {
 	for _, kind := range []string{"Deployment", "StatefulSet"} {
-		r, err := helm(t, charts+"/mongogate", merged(values(t, leastApp), values(t, wholePod+"kind: "+kind)), "v1.36.3")
-		if err != nil {
-			t.Fatal(err)
-		}
-		objects, err := Decode([]byte(r.Manifest))
-		if err != nil {
-			t.Fatal(err)
-		}
+		r := must.Get(helm(t, charts+"/mongogate", merged(values(t, leastApp), values(t, wholePod+"kind: "+kind)), "v1.36.3"))(t)
+		objects := must.Get(Decode([]byte(r.Manifest)))(t)
 		for _, p := range Check(objects) {
 			if !strings.Contains(p, "PodSecurity restricted: host namespaces") { // which nobody has who sets hostNetwork
 				t.Error(p)
@@ -99,14 +94,8 @@ func TestChartPodFields(t *testing.T) {
 			t.Errorf("%d Services", services)
 		}
 	}
-	r, err := helm(t, charts+"/mongogate", merged(values(t, leastApp), values(t, "kind: Job\njob: {suspend: true, completionMode: Indexed, completions: 3, parallelism: 2, backoffLimitPerIndex: 0, maxFailedIndexes: 1, podReplacementPolicy: Failed}")), "v1.36.3")
-	if err != nil {
-		t.Fatal(err)
-	}
-	objects, err := Decode([]byte(r.Manifest))
-	if err != nil {
-		t.Fatal(err)
-	}
+	r := must.Get(helm(t, charts+"/mongogate", merged(values(t, leastApp), values(t, "kind: Job\njob: {suspend: true, completionMode: Indexed, completions: 3, parallelism: 2, backoffLimitPerIndex: 0, maxFailedIndexes: 1, podReplacementPolicy: Failed}")), "v1.36.3"))(t)
+	objects := must.Get(Decode([]byte(r.Manifest)))(t)
 	if j := Workloads(objects)[0].Object.(*batchv1.Job).Spec; !*j.Suspend || *j.BackoffLimitPerIndex != 0 || *j.MaxFailedIndexes != 1 || *j.PodReplacementPolicy != batchv1.Failed {
 		t.Errorf("%+v", j)
 	}

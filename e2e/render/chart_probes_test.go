@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/mongogate/mongogate/test/must"
 	corev1 "k8s.io/api/core/v1"
 )
 
@@ -39,10 +40,7 @@ func TestChartProbesOfTheGate(t *testing.T) {
 				t.Errorf("%s, %s: %v", protection, c.more, err)
 				continue
 			}
-			objects, err := Decode([]byte(r.Manifest))
-			if err != nil {
-				t.Fatal(err)
-			}
+			objects := must.Get(Decode([]byte(r.Manifest)))(t)
 			for _, p := range Check(objects) {
 				if !strings.Contains(c.more, "hostNetwork") || !strings.Contains(p, "PodSecurity restricted") {
 					t.Errorf("%s, %s: %s", protection, c.more, p)
@@ -103,10 +101,7 @@ func TestChartOwnProbesStay(t *testing.T) {
 func TestSamplesProbesOfTheGate(t *testing.T) {
 	count := 0
 	for _, dir := range directories(t, "samples/*") {
-		objects, err := build(dir)
-		if err != nil {
-			t.Fatal(err)
-		}
+		objects := must.Get(build(dir))(t)
 		for _, w := range Workloads(objects) {
 			for _, x := range w.Containers() {
 				if len(x.Args) == 1 && x.Args[0] == "sidecar" {

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/mongogate/mongogate/test/must"
 	yamlv3 "go.yaml.in/yaml/v3"
 )
 
@@ -20,9 +21,7 @@ type documentedValue struct{ path, fallback, about string }
 func documented(t *testing.T, path string) []documentedValue {
 	t.Helper()
 	var doc yamlv3.Node
-	if err := yamlv3.Unmarshal([]byte(read(t, path)), &doc); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, yamlv3.Unmarshal([]byte(read(t, path)), &doc))
 	return rows(t, doc.Content[0], "")
 }
 
@@ -119,12 +118,8 @@ func golden(t *testing.T, path string, want func(old string) string) {
 		t.Errorf("%s is stale; run: cd e2e && go test ./render -update\n%s", path, firstDifference(string(b), text))
 		return
 	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, os.MkdirAll(filepath.Dir(path), 0o755))
+	must.Do(t, os.WriteFile(path, []byte(text), 0o644))
 }
 
 func firstDifference(have, want string) string {

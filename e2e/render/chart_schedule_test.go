@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/mongogate/mongogate/test/must"
 	kubecron "github.com/robfig/cron/v3"
 	"helm.sh/helm/v4/pkg/chart/common"
 )
@@ -95,18 +96,12 @@ func TestChartSchedulesAreKubernetes(t *testing.T) {
 	for len(all) < 1000 {
 		all = append(all, randomSchedule(rng))
 	}
-	list, err := json.Marshal(all)
-	if err != nil {
-		t.Fatal(err)
-	}
+	list := must.Get(json.Marshal(all))(t)
 	c := load(t, charts+"/mongogate")
 	c.Templates = append(c.Templates, &common.File{Name: "templates/all-schedules.yaml", Data: []byte(
 		`{{- $all := list }}{{ range b64dec "` + base64.StdEncoding.EncodeToString(list) + `" | fromJsonArray }}{{ $all = append $all (dict "problem" (include "mongogate.schedule.problem" .) "period" (include "mongogate.period" . | float64)) }}{{ end }}
 schedules: {{ $all | toJson | quote }}`)})
-	out, err := helmChart(t, c, values(t, leastApp), "v1.36.3")
-	if err != nil {
-		t.Fatal(err)
-	}
+	out := must.Get(helmChart(t, c, values(t, leastApp), "v1.36.3"))(t)
 	_, text, _ := strings.Cut(out.Manifest, "schedules: ")
 	text, _, _ = strings.Cut(text, "\n---")
 	var quoted string

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/mongogate/mongogate/test/must"
 )
 
 // What the schemas refuse, with the message that Helm gives.
@@ -55,9 +57,7 @@ func TestChartSchema(t *testing.T) {
 func TestChartSchemaIsComplete(t *testing.T) {
 	for _, chart := range []string{"mongogate", "mongogate-lib"} {
 		var schema map[string]any
-		if err := json.Unmarshal([]byte(read(t, charts+"/"+chart+"/values.schema.json")), &schema); err != nil {
-			t.Fatal(err)
-		}
+		must.Do(t, json.Unmarshal([]byte(read(t, charts+"/"+chart+"/values.schema.json")), &schema))
 		compare(t, chart, schema, values(t, read(t, charts+"/"+chart+"/values.yaml")))
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/mongogate/mongogate/test/must"
 	"helm.sh/helm/v4/pkg/action"
 	"helm.sh/helm/v4/pkg/chart/common"
 	chart "helm.sh/helm/v4/pkg/chart/v2"
@@ -47,10 +48,7 @@ func load(t *testing.T, dir string) *chart.Chart {
 		t.Fatalf("loading %s: %v", dir, err)
 	}
 	if dir == charts+"/mongogate" { // with the library as it stands beside it; TestChartBringsTheLibrary holds the copy against it
-		lib, err := loader.Load(charts + "/mongogate-lib")
-		if err != nil {
-			t.Fatal(err)
-		}
+		lib := must.Get(loader.Load(charts + "/mongogate-lib"))(t)
 		c.SetDependencies(lib)
 	}
 	return c
@@ -59,10 +57,7 @@ func load(t *testing.T, dir string) *chart.Chart {
 // helmChart renders a chart that is in memory.
 func helmChart(t *testing.T, c *chart.Chart, values map[string]any, kube string) (rendered, error) {
 	t.Helper()
-	version, err := common.ParseKubeVersion(kube)
-	if err != nil {
-		t.Fatal(err)
-	}
+	version := must.Get(common.ParseKubeVersion(kube))(t)
 	install := action.NewInstall(new(action.Configuration))
 	install.DryRunStrategy, install.ReleaseName, install.Namespace, install.KubeVersion = action.DryRunClient, "demo", "team", version
 	out, err := install.RunWithContext(context.Background(), c, values)
@@ -88,10 +83,7 @@ func values(t *testing.T, text string) map[string]any {
 
 func read(t *testing.T, path string) string {
 	t.Helper()
-	b, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
+	b := must.Get(os.ReadFile(path))(t)
 	return string(b)
 }
 
@@ -116,10 +108,7 @@ func TestChartValuesFiles(t *testing.T) {
 	for _, name := range slices.Sorted(maps.Keys(files)) {
 		t.Run(name, func(t *testing.T) {
 			v := values(t, files[name])
-			r, err := helm(t, charts+"/mongogate", v, "v1.36.3")
-			if err != nil {
-				t.Fatal(err)
-			}
+			r := must.Get(helm(t, charts+"/mongogate", v, "v1.36.3"))(t)
 			again, err := helm(t, charts+"/mongogate", values(t, files[name]), "v1.36.3")
 			if err != nil || again != r {
 				t.Errorf("the second render differs from the first: %v", err)
@@ -187,7 +176,7 @@ func copyLibrary(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = filepath.WalkDir(to, func(path string, d fs.DirEntry, err error) error {
+	must.Do(t, filepath.WalkDir(to, func(path string, d fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
 			return err
@@ -199,23 +188,14 @@ func copyLibrary(t *testing.T) {
 			t.Errorf("%s is not in the library; run: make charts", path)
 		}
 		return nil
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	}))
 }
 
 // A checkout is enough, and so is a copy of the chart's directory: the application chart brings the library along, as it is beside it.
 func TestChartBringsTheLibrary(t *testing.T) {
 	copyLibrary(t)
-	c, err := loader.Load(charts + "/mongogate")
-	if err != nil {
-		t.Fatal(err)
-	}
-	lib, err := loader.Load(charts + "/mongogate-lib")
-	if err != nil {
-		t.Fatal(err)
-	}
+	c := must.Get(loader.Load(charts + "/mongogate"))(t)
+	lib := must.Get(loader.Load(charts + "/mongogate-lib"))(t)
 	deps := c.Dependencies()
 	if len(deps) != 1 || deps[0].Name() != "mongogate-lib" {
 		t.Fatalf("dependencies: %v", deps)

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/mongogate/mongogate/test/must"
 	"helm.sh/helm/v4/pkg/chart/common"
 	chart "helm.sh/helm/v4/pkg/chart/v2"
 )
@@ -42,10 +43,7 @@ func stranger(name string) *chart.Chart {
 // In an umbrella, beside charts that define every generic name, the chart renders what it renders alone.
 func TestChartUnderAnUmbrella(t *testing.T) {
 	for name, text := range valuesFiles(t) {
-		alone, err := helm(t, charts+"/mongogate", values(t, text), "v1.36.3")
-		if err != nil {
-			t.Fatal(err)
-		}
+		alone := must.Get(helm(t, charts+"/mongogate", values(t, text), "v1.36.3"))(t)
 		umbrella := stranger("platform")
 		for _, c := range []*chart.Chart{stranger("aaa"), load(t, charts+"/mongogate"), stranger("zzz")} {
 			umbrella.AddDependency(c)

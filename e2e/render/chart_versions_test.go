@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/mongogate/mongogate/test/must"
 	"helm.sh/helm/v4/pkg/action"
 	appsv1 "k8s.io/api/apps/v1"
 )
@@ -38,10 +39,7 @@ func TestChartVersionsOfKubernetes(t *testing.T) {
 			t.Errorf("%s: %v", version, err)
 			continue
 		}
-		objects, err := Decode([]byte(r.Manifest))
-		if err != nil {
-			t.Fatal(err)
-		}
+		objects := must.Get(Decode([]byte(r.Manifest)))(t)
 		got := ""
 		if u := Workloads(objects)[0].Object.(*appsv1.StatefulSet).Spec.UpdateStrategy.RollingUpdate; u != nil {
 			got = u.MaxUnavailable.String()
@@ -57,14 +55,8 @@ func TestChartVersionsOfKubernetes(t *testing.T) {
 
 // Two gates of one pod: the library under two aliases, told apart by the suffix.
 func TestLibraryTwiceInOnePod(t *testing.T) {
-	r, err := helm(t, "testdata/twice", nil, "v1.36.3")
-	if err != nil {
-		t.Fatal(err)
-	}
-	objects, err := Decode([]byte(r.Manifest))
-	if err != nil {
-		t.Fatal(err)
-	}
+	r := must.Get(helm(t, "testdata/twice", nil, "v1.36.3"))(t)
+	objects := must.Get(Decode([]byte(r.Manifest)))(t)
 	w := Workloads(objects)[0]
 	want := []string{"mongogate-epoch-region", "mongogate-region", "mongogate-install", "work"}
 	if got := names(w); !slices.Equal(got, want) {

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/mongogate/mongogate/test/must"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 )
@@ -71,24 +72,13 @@ func manifest(kind, protection string) string {
 // overlay builds their manifests with components of ours.
 func overlay(t *testing.T, manifests []string, components ...string) ([]runtime.Object, error) {
 	t.Helper()
-	dir, err := filepath.EvalSymlinks(t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	ours, err := filepath.Abs(kustomizations)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ours, err = filepath.Rel(dir, ours)
-	if err != nil {
-		t.Fatal(err)
-	}
+	dir := must.Get(filepath.EvalSymlinks(t.TempDir()))(t)
+	ours := must.Get(filepath.Abs(kustomizations))(t)
+	ours = must.Get(filepath.Rel(dir, ours))(t)
 	k := "resources:\n"
 	for i, m := range manifests {
 		name := fmt.Sprintf("theirs-%d.yaml", i)
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(m), 0o600); err != nil {
-			t.Fatal(err)
-		}
+		must.Do(t, os.WriteFile(filepath.Join(dir, name), []byte(m), 0o600))
 		k += "  - " + name + "\n"
 	}
 	if slices.ContainsFunc(components, func(c string) bool {
@@ -102,9 +92,7 @@ func overlay(t *testing.T, manifests []string, components ...string) ([]runtime.
 	for _, c := range components {
 		k += "  - " + ours + "/components/" + c + "\n"
 	}
-	if err := os.WriteFile(filepath.Join(dir, "kustomization.yaml"), []byte(k), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, os.WriteFile(filepath.Join(dir, "kustomization.yaml"), []byte(k), 0o600))
 	return build(dir)
 }
 
@@ -165,10 +153,7 @@ func TestComponents(t *testing.T) {
 		components := append([]string{c.protection}, c.beside...)
 		for _, kind := range c.kinds {
 			t.Run(strings.Join(components, "+")+"/"+kind, func(t *testing.T) {
-				objects, err := overlay(t, []string{manifest(kind, c.protection)}, components...)
-				if err != nil {
-					t.Fatal(err)
-				}
+				objects := must.Get(overlay(t, []string{manifest(kind, c.protection)}, components...))(t)
 				for _, p := range Check(objects) {
 					t.Error(p)
 				}
@@ -213,15 +198,9 @@ func kept(t *testing.T, w Workload) {
 }
 
 func TestWorkloadWithoutTheLabelIsLeftAlone(t *testing.T) {
-	plain, err := overlay(t, []string{manifest("Deployment", "none")})
-	if err != nil {
-		t.Fatal(err)
-	}
+	plain := must.Get(overlay(t, []string{manifest("Deployment", "none")}))(t)
 	for _, dir := range directories(t, "components/*") {
-		got, err := overlay(t, []string{manifest("Deployment", "none")}, filepath.Base(dir))
-		if err != nil {
-			t.Fatal(err)
-		}
+		got := must.Get(overlay(t, []string{manifest("Deployment", "none")}, filepath.Base(dir)))(t)
 		if !reflect.DeepEqual(Workloads(got), Workloads(plain)) {
 			t.Errorf("component %s changes it", filepath.Base(dir))
 		}
@@ -247,10 +226,7 @@ func TestSeveralWorkloadsInOneKustomization(t *testing.T) {
 		for _, p := range protections {
 			manifests = append(manifests, strings.ReplaceAll(manifest("Deployment", p), "name: theirs\n", "name: "+p+"\n"))
 		}
-		objects, err := overlay(t, manifests, protections...)
-		if err != nil {
-			t.Fatal(err)
-		}
+		objects := must.Get(overlay(t, manifests, protections...))(t)
 		if n := len(Workloads(objects)); n != len(protections) {
 			t.Errorf("%d workloads", n)
 		}

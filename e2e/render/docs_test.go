@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/mongogate/mongogate/test/must"
 	"sigs.k8s.io/yaml"
 )
 
@@ -17,10 +18,7 @@ const root = "../.."
 
 func written(t *testing.T) []Example {
 	t.Helper()
-	all, err := Examples(root)
-	if err != nil {
-		t.Fatal(err)
-	}
+	all := must.Get(Examples(root))(t)
 	return all
 }
 
@@ -66,10 +64,7 @@ func TestDocumentedExamples(t *testing.T) {
 				if what == "library" {
 					dir = ownChart(t, e, files[e.Page], used)
 				}
-				r, err := helm(t, dir, values(t, e.Text), "v1.36.3")
-				if err != nil {
-					t.Fatal(err)
-				}
+				r := must.Get(helm(t, dir, values(t, e.Text), "v1.36.3"))(t)
 				stream = r.All()
 			}
 			list, err := Decode(stream)
@@ -110,22 +105,15 @@ func TestDocumentedExamples(t *testing.T) {
 // place puts a page's files of some directory into a new one.
 func place(t *testing.T, e Example, files map[string]string, used map[string]bool, wanted func(string) bool) string {
 	t.Helper()
-	dir, err := filepath.EvalSymlinks(t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
+	dir := must.Get(filepath.EvalSymlinks(t.TempDir()))(t)
 	for name, text := range files {
 		if !wanted(name) {
 			continue
 		}
 		used[e.Page+" "+name] = true
 		path := filepath.Join(dir, name)
-		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
+		must.Do(t, os.MkdirAll(filepath.Dir(path), 0o700))
+		must.Do(t, os.WriteFile(path, []byte(text), 0o600))
 	}
 	return dir
 }
@@ -137,24 +125,18 @@ var ours = regexp.MustCompile(`github\.com/mongogate/mongogate/config/([a-z/-]+)
 func kustomization(t *testing.T, e Example, files map[string]string, used map[string]bool) string {
 	t.Helper()
 	var k struct{ Resources []string }
-	if err := yaml.Unmarshal([]byte(e.Text), &k); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, yaml.Unmarshal([]byte(e.Text), &k))
 	dir := place(t, e, files, used, func(name string) bool { return slices.Contains(k.Resources, name) })
 	config, err := filepath.Abs(kustomizations)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if config, err = filepath.Rel(dir, config); err != nil {
-		t.Fatal(err)
-	}
+	config = must.Get(filepath.Rel(dir, config))(t)
 	if !ours.MatchString(e.Text) {
 		t.Error("names no component of ours")
 	}
 	text := ours.ReplaceAllString(e.Text, config+"/$1")
-	if err := os.WriteFile(filepath.Join(dir, "kustomization.yaml"), []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, os.WriteFile(filepath.Join(dir, "kustomization.yaml"), []byte(text), 0o600))
 	return dir
 }
 
@@ -162,12 +144,8 @@ func kustomization(t *testing.T, e Example, files map[string]string, used map[st
 func ownChart(t *testing.T, e Example, files map[string]string, used map[string]bool) string {
 	t.Helper()
 	dir := place(t, e, files, used, func(name string) bool { return name == "Chart.yaml" || strings.HasPrefix(name, "templates/") })
-	if err := os.MkdirAll(filepath.Join(dir, "charts"), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.CopyFS(filepath.Join(dir, "charts", "mongogate-lib"), os.DirFS(charts+"/mongogate-lib")); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, os.MkdirAll(filepath.Join(dir, "charts"), 0o700))
+	must.Do(t, os.CopyFS(filepath.Join(dir, "charts", "mongogate-lib"), os.DirFS(charts+"/mongogate-lib")))
 	return dir
 }
 
@@ -200,19 +178,13 @@ var (
 // A scenario that a page names as its witness is one.
 func TestDocumentedScenariosExist(t *testing.T) {
 	there := map[string]bool{}
-	sources, err := filepath.Glob("../scenario/*_test.go")
-	if err != nil {
-		t.Fatal(err)
-	}
+	sources := must.Get(filepath.Glob("../scenario/*_test.go"))(t)
 	for _, path := range sources {
 		for _, m := range scenarioFunc.FindAllStringSubmatch(read(t, path), -1) {
 			there[m[1]] = true
 		}
 	}
-	pages, err := filepath.Glob(root + "/docs/kubernetes/*.md")
-	if err != nil {
-		t.Fatal(err)
-	}
+	pages := must.Get(filepath.Glob(root + "/docs/kubernetes/*.md"))(t)
 	named := map[string]bool{}
 	for _, path := range pages {
 		for _, name := range scenarioName.FindAllString(read(t, path), -1) {

@@ -4,6 +4,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/mongogate/mongogate/test/must"
 	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/kustomize/api/krusty"
 	"sigs.k8s.io/kustomize/kyaml/filesys"
@@ -26,10 +27,7 @@ func build(dir string) ([]runtime.Object, error) {
 
 func directories(t *testing.T, pattern string) []string {
 	t.Helper()
-	dirs, err := filepath.Glob(filepath.Join(kustomizations, pattern, "kustomization.yaml"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	dirs := must.Get(filepath.Glob(filepath.Join(kustomizations, pattern, "kustomization.yaml")))(t)
 	for i := range dirs {
 		dirs[i] = filepath.Dir(dirs[i])
 	}
@@ -40,10 +38,7 @@ func TestSamples(t *testing.T) {
 	var samples, objects, pods, gates int
 	for _, dir := range directories(t, "samples/*") {
 		t.Run(filepath.Base(dir), func(t *testing.T) {
-			all, err := build(dir)
-			if err != nil {
-				t.Fatal(err)
-			}
+			all := must.Get(build(dir))(t)
 			for _, p := range Check(all) {
 				t.Error(p)
 			}

@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/mongogate/mongogate/test/must"
 )
 
 var (
@@ -30,7 +32,7 @@ func literals(t *testing.T) string {
 	t.Helper()
 	var all strings.Builder
 	for _, dir := range []string{"cmd", "internal", "pkg", "charts"} {
-		err := filepath.WalkDir(filepath.Join(root, dir), func(path string, d fs.DirEntry, err error) error {
+		must.Do(t, filepath.WalkDir(filepath.Join(root, dir), func(path string, d fs.DirEntry, err error) error {
 			switch {
 			case err != nil || d.IsDir() || strings.HasSuffix(path, "_test.go"):
 			case strings.HasSuffix(path, ".go"):
@@ -57,10 +59,7 @@ func literals(t *testing.T) string {
 				}
 			}
 			return err
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
+		}))
 	}
 	return all.String()
 }

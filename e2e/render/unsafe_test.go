@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/mongogate/mongogate/test/must"
 	appsv1 "k8s.io/api/apps/v1"
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	batchv1 "k8s.io/api/batch/v1"
@@ -166,10 +167,7 @@ func TestFaultsAreSeen(t *testing.T) {
 	seen := map[string]bool{}
 	for _, f := range faults {
 		t.Run(f.sample+"/"+f.what, func(t *testing.T) {
-			objects, err := build(filepath.Join(kustomizations, "samples", f.sample))
-			if err != nil {
-				t.Fatal(err)
-			}
+			objects := must.Get(build(filepath.Join(kustomizations, "samples", f.sample)))(t)
 			for _, o := range objects {
 				if p := template(o); p != nil {
 					objects = append(objects, f.spoil(p, o)...)

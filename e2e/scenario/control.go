@@ -7,6 +7,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/mongogate/mongogate/test/must"
+
 	"github.com/mongogate/mongogate/e2e/kube"
 )
 
@@ -65,8 +67,6 @@ func (s *Scenario) undone(do, undo func(context.Context) error) func() {
 	s.Cleanup(back)
 	ctx, cancel := context.WithTimeout(s.Context(), controlTime)
 	defer cancel()
-	if err := do(ctx); err != nil {
-		s.Fatal(err)
-	}
+	must.Do(s.T, do(ctx))
 	return back
 }

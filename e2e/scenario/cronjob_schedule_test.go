@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/mongogate/mongogate/test/must"
 	batchv1 "k8s.io/api/batch/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -83,9 +84,7 @@ func schedule(s *scenario.Scenario) *calendar {
 	s.Helper()
 	inBoth(s, kube.Values{"command": short, "cronJob": kube.Values{"suspend": false}})
 	var made batchv1.CronJob
-	if err := s.A.Get(s.Context(), client.ObjectKey{Namespace: s.Name, Name: scenario.Release}, &made); err != nil {
-		s.Fatal(err)
-	}
+	must.Do(s.T, s.A.Get(s.Context(), client.ObjectKey{Namespace: s.Name, Name: scenario.Release}, &made))
 	return &calendar{Scenario: s, first: minuteOf(s, made.CreationTimestamp.Add(time.Minute))}
 }
 

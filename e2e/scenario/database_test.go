@@ -10,6 +10,7 @@ import (
 
 	"github.com/mongogate/mongogate/pkg/mongolock"
 	"github.com/mongogate/mongogate/test/devdb"
+	"github.com/mongogate/mongogate/test/must"
 	"go.mongodb.org/mongo-driver/v2/bson"
 
 	"github.com/mongogate/mongogate/e2e/kube"
@@ -22,16 +23,10 @@ import (
 // the gate says so and nothing runs; with the right one it does.
 func TestDatabaseTLS(t *testing.T) {
 	s := scenario.New(t, scenario.Opts{Background: true, TTL: 20 * time.Second})
-	front, err := s.DB.Terminate(s.A.DB.Addr())
-	if err != nil {
-		t.Fatal(err)
-	}
+	front := must.Get(s.DB.Terminate(s.A.DB.Addr()))(t)
 	t.Cleanup(func() { _ = front.Close() })
 	s.A.Secret(kube.URISecret, map[string]string{"uri": strings.Replace(s.A.URI, s.A.DB.Addr(), front.Addr, 1)})
-	wrong, err := lab.Authority()
-	if err != nil {
-		t.Fatal(err)
-	}
+	wrong := must.Get(lab.Authority())(t)
 	trust(s.A, wrong)
 	s.A.Install(scenario.Release, kube.Values{"gate": kube.Values{"caBundle": kube.Values{"configMap": "authority"}}})
 	pod := s.A.Pod(app)
@@ -67,9 +62,7 @@ func TestDatabaseSignInAndRotation(t *testing.T) {
 	const collection = mongolock.DefaultCollection
 	root := func(command bson.D) {
 		t.Helper()
-		if err := s.DB.Run(t.Context(), nil, mongolock.DefaultDatabase, command); err != nil {
-			t.Fatal(err)
-		}
+		must.Do(t, s.DB.Run(t.Context(), nil, mongolock.DefaultDatabase, command))
 	}
 	root(bson.D{{Key: "create", Value: collection}})
 	root(bson.D{{Key: "createRole", Value: "mongogate"}, {Key: "roles", Value: bson.A{}}, {Key: "privileges", Value: bson.A{bson.D{
@@ -81,10 +74,7 @@ func TestDatabaseSignInAndRotation(t *testing.T) {
 	give := func(u lab.User) {
 		t.Helper()
 		root(bson.D{{Key: "createUser", Value: u.Name}, {Key: "pwd", Value: u.Password}, {Key: "roles", Value: bson.A{"mongogate"}}})
-		uri, err := u.As(s.A.URI)
-		if err != nil {
-			t.Fatal(err)
-		}
+		uri := must.Get(u.As(s.A.URI))(t)
 		s.A.Secret(kube.URISecret, map[string]string{"uri": uri})
 	}
 	give(first)
@@ -108,10 +98,7 @@ func TestDatabaseSignInAndRotation(t *testing.T) {
 	s.A.DB.Cut() // what was signed in stays signed in
 	s.A.DB.Heal()
 	staysHeld(s, pod, run, before)
-	log, err := pod.Logs("main", false)
-	if err != nil {
-		t.Fatal(err)
-	}
+	log := must.Get(pod.Logs("main", false))(t)
 	for _, u := range []lab.User{first, second} {
 		if strings.Contains(log, u.Password) || strings.Contains(log, "p%40ss%25word") {
 			t.Errorf("the password of %s is in the log", u.Name)

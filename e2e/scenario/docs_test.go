@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/mongogate/mongogate/pkg/mongolock"
+	"github.com/mongogate/mongogate/test/must"
 	batchv1 "k8s.io/api/batch/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/yaml"
@@ -37,10 +38,7 @@ type example struct {
 // changed: the object's name, the key, the Secret, the gate's image, the registry, and the ttl where none is given.
 func documented(s *scenario.Scenario) (all []example) {
 	s.Helper()
-	blocks, err := render.Examples("../..")
-	if err != nil {
-		s.Fatal(err)
-	}
+	blocks := must.Get(render.Examples("../.."))(s.T)
 	for _, b := range blocks {
 		if b.Mark != "render: chart" {
 			continue
@@ -183,17 +181,9 @@ func TestCommandsByHandFreeALockAtOnce(t *testing.T) {
 // notes are the lines that Helm has shown to whoever installed a release, as it keeps them.
 func notes(s *scenario.Scenario, space *kube.Space, release string) []string {
 	s.Helper()
-	secret, err := space.Typed.CoreV1().Secrets(space.Namespace).Get(s.Context(), "sh.helm.release.v1."+release+".v1", metav1.GetOptions{})
-	if err != nil {
-		s.Fatal(err)
-	}
-	packed, err := gzip.NewReader(base64.NewDecoder(base64.StdEncoding, bytes.NewReader(secret.Data["release"])))
-	if err != nil {
-		s.Fatal(err)
-	}
+	secret := must.Get(space.Typed.CoreV1().Secrets(space.Namespace).Get(s.Context(), "sh.helm.release.v1."+release+".v1", metav1.GetOptions{}))(s.T)
+	packed := must.Get(gzip.NewReader(base64.NewDecoder(base64.StdEncoding, bytes.NewReader(secret.Data["release"]))))(s.T)
 	var kept struct{ Info struct{ Notes string } }
-	if err := json.NewDecoder(packed).Decode(&kept); err != nil {
-		s.Fatal(err)
-	}
+	must.Do(s.T, json.NewDecoder(packed).Decode(&kept))
 	return strings.Split(kept.Info.Notes, "\n")
 }

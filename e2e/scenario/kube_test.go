@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/mongogate/mongogate/test/must"
 	authenticationv1 "k8s.io/api/authentication/v1"
 	corev1 "k8s.io/api/core/v1"
 	flowcontrolv1 "k8s.io/api/flowcontrol/v1"
@@ -82,9 +83,7 @@ func issue(s *scenario.Scenario, name string) string {
 	s.Helper()
 	s.A.Secret(name, nil)
 	var bound corev1.Secret
-	if err := s.A.Get(s.Context(), client.ObjectKey{Namespace: s.A.Namespace, Name: name}, &bound); err != nil {
-		s.Fatal(err)
-	}
+	must.Do(s.T, s.A.Get(s.Context(), client.ObjectKey{Namespace: s.A.Namespace, Name: name}, &bound))
 	ask := &authenticationv1.TokenRequest{Spec: authenticationv1.TokenRequestSpec{
 		BoundObjectRef: &authenticationv1.BoundObjectReference{APIVersion: "v1", Kind: "Secret", Name: name, UID: bound.UID},
 	}}
@@ -98,9 +97,7 @@ func issue(s *scenario.Scenario, name string) string {
 // revoke deletes the secret of a token, and waits until the API server takes the token no more.
 func revoke(s *scenario.Scenario, name, token string) {
 	s.Helper()
-	if err := s.A.Delete(s.Context(), &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: s.A.Namespace}}); err != nil {
-		s.Fatal(err)
-	}
+	must.Do(s.T, s.A.Delete(s.Context(), &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: s.A.Namespace}}))
 	s.A.Eventually("the token "+name+" is refused", slow, func(ctx context.Context) (bool, string) {
 		review := &authenticationv1.TokenReview{Spec: authenticationv1.TokenReviewSpec{Token: token}}
 		if err := s.A.Create(ctx, review); err != nil {
@@ -149,16 +146,11 @@ func jail(s *scenario.Scenario) (free func()) {
 	}
 	s.Cleanup(free)
 	for _, o := range []client.Object{level, flow} {
-		if err := s.A.Create(s.Context(), o); err != nil {
-			s.Fatal(err)
-		}
+		must.Do(s.T, s.A.Create(s.Context(), o))
 	}
 	as := rest.CopyConfig(s.A.Config)
 	as.Impersonate = rest.ImpersonationConfig{UserName: "system:serviceaccount:" + s.A.Namespace + ":gate", Groups: []string{"system:serviceaccounts", "system:authenticated"}}
-	calls, err := rest.HTTPClientFor(as)
-	if err != nil {
-		s.Fatal(err)
-	}
+	calls := must.Get(rest.HTTPClientFor(as))(s.T)
 	s.A.Eventually("calls of the service account are refused", slow, func(ctx context.Context) (bool, string) {
 		req, err := http.NewRequestWithContext(ctx, http.MethodGet, as.Host+"/api/v1/namespaces/"+s.A.Namespace+"/pods", nil)
 		if err != nil {

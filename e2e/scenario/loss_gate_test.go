@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/mongogate/mongogate/pkg/mongolock"
+	"github.com/mongogate/mongogate/test/must"
 
 	"github.com/mongogate/mongogate/e2e/kube"
 	"github.com/mongogate/mongogate/e2e/scenario"
@@ -60,9 +61,7 @@ func TestLossOfGate(t *testing.T) {
 			t.Run(c.name+"-"+strconv.Itoa(i+1), func(t *testing.T) {
 				p := against(t, scenario.Opts{TTL: c.ttl, Kubernetes: versionFor(c.protection)}, c.values)
 				if c.protection == "kill" {
-					if _, err := p.a.Exec("main", "sh", "-c", "env -i sleep 5005 >/dev/null 2>&1 &"); err != nil {
-						t.Fatal(err)
-					}
+					must.Get(p.a.Exec("main", "sh", "-c", "env -i sleep 5005 >/dev/null 2>&1 &"))(t)
 					p.a.Wait("runs the stray", slow, p.a.Has(kube.Stray))
 				}
 				since := time.Now()

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/mongogate/mongogate/test/must"
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/mongogate/mongogate/e2e/kube"
@@ -69,9 +70,7 @@ func TestLossOfRealServers(t *testing.T) {
 			revoked := all[:len(all)-silent]
 			for i, m := range revoked {
 				m.since = time.Now()
-				if _, err := s.DB.Revoke(t.Context(), m.key); err != nil {
-					t.Fatal(err)
-				}
+				must.Get(s.DB.Revoke(t.Context(), m.key))(t)
 				if protection == "restart" && i%2 == 1 { // the kubelet has work with each
 					s.AwaitGone(revoked[i-1].run, s.Timing.TTL+slow)
 					s.AwaitGone(m.run, s.Timing.TTL+slow)

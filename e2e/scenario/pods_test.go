@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/mongogate/mongogate/internal/proctree"
+	"github.com/mongogate/mongogate/test/must"
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/mongogate/mongogate/e2e/kube"
@@ -37,9 +38,7 @@ func TestPodsTwoGates(t *testing.T) {
 	release()
 	first, other := s.Await(one, slow, witness.Run.Alive), s.Await(two, slow, witness.Run.Alive)
 	before := s.AwaitHolder(two, pod, slow)
-	if _, err := s.DB.Revoke(t.Context(), one); err != nil {
-		t.Fatal(err)
-	}
+	must.Get(s.DB.Revoke(t.Context(), one))(t)
 	gone := s.AwaitGone(first, s.Timing.TTL+slow)
 	s.Await(one, slow, func(r witness.Run) bool { return r.First.After(gone.Gone) })
 	if after := s.AwaitHolder(two, pod, slow); after.Token != before.Token {
@@ -123,10 +122,7 @@ func hardened(s *scenario.Scenario, pod *kube.Pod) {
 // readOnlyRoot reads the options of the mount at / in /proc/PID/mountinfo: proc(5).
 func readOnlyRoot(s *scenario.Scenario, p proctree.Process) bool {
 	s.Helper()
-	text, err := os.ReadFile("/proc/" + strconv.Itoa(p.PID) + "/mountinfo")
-	if err != nil {
-		s.Fatal(err)
-	}
+	text := must.Get(os.ReadFile("/proc/" + strconv.Itoa(p.PID) + "/mountinfo"))(s.T)
 	for line := range strings.Lines(string(text)) {
 		if f := strings.Fields(line); len(f) > 5 && f[4] == "/" {
 			return slices.Contains(strings.Split(f[5], ","), "ro")

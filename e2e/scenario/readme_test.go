@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/mongogate/mongogate/test/must"
 	appsv1 "k8s.io/api/apps/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -95,10 +96,7 @@ func TestReadmeInAPod(t *testing.T) {
 // valuesOfReadme are those of its one block for the chart.
 func valuesOfReadme(s *scenario.Scenario) (values kube.Values) {
 	s.Helper()
-	blocks, err := render.Examples("../..")
-	if err != nil {
-		s.Fatal(err)
-	}
+	blocks := must.Get(render.Examples("../.."))(s.T)
 	i := slices.IndexFunc(blocks, func(e render.Example) bool { return e.Page == "README.md" && e.Mark == "render: chart" })
 	if i < 0 {
 		s.Fatal("the README has no values for the chart")
@@ -122,10 +120,7 @@ var comment = regexp.MustCompile(`\s+#.*`)
 // read takes the shell blocks of a section.
 func read(s *scenario.Scenario, page, heading string) *reader {
 	s.Helper()
-	text, err := os.ReadFile(filepath.Join("../..", page))
-	if err != nil {
-		s.Fatal(err)
-	}
+	text := must.Get(os.ReadFile(filepath.Join("../..", page)))(s.T)
 	_, section, found := strings.Cut(string(text), "\n"+heading+"\n")
 	if !found {
 		s.Fatalf("%s has no section %q", page, heading)

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/mongogate/mongogate/pkg/mongolock"
+	"github.com/mongogate/mongogate/test/must"
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/mongogate/mongogate/e2e/kube"
@@ -324,9 +325,7 @@ func TestRolloutProbesOfMain(t *testing.T) {
 	}
 	tell := func(what string) {
 		t.Helper()
-		if _, err := pod.Exec("main", "/worker", "-post", "http://localhost:8080/"+what); err != nil {
-			t.Fatal(err)
-		}
+		must.Get(pod.Exec("main", "/worker", "-post", "http://localhost:8080/"+what))(t)
 	}
 	tell("readyz?ok=false")
 	pod.Wait("is not ready", slow, func(p *corev1.Pod) bool { return !kube.IsReady(p) })

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/mongogate/mongogate/pkg/mongolock"
+	"github.com/mongogate/mongogate/test/must"
 	batchv1 "k8s.io/api/batch/v1"
 
 	"github.com/mongogate/mongogate/e2e/kube"
@@ -74,10 +75,7 @@ func completes(s *scenario.Scenario, job string) {
 // kindOf is the kind of a sample's workload.
 func kindOf(t *testing.T, kustomization string) string {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join(filepath.Dir(kustomization), "workload.yaml"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	text := must.Get(os.ReadFile(filepath.Join(filepath.Dir(kustomization), "workload.yaml")))(t)
 	for _, kind := range []string{"CronJob", "Job", "Deployment", "StatefulSet"} {
 		if strings.Contains(string(text), "\nkind: "+kind+"\n") || strings.HasPrefix(string(text), "kind: "+kind+"\n") {
 			return kind

@@ -15,6 +15,7 @@ import (
 
 	"github.com/mongogate/mongogate/pkg/mongolock"
 	"github.com/mongogate/mongogate/test/devdb"
+	"github.com/mongogate/mongogate/test/must"
 
 	"github.com/mongogate/mongogate/e2e/kube"
 	"github.com/mongogate/mongogate/e2e/lab"
@@ -109,10 +110,7 @@ func (s *Scenario) space(c *lab.Cluster) *kube.Space {
 // namespaces there: one with sign-in, say. Skip what it lacks by DB.Missing.
 func (s *Scenario) UseDatabase(options devdb.Options) {
 	s.Helper()
-	db, err := s.Lab.OpenDatabase(s.Context(), options)
-	if err != nil {
-		s.Fatal(err)
-	}
+	db := must.Get(s.Lab.OpenDatabase(s.Context(), options))(s.T)
 	s.own = append(s.own, db)
 	s.DB = db
 	for _, space := range []*kube.Space{s.A, s.B} {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/mongogate/mongogate/pkg/mongolock"
+	"github.com/mongogate/mongogate/test/must"
 
 	"github.com/mongogate/mongogate/e2e/kube"
 	"github.com/mongogate/mongogate/e2e/witness"
@@ -44,10 +45,7 @@ func (s *Scenario) Await(key string, within time.Duration, asked func(witness.Ru
 	s.Helper()
 	ctx, cancel := context.WithTimeout(s.Context(), within)
 	defer cancel()
-	run, err := s.Witness.Await(ctx, key, asked)
-	if err != nil {
-		s.Fatal(err)
-	}
+	run := must.Get(s.Witness.Await(ctx, key, asked))(s.T)
 	return run
 }
 

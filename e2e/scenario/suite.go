@@ -17,6 +17,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/mongogate/mongogate/test/must"
+
 	"github.com/mongogate/mongogate/e2e/lab"
 	"github.com/mongogate/mongogate/e2e/witness"
 )
@@ -134,10 +136,7 @@ func (u *suite) check(s *Scenario) {
 			s.SkipFor("only cluster b of our own ignores the restart rule")
 		}
 		if least := s.opts.Kubernetes; least > 0 {
-			minor, err := c.Minor()
-			if err != nil {
-				s.Fatal(err)
-			}
+			minor := must.Get(c.Minor())(s.T)
 			if minor < least {
 				s.SkipFor(fmt.Sprintf("cluster %s is Kubernetes 1.%d, not 1.%d", name, minor, least))
 			}

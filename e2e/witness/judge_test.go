@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/mongogate/mongogate/test/must"
 )
 
 func TestOverlaps(t *testing.T) {
@@ -78,10 +80,7 @@ func itoa(n int) string { return strconv.Itoa(n) }
 
 func atoi(t *testing.T, s string) int {
 	t.Helper()
-	n, err := strconv.Atoi(strings.TrimSpace(s))
-	if err != nil {
-		t.Fatal(err)
-	}
+	n := must.Get(strconv.Atoi(strings.TrimSpace(s)))(t)
 	return n
 }
 
@@ -89,9 +88,7 @@ func atoi(t *testing.T, s string) int {
 func BenchmarkLook(b *testing.B) {
 	t := newTable()
 	for b.Loop() {
-		if _, err := t.workers(); err != nil {
-			b.Fatal(err)
-		}
+		must.Get(t.workers())(b)
 	}
 	names, _ := os.ReadDir("/proc")
 	b.ReportMetric(float64(len(names)), "entries")

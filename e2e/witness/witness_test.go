@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/mongogate/mongogate/pkg/gate"
+	"github.com/mongogate/mongogate/test/must"
 )
 
 // build makes the real worker: the kernel names a process after its file.
@@ -32,9 +33,7 @@ func start(t *testing.T, worker, key string, args ...string) *exec.Cmd {
 	t.Helper()
 	cmd := exec.Command(worker, args...)
 	cmd.Env = append(os.Environ(), EnvKey+"="+key, EnvCluster+"=here")
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, cmd.Start())
 	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
 	return cmd
 }
@@ -43,10 +42,7 @@ func await(t *testing.T, w *Witness, key string, asked func(Run) bool) Run {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
-	r, err := w.Await(ctx, key, asked)
-	if err != nil {
-		t.Fatal(err)
-	}
+	r := must.Get(w.Await(ctx, key, asked))(t)
 	return r
 }
 
@@ -63,9 +59,7 @@ func TestWitnessSeesARunFromStartToEnd(t *testing.T) {
 	}
 
 	// A frozen one is alive, whatever it fails to say.
-	if err := cmd.Process.Signal(syscall.SIGSTOP); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, cmd.Process.Signal(syscall.SIGSTOP))
 	frozen := time.Now()
 	await(t, w, key, func(r Run) bool { return r.Alive() && r.Seen.After(frozen.Add(3*pause)) })
 
@@ -112,9 +106,7 @@ func TestWitnessCountsOrphans(t *testing.T) {
 	if !r.Alive() {
 		t.Errorf("the child lives: %v", r)
 	}
-	if err := syscall.Kill(child, syscall.SIGKILL); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, syscall.Kill(child, syscall.SIGKILL))
 	await(t, w, key, func(r Run) bool { return !r.Alive() })
 }
 
@@ -125,9 +117,7 @@ func TestWitnessHasNoEyesForOthers(t *testing.T) {
 	// The right marks, and another name.
 	cmd := exec.CommandContext(t.Context(), "sleep", "100")
 	cmd.Env = append(os.Environ(), EnvKey+"="+key)
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, cmd.Start())
 	defer func() { _ = cmd.Process.Kill(); _ = cmd.Wait() }()
 	seen := start(t, build(t), key+"2")
 	await(t, w, key+"2", Run.Alive)

@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/mongogate/mongogate/test/devdb"
+
+	"github.com/mongogate/mongogate/test/must"
 )
 
 // TestLifeOfAResident runs the built program: up, up again, uri, down. The
@@ -21,10 +23,7 @@ import (
 func TestLifeOfAResident(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
-	server, err := devdb.Start(ctx, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
+	server := must.Get(devdb.Start(ctx, 0))(t)
 	fmt.Println(server.Banner())
 	defer func() {
 		if err := server.Close(); err != nil {

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/mongogate/mongogate/test/must"
 )
 
 func read(t *testing.T, lines ...string) *report {
@@ -22,9 +24,7 @@ func read(t *testing.T, lines ...string) *report {
 		}
 		events = append(events, e+"}")
 	}
-	if err := r.read(strings.NewReader(strings.Join(events, "\n"))); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, r.read(strings.NewReader(strings.Join(events, "\n"))))
 	return r
 }
 

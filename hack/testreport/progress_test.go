@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"strings"
 	"testing"
+
+	"github.com/mongogate/mongogate/test/must"
 )
 
 // TestPackagesAreShownAsTheyEnd: who waits for the tests sees each package, and what failed, before the last one is done.
@@ -17,9 +19,7 @@ func TestPackagesAreShownAsTheyEnd(t *testing.T) {
 {"Action":"fail","Package":"b","Elapsed":3}
 {"Action":"skip","Package":"c","Elapsed":0}
 `
-	if err := r.read(strings.NewReader(in)); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, r.read(strings.NewReader(in)))
 	want := "ok      2.5 s     1 passed  a\nFAIL b TestTwo\ntwo is three\nFAIL    3.0 s     0 passed  b\n--      0.0 s     0 passed  c\n"
 	if live.String() != want {
 		t.Errorf("%q\nwant %q", live.String(), want)
@@ -32,9 +32,7 @@ func TestWhatDidNotEndIsShown(t *testing.T) {
 	in := `{"Action":"output","Package":"a","Test":"ExampleOne","Output":"cannot connect\n"}
 {"Action":"fail","Package":"a","Elapsed":2.5}
 `
-	if err := r.read(strings.NewReader(in)); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, r.read(strings.NewReader(in)))
 	var out bytes.Buffer
 	if r.print(&out, 0) != 1 || !strings.Contains(out.String(), "did not end: a ExampleOne\ncannot connect\n") {
 		t.Error(out.String())

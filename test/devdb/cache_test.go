@@ -12,6 +12,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/mongogate/mongogate/test/must"
 )
 
 // TestInstallOnce: many that start at once build once, and nobody sees a half.
@@ -69,19 +71,13 @@ func TestInstallThatFails(t *testing.T) {
 // TestLockFileWaits as long as its context, and says for what.
 func TestLockFileWaits(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "lock")
-	unlock, err := tryLock(path)
-	if err != nil {
-		t.Fatal(err)
-	}
+	unlock := must.Get(tryLock(path))(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
 	if _, err := lockFile(ctx, path); !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), path) {
 		t.Errorf("while another has it: %v", err)
 	}
 	unlock()
-	unlock, err = lockFile(t.Context(), path)
-	if err != nil {
-		t.Fatal(err)
-	}
+	unlock = must.Get(lockFile(t.Context(), path))(t)
 	unlock()
 }

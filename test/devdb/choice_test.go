@@ -9,15 +9,15 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/mongogate/mongogate/test/must"
 )
 
 // program puts a program of a few lines of shell into a directory.
 func program(t *testing.T, dir, name, script string) string {
 	t.Helper()
 	path := filepath.Join(dir, name)
-	if err := os.WriteFile(path, []byte("#!/bin/sh\n"+script), 0o755); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, os.WriteFile(path, []byte("#!/bin/sh\n"+script), 0o755))
 	return path
 }
 
@@ -72,10 +72,7 @@ func TestMissingTools(t *testing.T) {
 func TestServerOfTheUser(t *testing.T) {
 	theirs := started(t, Secantus, Options{Need: Auth | TLS})
 	t.Setenv(uriVariable, theirs.URI)
-	server, err := Start(t.Context(), Auth|TLS|ChangeStreams)
-	if err != nil {
-		t.Fatal(err)
-	}
+	server := must.Get(Start(t.Context(), Auth|TLS|ChangeStreams))(t)
 	t.Log(server.Banner())
 	if server.Kind != External || server.Features != ChangeStreams|Auth|TLS|FailPoints {
 		t.Errorf("%s with %v", server.Kind, server.Features)
@@ -94,10 +91,7 @@ func TestServerOfTheUser(t *testing.T) {
 	}
 
 	// What it lacks another server has, if there is Python; else it is told.
-	other, err := Start(t.Context(), Restart)
-	if err != nil {
-		t.Fatal(err)
-	}
+	other := must.Get(Start(t.Context(), Restart))(t)
 	if other.Kind != Secantus || other.Missing(Restart) != nil {
 		t.Errorf("for a restart: %s", other.Banner())
 	}
@@ -105,10 +99,7 @@ func TestServerOfTheUser(t *testing.T) {
 		t.Error(err)
 	}
 	t.Setenv("PATH", t.TempDir())
-	same, err := Start(t.Context(), Restart)
-	if err != nil {
-		t.Fatal(err)
-	}
+	same := must.Get(Start(t.Context(), Restart))(t)
 	if same.Kind != External || len(same.Missing(Restart)) != 1 {
 		t.Errorf("without Python: %s, missing %v", same.Kind, same.Missing(Restart))
 	}
@@ -128,10 +119,7 @@ func TestUserURIStaysSecret(t *testing.T) {
 // is the stand-in for mongod, outside of any container.
 func TestDocker(t *testing.T) {
 	standInMongod(t)
-	mongod, err := mongodPath()
-	if err != nil {
-		t.Fatal(err)
-	}
+	mongod := must.Get(mongodPath())(t)
 	dir := t.TempDir()
 	program(t, dir, "docker", fmt.Sprintf(`
 case $1 in info | image) exit 0 ;; esac
@@ -150,10 +138,7 @@ exec sh -c "$program" members.sh %[3]s %[1]s "$@"
 	if server.Missing(everything&^TLS) != nil || len(server.Members()) != 3 {
 		t.Errorf("%s: %v", server.Banner(), server.Members())
 	}
-	asked, err := os.ReadFile(filepath.Join(dir, "asked"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	asked := must.Get(os.ReadFile(filepath.Join(dir, "asked")))(t)
 	for _, member := range server.Members() {
 		_, port, _ := strings.Cut(member, ":")
 		if !strings.Contains(string(asked), "--publish\n127.0.0.1:"+port+":"+port+"\n") {

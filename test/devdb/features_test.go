@@ -9,6 +9,8 @@ import (
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
+
+	"github.com/mongogate/mongogate/test/must"
 )
 
 // TestFeaturesAreSo: what a server is said to have it has, and what it is said
@@ -51,32 +53,20 @@ func TestFreezeAndThaw(t *testing.T) {
 	for _, kind := range []Kind{Engine, Secantus} {
 		t.Run(string(kind), func(t *testing.T) {
 			server := started(t, kind, Options{})
-			if err := server.Freeze(); err != nil {
-				t.Fatal(err)
-			}
+			must.Do(t, server.Freeze())
 			if answers(t.Context(), server.URI) {
 				t.Error("a frozen server has answered")
 			}
-			if err := server.Thaw(); err != nil {
-				t.Fatal(err)
-			}
-			end := time.Now().Add(10 * time.Second)
-			for !answers(t.Context(), server.URI) {
-				if time.Now().After(end) {
-					t.Fatal("a thawed server does not answer for 10 s")
-				}
-			}
+			must.Do(t, server.Thaw())
+			must.Happen(t, "a thawed server answers", func() bool { return answers(t.Context(), server.URI) })
 		})
 	}
 }
 
 func TestPortThatIsAskedFor(t *testing.T) {
-	ports, err := threePorts(0)
-	if err != nil {
-		t.Fatal(err)
-	}
+	ports := must.Get(threePorts(0))(t)
 	server := started(t, Engine, Options{Port: ports[0]})
-	_, err = StartKind(t.Context(), Engine, Options{Port: ports[0]})
+	_, err := StartKind(t.Context(), Engine, Options{Port: ports[0]})
 	if err == nil {
 		t.Error("two servers on one port")
 	}
@@ -91,13 +81,8 @@ func TestRestartWaitsForItsPort(t *testing.T) {
 	for _, kind := range []Kind{Engine, Secantus} {
 		t.Run(string(kind), func(t *testing.T) {
 			server := started(t, kind, Options{})
-			if err := server.Kill(); err != nil {
-				t.Fatal(err)
-			}
-			other, err := net.Listen("tcp", server.Addr())
-			if err != nil {
-				t.Fatal(err)
-			}
+			must.Do(t, server.Kill())
+			other := must.Get(net.Listen("tcp", server.Addr()))(t)
 			restarted := make(chan error, 1)
 			go func() { restarted <- server.Restart(t.Context()) }()
 			select {
@@ -105,9 +90,7 @@ func TestRestartWaitsForItsPort(t *testing.T) {
 				t.Errorf("restarted on a port that another has: %v", err)
 			case <-time.After(time.Second):
 			}
-			if err := other.Close(); err != nil {
-				t.Fatal(err)
-			}
+			must.Do(t, other.Close())
 			if err := <-restarted; err != nil {
 				t.Error(err)
 			}

@@ -14,6 +14,8 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
+
+	"github.com/mongogate/mongogate/test/must"
 )
 
 // standInMongod points MONGOGATE_MONGOD at a program that takes mongod's
@@ -24,19 +26,11 @@ func standInMongod(t *testing.T) {
 		t.Log("with the mongod that is there")
 		return
 	}
-	python, err := installPython(t.Context(), "secantus", secantusPins)
-	if err != nil {
-		t.Fatal(err)
-	}
-	program, err := filepath.Abs("testdata/mongod.py")
-	if err != nil {
-		t.Fatal(err)
-	}
+	python := must.Get(installPython(t.Context(), "secantus", secantusPins))(t)
+	program := must.Get(filepath.Abs("testdata/mongod.py"))(t)
 	path := filepath.Join(t.TempDir(), "mongod")
 	script := fmt.Sprintf("#!/bin/sh\nexec %s %s \"$@\"\n", python, program)
-	if err := os.WriteFile(path, []byte(script), 0o755); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, os.WriteFile(path, []byte(script), 0o755))
 	t.Setenv(mongodVariable, path)
 	t.Log("with a stand-in for mongod: no elections are seen here")
 }
@@ -64,19 +58,11 @@ func TestThreeMembers(t *testing.T) {
 		}
 	}
 	alive(true, true, true)
-	if err := server.Kill(members[2]); err != nil {
-		t.Fatal(err)
-	}
-	if err := server.Freeze(members[1]); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, server.Kill(members[2]))
+	must.Do(t, server.Freeze(members[1]))
 	alive(true, false, false)
-	if err := server.Thaw(members[1]); err != nil {
-		t.Fatal(err)
-	}
-	if err := server.Restart(t.Context(), members[2]); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, server.Thaw(members[1]))
+	must.Do(t, server.Restart(t.Context(), members[2]))
 	alive(true, true, true)
 	if err := server.Kill("127.0.0.1:1"); err == nil {
 		t.Error("a stranger could be killed")
@@ -104,10 +90,7 @@ func TestSignInAndTLS(t *testing.T) {
 			} {
 				o := *settings
 				change(&o)
-				client, err := mongo.Connect(o.SetServerSelectionTimeout(time.Second))
-				if err != nil {
-					t.Fatal(err)
-				}
+				client := must.Get(mongo.Connect(o.SetServerSelectionTimeout(time.Second)))(t)
 				if err := client.Database("devdb").Collection("c").FindOne(t.Context(), bson.D{{Key: "_id", Value: 1}}).Err(); err == nil || errors.Is(err, mongo.ErrNoDocuments) {
 					t.Errorf("%s: an answer (%v)", name, err)
 				}

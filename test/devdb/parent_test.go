@@ -11,7 +11,8 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
-	"time"
+
+	"github.com/mongogate/mongogate/test/must"
 )
 
 // childMain is what a test process does that is about to be killed: it starts a
@@ -45,13 +46,8 @@ func TestEndsWithItsParent(t *testing.T) {
 			if c.frozen {
 				child.Env = append(child.Env, "DEVDB_TEST_FREEZE=1")
 			}
-			out, err := child.StdoutPipe()
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := child.Start(); err != nil {
-				t.Fatal(err)
-			}
+			out := must.Get(child.StdoutPipe())(t)
+			must.Do(t, child.Start())
 			line, err := bufio.NewReader(out).ReadString('\n')
 			if err != nil || !strings.HasPrefix(line, "ready ") {
 				t.Fatalf("the child said %q (%v)", line, err)
@@ -61,25 +57,15 @@ func TestEndsWithItsParent(t *testing.T) {
 			if len(servers) == 0 {
 				t.Fatal("no process has the data directory among its arguments")
 			}
-			if err := child.Process.Kill(); err != nil {
-				t.Fatal(err)
-			}
+			must.Do(t, child.Process.Kill())
 			if err := child.Wait(); err == nil {
 				t.Error("the child has ended by itself")
 			}
-			for end := time.Now().Add(10 * time.Second); len(processesOf(t, data)) > 0; {
-				if time.Now().After(end) {
-					t.Fatalf("left after 10 s: %v", processesOf(t, data))
-				}
-				time.Sleep(10 * time.Millisecond)
-			}
+			must.Happen(t, "nothing is left", func() bool { return len(processesOf(t, data)) == 0 })
 			if _, err := os.Stat(data); err != nil {
 				t.Fatalf("the data are gone before anybody could remove them: %v", err)
 			}
-			next, err := newDataDir(t.Context())
-			if err != nil {
-				t.Fatal(err)
-			}
+			next := must.Get(newDataDir(t.Context()))(t)
 			defer next.remove()
 			if _, err := os.Stat(data); !errors.Is(err, os.ErrNotExist) {
 				t.Errorf("the data of a killed process are still there: %v", err)
@@ -91,10 +77,7 @@ func TestEndsWithItsParent(t *testing.T) {
 // processesOf are the processes that run and have a directory among their arguments.
 func processesOf(t *testing.T, directory string) []string {
 	t.Helper()
-	out, err := exec.Command("ps", "-A", "-o", "pid=,stat=,args=").Output()
-	if err != nil {
-		t.Fatal(err)
-	}
+	out := must.Get(exec.Command("ps", "-A", "-o", "pid=,stat=,args=").Output())(t)
 	var found []string
 	for line := range strings.Lines(string(out)) {
 		words := strings.Fields(line)

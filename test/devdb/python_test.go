@@ -7,15 +7,14 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/mongogate/mongogate/test/must"
 )
 
 // TestPythonEnv: the real library and its driver are there, and take a lock.
 func TestPythonEnv(t *testing.T) {
 	begin := time.Now()
-	python, err := PythonEnv(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
+	python := must.Get(PythonEnv(t.Context()))(t)
 	t.Logf("environment there in %d ms", time.Since(begin).Milliseconds())
 	server := started(t, Engine, Options{})
 	const program = `

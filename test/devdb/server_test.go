@@ -11,6 +11,8 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 	"go.mongodb.org/mongo-driver/v2/mongo/writeconcern"
+
+	"github.com/mongogate/mongogate/test/must"
 )
 
 // started starts a server and closes it with the test.
@@ -19,32 +21,18 @@ func started(t *testing.T, kind Kind, options Options) *Server {
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	begin := time.Now()
-	server, err := StartKind(ctx, kind, options)
-	if err != nil {
-		t.Fatal(err)
-	}
+	server := must.Get(StartKind(ctx, kind, options))(t)
 	t.Logf("%s; started in %d ms", server.Banner(), time.Since(begin).Milliseconds())
-	t.Cleanup(func() {
-		if err := server.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	must.AtEnd(t, server.Close)
 	return server
 }
 
 // collection is one whose writes are acknowledged by a majority, which on MongoDB implies its journal.
 func collection(t *testing.T, server *Server) *mongo.Collection {
 	t.Helper()
-	client, err := mongo.Connect(options.Client().ApplyURI(server.URI).SetServerSelectionTimeout(5 * time.Second).
-		SetRetryWrites(false).SetWriteConcern(&writeconcern.WriteConcern{W: writeconcern.WCMajority}))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := client.Disconnect(context.Background()); err != nil {
-			t.Error(err)
-		}
-	})
+	client := must.Get(mongo.Connect(options.Client().ApplyURI(server.URI).SetServerSelectionTimeout(5 * time.Second).
+		SetRetryWrites(false).SetWriteConcern(&writeconcern.WriteConcern{W: writeconcern.WCMajority})))(t)
+	must.AtEnd(t, func() error { return client.Disconnect(context.Background()) })
 	return client.Database("devdb").Collection(t.Name())
 }
 
@@ -59,17 +47,12 @@ func TestKillKeepsAcknowledgedWrites(t *testing.T) {
 			for range 5 {
 				acknowledged = writeUntilKilled(t, server, acknowledged)
 				begin := time.Now()
-				if err := server.Restart(t.Context()); err != nil {
-					t.Fatal(err)
-				}
+				must.Do(t, server.Restart(t.Context()))
 				t.Logf("restarted in %d ms, %d writes acknowledged", time.Since(begin).Milliseconds(), acknowledged)
 				if server.URI != before {
 					t.Errorf("the URI is %s after the restart, it was %s", server.URI, before)
 				}
-				found, err := collection(t, server).CountDocuments(t.Context(), bson.D{{Key: "_id", Value: bson.D{{Key: "$lt", Value: acknowledged}}}})
-				if err != nil {
-					t.Fatal(err)
-				}
+				found := must.Get(collection(t, server).CountDocuments(t.Context(), bson.D{{Key: "_id", Value: bson.D{{Key: "$lt", Value: acknowledged}}}}))(t)
 				if found != int64(acknowledged) {
 					t.Fatalf("%d of %d acknowledged writes were kept", found, acknowledged)
 				}
@@ -98,9 +81,7 @@ func writeUntilKilled(t *testing.T, server *Server, first int) int {
 		if i < first+200 {
 			t.Fatalf("write %d: %v", i, err)
 		}
-		if err := <-killed; err != nil {
-			t.Fatal(err)
-		}
+		must.Do(t, <-killed)
 		return i
 	}
 }

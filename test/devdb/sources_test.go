@@ -4,6 +4,8 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"github.com/mongogate/mongogate/test/must"
 )
 
 func TestNewerSource(t *testing.T) {
@@ -28,12 +30,8 @@ func TestNewerSource(t *testing.T) {
 	} {
 		etc := t.TempDir()
 		path := filepath.Join(etc, c.file)
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(path, []byte(c.text), 0o644); err != nil {
-			t.Fatal(err)
-		}
+		must.Do(t, os.MkdirAll(filepath.Dir(path), 0o755))
+		must.Do(t, os.WriteFile(path, []byte(c.text), 0o644))
 		got, err := newerSource(etc, "bookworm", "trixie")
 		if got != c.want || (err == nil) != (c.want != "") {
 			t.Errorf("%s: %q (%v), want %q", c.name, got, err, c.want)

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/mongogate/mongogate/test/must"
 )
 
 const architecture = "docs/internals/architecture.md"
@@ -69,24 +71,15 @@ func declares(t *testing.T, path, name string) bool {
 
 // TestEveryPackageIsInTheArchitecture: a new package gets its line.
 func TestEveryPackageIsInTheArchitecture(t *testing.T) {
-	text, err := os.ReadFile(filepath.Join(root, architecture))
-	if err != nil {
-		t.Fatal(err)
-	}
+	text := must.Get(os.ReadFile(filepath.Join(root, architecture)))(t)
 	n := 0
 	for _, pattern := range []string{"cmd/*", "internal/*", "pkg/*", "pkg/mongolock/*", "test/*"} {
-		dirs, err := filepath.Glob(filepath.Join(root, pattern))
-		if err != nil {
-			t.Fatal(err)
-		}
+		dirs := must.Get(filepath.Glob(filepath.Join(root, pattern)))(t)
 		for _, dir := range dirs {
 			if files, err := filepath.Glob(filepath.Join(dir, "*.go")); err != nil || len(files) == 0 {
 				continue
 			}
-			rel, err := filepath.Rel(root, dir)
-			if err != nil {
-				t.Fatal(err)
-			}
+			rel := must.Get(filepath.Rel(root, dir))(t)
 			n++
 			if !strings.Contains(string(text), "(../../"+rel+")") {
 				t.Errorf("%s has no line for %s", architecture, rel)

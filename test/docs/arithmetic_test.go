@@ -15,6 +15,7 @@ import (
 
 	"github.com/mongogate/mongogate/pkg/gate"
 	"github.com/mongogate/mongogate/pkg/mongolock"
+	"github.com/mongogate/mongogate/test/must"
 )
 
 func killed(t mongolock.Timing) time.Duration { return t.Deadline(0) + t.KillBudget*3/4 }
@@ -45,10 +46,7 @@ func TestArithmeticTable(t *testing.T) {
 func TestOutageTable(t *testing.T) {
 	text := pageOf(t, "docs/kubernetes/outage.md")
 	for _, row := range tableIn(t, text, "A longer ttl rides out longer outages", 4) {
-		ttl, err := time.ParseDuration(row[0])
-		if err != nil {
-			t.Fatal(err)
-		}
+		ttl := must.Get(time.ParseDuration(row[0]))(t)
 		tm := mongolock.Timing{TTL: ttl}.WithDefaults()
 		want := []string{tm.TTL.String(), tm.Outage().String(), tm.Silence().String(), strconv.Itoa(int(math.Ceil((tm.KillBudget + tm.Operation).Seconds())))}
 		if !slices.Equal(row, want) {
@@ -75,10 +73,7 @@ func TestDefaultTimes(t *testing.T) {
 		seconds(tm.Deadline(0)), seconds(killed(tm)), seconds(tm.Deadline(0) + tm.KillBudget), seconds(tm.Silence()), "ttl", seconds(tm.TTL),
 	}
 	for _, name := range []string{"README.md", "docs/use/lease.svg"} {
-		text, err := os.ReadFile(filepath.Join(root, name))
-		if err != nil {
-			t.Fatal(err)
-		}
+		text := must.Get(os.ReadFile(filepath.Join(root, name)))(t)
 		for _, n := range numbers {
 			if !strings.Contains(string(text), n) {
 				t.Errorf("%s does not say %q", name, n)
@@ -89,10 +84,7 @@ func TestDefaultTimes(t *testing.T) {
 
 // TestPicture: well-formed, with words for those who do not see it, for light and for dark screens.
 func TestPicture(t *testing.T) {
-	b, err := os.ReadFile(filepath.Join(root, "docs/use/lease.svg"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	b := must.Get(os.ReadFile(filepath.Join(root, "docs/use/lease.svg")))(t)
 	var svg struct {
 		XMLName struct{} `xml:"http://www.w3.org/2000/svg svg"`
 		Title   string   `xml:"title"`
@@ -100,9 +92,7 @@ func TestPicture(t *testing.T) {
 		Style   string   `xml:"style"`
 		Texts   []string `xml:"text"`
 	}
-	if err := xml.Unmarshal(b, &svg); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, xml.Unmarshal(b, &svg))
 	if svg.Title == "" || svg.Desc == "" || len(svg.Texts) < 30 || !strings.Contains(svg.Style, "prefers-color-scheme:dark") {
 		t.Errorf("%+v", svg)
 	}

@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/mongogate/mongogate/test/must"
 )
 
 // TestExitCodes brings about every code of the documented table, and no other.
@@ -18,9 +20,7 @@ func TestExitCodes(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t, "codes")
 	plain := filepath.Join(p.dir, "plain")
-	if err := os.WriteFile(plain, []byte("no program"), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, os.WriteFile(plain, []byte("no program"), 0o600))
 	full := func(args ...string) []string {
 		return []string{"bash", "-c", "mongogate " + strings.Join(args, " ") + " >/dev/full"}
 	}
@@ -71,9 +71,7 @@ func TestExitCodes(t *testing.T) {
 	holds := run("held", "--heartbeat", "500ms", "--", "sleep", "1000")
 	holder := exec.CommandContext(t.Context(), filepath.Join(shared.dir, "bin", "mongogate"), holds...)
 	holder.Env = p.with("MONGOGATE_STATE_DIR=" + filepath.Join(p.dir, "other")).env
-	if err := holder.Start(); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, holder.Start())
 	if said, code := p.run(t, "bash", "-c", "until mongogate show held; do sleep 0.1; done"); code != 0 {
 		t.Fatal(said)
 	}

@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/mongogate/mongogate/test/must"
 )
 
 // TestShellBlocks runs every marked block as it stands. Those of one page share a database and a directory.
@@ -49,20 +51,12 @@ func TestGoBlocks(t *testing.T) {
 			t.Run(fmt.Sprintf("%s:%d", name, b.line), func(t *testing.T) {
 				t.Parallel()
 				p := newPlace(t, name)
-				base, err := filepath.Abs(root)
-				if err != nil {
-					t.Fatal(err)
-				}
+				base := must.Get(filepath.Abs(root))(t)
 				// The program stands in a directory of the module that is not there on the disk.
 				source, overlay := filepath.Join(p.dir, "main.go"), filepath.Join(p.dir, "overlay.json")
-				replace, err := json.Marshal(map[string]map[string]string{"Replace": {filepath.Join(base, "test/docs/snippet/main.go"): source}})
-				if err != nil {
-					t.Fatal(err)
-				}
+				replace := must.Get(json.Marshal(map[string]map[string]string{"Replace": {filepath.Join(base, "test/docs/snippet/main.go"): source}}))(t)
 				for path, text := range map[string][]byte{source: []byte(b.text), overlay: replace} {
-					if err := os.WriteFile(path, text, 0o600); err != nil {
-						t.Fatal(err)
-					}
+					must.Do(t, os.WriteFile(path, text, 0o600))
 				}
 				program := filepath.Join(p.dir, "snippet")
 				at := place{dir: base, env: p.env}

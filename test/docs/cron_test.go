@@ -9,6 +9,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/mongogate/mongogate/test/must"
 )
 
 var (
@@ -83,9 +85,7 @@ func (p place) moved(t *testing.T) (*strings.Replacer, func(*testing.T) []string
 		env:     {"# as in the documents\nMONGOGATE_URI=" + shared.server.URI + "\n", 0o600},
 		command: {"#!/bin/sh\necho \"$MONGOGATE_KEY\" >>" + log + "\n", 0o700},
 	} {
-		if err := os.WriteFile(path, []byte(file.text), file.mode); err != nil {
-			t.Fatal(err)
-		}
+		must.Do(t, os.WriteFile(path, []byte(file.text), file.mode))
 	}
 	replace := strings.NewReplacer(
 		"/usr/local/bin/mongogate", filepath.Join(shared.dir, "bin", "mongogate"),

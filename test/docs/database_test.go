@@ -26,6 +26,7 @@ import (
 	"github.com/mongogate/mongogate/pkg/mongolock"
 	"github.com/mongogate/mongogate/test/devdb"
 	"github.com/mongogate/mongogate/test/devdb/devdbtest"
+	"github.com/mongogate/mongogate/test/must"
 )
 
 // TestRole makes the role of docs/use/database.md as it stands, and works with it:
@@ -90,9 +91,7 @@ func documentedRole(t *testing.T) role {
 				t.Fatalf("no createRole in %q", b.text)
 			}
 			var doc bson.D
-			if err := bson.UnmarshalExtJSON([]byte(m[1]), false, &doc); err != nil {
-				t.Fatal(err)
-			}
+			must.Do(t, bson.UnmarshalExtJSON([]byte(m[1]), false, &doc))
 			r := role{}
 			for _, e := range doc {
 				if name, ok := e.Value.(string); ok && e.Key == "role" {
@@ -109,10 +108,7 @@ func documentedRole(t *testing.T) role {
 
 func connect(t *testing.T, uri string) *mongo.Client {
 	t.Helper()
-	c, err := mongo.Connect(options.Client().ApplyURI(uri))
-	if err != nil {
-		t.Fatal(err)
-	}
+	c := must.Get(mongo.Connect(options.Client().ApplyURI(uri)))(t)
 	t.Cleanup(func() {
 		if err := c.Disconnect(t.Context()); err != nil {
 			t.Log(err)
@@ -124,10 +120,7 @@ func connect(t *testing.T, uri string) *mongo.Client {
 // asUser is the connection string with the documents' user.
 func asUser(t *testing.T, uri string) string {
 	t.Helper()
-	u, err := url.Parse(uri)
-	if err != nil {
-		t.Fatal(err)
-	}
+	u := must.Get(url.Parse(uri))(t)
 	q := u.Query()
 	q.Set("authSource", "mongolock")
 	u.User, u.RawQuery = url.UserPassword("reports", "secret-pwd"), q.Encode()
@@ -141,9 +134,7 @@ var uriOptions = []string{"appName", "authMechanism", "authSource", "directConne
 // TestConnectionStrings: those that are shown are accepted.
 func TestConnectionStrings(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "both.pem")
-	if err := os.WriteFile(file, certificate(t), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, os.WriteFile(file, certificate(t), 0o600))
 	checked := 0
 	for _, p := range pages(t) {
 		for _, uri := range connection.FindAllString(p.text, -1) {
@@ -170,18 +161,9 @@ func TestConnectionStrings(t *testing.T) {
 
 func certificate(t *testing.T) []byte {
 	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
+	key := must.Get(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))(t)
 	c := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "reports"}, NotAfter: time.Now().Add(time.Hour)}
-	der, err := x509.CreateCertificate(rand.Reader, c, c, key.Public(), key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	secret, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		t.Fatal(err)
-	}
+	der := must.Get(x509.CreateCertificate(rand.Reader, c, c, key.Public(), key))(t)
+	secret := must.Get(x509.MarshalPKCS8PrivateKey(key))(t)
 	return append(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: secret})...)
 }

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"unicode"
+
+	"github.com/mongogate/mongogate/test/must"
 )
 
 var (
@@ -82,10 +84,7 @@ func anchors(text string) map[string]bool {
 
 // TestEveryDocumentIsInTheIndex: the index of docs/ links every page.
 func TestEveryDocumentIsInTheIndex(t *testing.T) {
-	index, err := os.ReadFile(filepath.Join(root, "docs", "README.md"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	index := must.Get(os.ReadFile(filepath.Join(root, "docs", "README.md")))(t)
 	for _, p := range pages(t) {
 		name, ok := strings.CutPrefix(p.name, "docs/")
 		if ok && name != "README.md" && !strings.Contains(string(index), "("+name+")") {

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/mongogate/mongogate/test/must"
 )
 
 // root of the repository.
@@ -50,14 +52,8 @@ func pages(t *testing.T) []page {
 	}
 	var all []page
 	for _, n := range names {
-		b, err := os.ReadFile(n)
-		if err != nil {
-			t.Fatal(err)
-		}
-		rel, err := filepath.Rel(root, n)
-		if err != nil {
-			t.Fatal(err)
-		}
+		b := must.Get(os.ReadFile(n))(t)
+		rel := must.Get(filepath.Rel(root, n))(t)
 		all = append(all, page{name: rel, text: string(b), blocks: blocksOf(string(b))})
 	}
 	return all

@@ -13,21 +13,16 @@ import (
 
 	"github.com/mongogate/mongogate/internal/telemetry"
 	"github.com/mongogate/mongogate/pkg/gate"
+	"github.com/mongogate/mongogate/test/must"
 )
 
 // families are the metrics of a gate, by name.
 func families(t *testing.T) map[string]*dto.MetricFamily {
 	t.Helper()
 	m := telemetry.NewMetrics("v0")
-	g, err := gate.New(gate.Config{Clock: gate.BootClock(), Budget: gate.Budget{Kill: time.Second}, FinishWithin: time.Second})
-	if err != nil {
-		t.Fatal(err)
-	}
+	g := must.Get(gate.New(gate.Config{Clock: gate.BootClock(), Budget: gate.Budget{Kill: time.Second}, FinishWithin: time.Second}))(t)
 	m.Gate(g, gate.BootClock())
-	all, err := m.Registry.Gather()
-	if err != nil {
-		t.Fatal(err)
-	}
+	all := must.Get(m.Registry.Gather())(t)
 	ours := map[string]*dto.MetricFamily{}
 	for _, f := range all {
 		if strings.HasPrefix(f.GetName(), "mongogate_") {

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/mongogate/mongogate/test/must"
 )
 
 // The names that a package gives to others are few, and each is shown by an example or has a reason. The values of a
@@ -98,29 +100,17 @@ func namesOf(t *testing.T, dir string) (names, shown []string) {
 	t.Helper()
 	files := token.NewFileSet()
 	var sources []*ast.File
-	paths, err := filepath.Glob(filepath.Join(dir, "*.go"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	paths := must.Get(filepath.Glob(filepath.Join(dir, "*.go")))(t)
 	for _, path := range paths {
-		text, err := os.ReadFile(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		f, err := parser.ParseFile(files, path, text, parser.ParseComments)
-		if err != nil {
-			t.Fatal(err)
-		}
+		text := must.Get(os.ReadFile(path))(t)
+		f := must.Get(parser.ParseFile(files, path, text, parser.ParseComments))(t)
 		if strings.HasSuffix(path, "_test.go") {
 			shown = append(shown, usedInExamples(f, filepath.Base(dir))...)
 		} else {
 			sources = append(sources, f)
 		}
 	}
-	p, err := doc.NewFromFiles(files, sources, dir)
-	if err != nil {
-		t.Fatal(err)
-	}
+	p := must.Get(doc.NewFromFiles(files, sources, dir))(t)
 	values := func(all []*doc.Value) {
 		for _, v := range all {
 			names = append(names, v.Names...)

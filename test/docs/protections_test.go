@@ -11,24 +11,20 @@ import (
 	"testing"
 
 	"github.com/mongogate/mongogate/internal/settings"
+	"github.com/mongogate/mongogate/test/must"
 )
 
 // schemaOf is what the chart's schema allows as protection and as also.
 func schemaOf(t *testing.T) (protections, also []string) {
 	t.Helper()
-	b, err := os.ReadFile("../../charts/mongogate-lib/values.schema.json")
-	if err != nil {
-		t.Fatal(err)
-	}
+	b := must.Get(os.ReadFile("../../charts/mongogate-lib/values.schema.json"))(t)
 	var schema struct {
 		Properties struct {
 			Protection struct{ Enum []string }
 			Also       struct{ Items struct{ Enum []string } }
 		}
 	}
-	if err := json.Unmarshal(b, &schema); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, json.Unmarshal(b, &schema))
 	return schema.Properties.Protection.Enum, schema.Properties.Also.Items.Enum
 }
 

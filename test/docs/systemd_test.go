@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/mongogate/mongogate/test/must"
 )
 
 // unit is a systemd unit: keys by section, each with all its values.
@@ -51,9 +53,7 @@ func TestSystemdUnits(t *testing.T) {
 			for _, b := range blocks {
 				name, u := parseUnit(t, b.text)
 				file := filepath.Join(p.dir, name)
-				if err := os.WriteFile(file, []byte(moved.Replace(b.text)), 0o600); err != nil {
-					t.Fatal(err)
-				}
+				must.Do(t, os.WriteFile(file, []byte(moved.Replace(b.text)), 0o600))
 				files = append(files, file)
 				if strings.HasSuffix(name, ".service") {
 					before := len(ran(t))
@@ -93,10 +93,7 @@ func (p place) start(t *testing.T, u unit, moved *strings.Replacer) (string, int
 		env = append(env, expand(v))
 	}
 	for _, file := range service["EnvironmentFile"] {
-		b, err := os.ReadFile(moved.Replace(file))
-		if err != nil {
-			t.Fatal(err)
-		}
+		b := must.Get(os.ReadFile(moved.Replace(file)))(t)
 		for line := range strings.Lines(string(b)) {
 			if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "#") {
 				env = append(env, line)
@@ -108,9 +105,7 @@ func (p place) start(t *testing.T, u unit, moved *strings.Replacer) (string, int
 		if !slices.Contains(env, "MONGOGATE_STATE_DIR="+filepath.Join(p.dir, dir)) {
 			t.Errorf("the state directory is not RuntimeDirectory=%s: %q", dir, env)
 		}
-		if err := os.Mkdir(filepath.Join(p.dir, dir), 0o755); err != nil {
-			t.Fatal(err)
-		}
+		must.Do(t, os.Mkdir(filepath.Join(p.dir, dir), 0o755))
 	}
 	if len(service["RuntimeDirectory"]) != 1 || len(service["ExecStart"]) != 1 {
 		t.Fatalf("want one RuntimeDirectory and one ExecStart: %q", service)

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/mongogate/mongogate/pkg/mongolock"
+	"github.com/mongogate/mongogate/test/must"
 )
 
 // TestElections: the real driver goes through elections of every kind, twelve
@@ -32,10 +33,7 @@ func TestElectionsAtRealTimes(t *testing.T) {
 	if err != nil {
 		t.Skip("MONGOGATE_ELECTIONS is not set")
 	}
-	ttl, err := time.ParseDuration(os.Getenv("MONGOGATE_ELECTIONS_TTL"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	ttl := must.Get(time.ParseDuration(os.Getenv("MONGOGATE_ELECTIONS_TTL")))(t)
 	tried(t, Trial{Election: 10 * time.Second, Faults: Faults(), Elections: n, Sets: 6, Timing: mongolock.Timing{TTL: ttl}.WithDefaults()})
 }
 

@@ -12,14 +12,12 @@ import (
 
 	"github.com/mongogate/mongogate/test/devdb"
 	"github.com/mongogate/mongogate/test/devdb/devdbtest"
+	"github.com/mongogate/mongogate/test/must"
 )
 
 func shown(t *testing.T) *Set {
 	t.Helper()
-	s, err := New(database.Addr())
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := must.Get(New(database.Addr()))(t)
 	t.Cleanup(func() { _ = s.Close() })
 	return s
 }
@@ -29,18 +27,12 @@ func TestAProxyStandsBeforeThePrimary(t *testing.T) {
 	s := shown(t)
 	s.Elect(2)
 	t.Setenv("MONGOGATE_TEST_URI", s.URI()+"&appName=a%20b\n")
-	server, err := devdb.Start(t.Context(), 0)
-	if err != nil {
-		t.Fatal(err)
-	}
+	server := must.Get(devdb.Start(t.Context(), 0))(t)
 	if got, err := server.Primary(t.Context()); err != nil || got != s.hosts()[2] {
 		t.Errorf("%s, %v, want %s", got, err, s.hosts()[2])
 	}
 	p, uri := devdbtest.Proxied(t, server)
-	client, err := mongo.Connect(options.Client().ApplyURI(uri).SetServerSelectionTimeout(5 * time.Second))
-	if err != nil {
-		t.Fatal(err)
-	}
+	client := must.Get(mongo.Connect(options.Client().ApplyURI(uri).SetServerSelectionTimeout(5 * time.Second)))(t)
 	defer func() { _ = client.Disconnect(context.Background()) }()
 	if _, err := client.Database("elect").Collection("primary").InsertOne(t.Context(), bson.D{}); err != nil {
 		t.Error(err)
@@ -54,13 +46,10 @@ func TestAProxyStandsBeforeThePrimary(t *testing.T) {
 func TestMembersHaveRoles(t *testing.T) {
 	s := shown(t)
 	alone := func(i int) error {
-		client, err := mongo.Connect(options.Client().ApplyURI("mongodb://" + s.hosts()[i] + "/?directConnection=true").SetRetryWrites(false).
-			SetServerSelectionTimeout(2 * time.Second).SetTimeout(2 * time.Second))
-		if err != nil {
-			t.Fatal(err)
-		}
+		client := must.Get(mongo.Connect(options.Client().ApplyURI("mongodb://" + s.hosts()[i] + "/?directConnection=true").SetRetryWrites(false).
+			SetServerSelectionTimeout(2 * time.Second).SetTimeout(2 * time.Second)))(t)
 		defer func() { _ = client.Disconnect(context.Background()) }()
-		_, err = client.Database("elect").Collection("roles").InsertOne(t.Context(), bson.D{})
+		_, err := client.Database("elect").Collection("roles").InsertOne(t.Context(), bson.D{})
 		return err
 	}
 	for i, want := range []string{"", "not primary", "not primary"} {

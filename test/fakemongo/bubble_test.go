@@ -13,16 +13,14 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/writeconcern"
 
 	"github.com/mongogate/mongogate/test/bubble"
+	"github.com/mongogate/mongogate/test/must"
 )
 
 // connect connects a process as the lock does: majority, primary, no retries, short deadlines.
 func connect(t *testing.T, c *Cluster, process int) (*mongo.Collection, func()) {
 	t.Helper()
-	client, err := mongo.Connect(c.ClientOptions(process).SetRetryWrites(false).SetWriteConcern(writeconcern.Majority()).SetReadConcern(readconcern.Majority()).
-		SetConnectTimeout(2 * time.Second).SetServerSelectionTimeout(2 * time.Second).SetHeartbeatInterval(time.Second))
-	if err != nil {
-		t.Fatal(err)
-	}
+	client := must.Get(mongo.Connect(c.ClientOptions(process).SetRetryWrites(false).SetWriteConcern(writeconcern.Majority()).SetReadConcern(readconcern.Majority()).
+		SetConnectTimeout(2 * time.Second).SetServerSelectionTimeout(2 * time.Second).SetHeartbeatInterval(time.Second)))(t)
 	return client.Database("mongolock").Collection("lock"), func() {
 		if err := Disconnect(client, 2*time.Second); err != nil {
 			t.Error(err)
@@ -112,9 +110,7 @@ func TestOldPrimary(t *testing.T) {
 		defer end()
 		fresh, endFresh := connect(t, c, 1)
 		defer endFresh()
-		if _, err := acquire(old, "A", ""); err != nil {
-			t.Fatal(err)
-		}
+		must.Get(acquire(old, "A", ""))(t)
 		committed := c.Document("mongolock.lock", "key")
 		c.Isolate(0)
 
@@ -176,9 +172,7 @@ func TestRejoinWithoutElection(t *testing.T) {
 	inBubble(t, Options{ReplicaSet: "rs"}, func(t *testing.T, c *Cluster) {
 		coll, end := connect(t, c, 0)
 		defer end()
-		if _, err := acquire(coll, "A", ""); err != nil {
-			t.Fatal(err)
-		}
+		must.Get(acquire(coll, "A", ""))(t)
 		c.Isolate(0)
 		done := make(chan error)
 		began := time.Now()

@@ -8,6 +8,8 @@ import (
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
+
+	"github.com/mongogate/mongogate/test/must"
 )
 
 // script is a sequence of commands; the replies of both servers are compared. Documents are plain, so nothing depends on time.
@@ -82,9 +84,7 @@ func TestSameCommands(t *testing.T) {
 			}
 			// Messages of write errors differ, the rest does not.
 			var doc bson.D
-			if err := bson.Unmarshal(raw, &doc); err != nil {
-				t.Fatal(err)
-			}
+			must.Do(t, bson.Unmarshal(raw, &doc))
 			if errs, ok := lookup(doc, "writeErrors").(bson.A); ok {
 				for k := range errs {
 					errs[k] = bson.D{{Key: "index", Value: lookup(errs[k].(bson.D), "index")}, {Key: "code", Value: lookup(errs[k].(bson.D), "code")}}

@@ -7,6 +7,8 @@ import (
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
+
+	"github.com/mongogate/mongogate/test/must"
 )
 
 // TestVerdicts goes through the faults of a single call.
@@ -44,9 +46,7 @@ func TestVerdicts(t *testing.T) {
 				coll, end := connect(t, c, 0)
 				defer end()
 				verdict = Verdict{}
-				if _, err := acquire(coll, "A", ""); err != nil {
-					t.Fatal(err)
-				}
+				must.Get(acquire(coll, "A", ""))(t)
 				verdict = tt.verdict
 				began := time.Now()
 				_, err := renew(coll, "A", 1)
@@ -92,9 +92,7 @@ func TestCut(t *testing.T) {
 		defer end()
 		other, endOther := connect(t, c, 1)
 		defer endOther()
-		if _, err := acquire(cut, "A", ""); err != nil {
-			t.Fatal(err)
-		}
+		must.Get(acquire(cut, "A", ""))(t)
 		c.Cut(0, true)
 		if _, err := renew(cut, "A", 1); err == nil {
 			t.Error("a process that is cut off was answered")
@@ -120,9 +118,7 @@ func TestCutBeforeTheReply(t *testing.T) {
 	inBubble(t, Options{ReplicaSet: "rs", Decide: func(Call) Verdict { return Verdict{ReplyDelay: delay} }}, func(t *testing.T, c *Cluster) {
 		coll, end := connect(t, c, 0)
 		defer end()
-		if _, err := acquire(coll, "A", ""); err != nil {
-			t.Fatal(err)
-		}
+		must.Get(acquire(coll, "A", ""))(t)
 		delay = 2 * time.Second
 		defer time.AfterFunc(time.Second, func() { c.Cut(0, true) }).Stop()
 		if _, err := renew(coll, "A", 1); err == nil || len(c.Log()) != 2 {
@@ -135,9 +131,7 @@ func TestCutBeforeTheReply(t *testing.T) {
 func TestDisconnectFromSilence(t *testing.T) {
 	inBubble(t, Options{ReplicaSet: "rs"}, func(t *testing.T, c *Cluster) {
 		coll, end := connect(t, c, 0)
-		if _, err := acquire(coll, "A", ""); err != nil {
-			t.Fatal(err)
-		}
+		must.Get(acquire(coll, "A", ""))(t)
 		c.Cut(0, true)
 		if _, err := renew(coll, "A", 1); err == nil {
 			t.Error("a process that is cut off was answered")
@@ -155,21 +149,14 @@ func TestClockStep(t *testing.T) {
 	inBubble(t, Options{ReplicaSet: "rs"}, func(t *testing.T, c *Cluster) {
 		coll, end := connect(t, c, 0)
 		defer end()
-		if _, err := acquire(coll, "A", ""); err != nil {
-			t.Fatal(err)
-		}
+		must.Get(acquire(coll, "A", ""))(t)
 		c.SetNow(func() time.Time { return time.Now().Add(-time.Hour) })
-		raw, err := renew(coll, "A", 1)
-		if err != nil {
-			t.Fatal(err)
-		}
+		raw := must.Get(renew(coll, "A", 1))(t)
 		if got, want := raw.Lookup("touched").Time(), time.Now().Add(-time.Hour); !got.Equal(want) {
 			t.Errorf("touched %v, want %v", got, want)
 		}
 		var hello bson.Raw
-		if err := coll.Database().RunCommand(t.Context(), bson.D{{Key: "hello", Value: 1}}).Decode(&hello); err != nil {
-			t.Fatal(err)
-		}
+		must.Do(t, coll.Database().RunCommand(t.Context(), bson.D{{Key: "hello", Value: 1}}).Decode(&hello))
 		if got, want := hello.Lookup("localTime").Time(), time.Now().Add(-time.Hour); !got.Equal(want) {
 			t.Errorf("localTime %v, want %v", got, want)
 		}
@@ -190,10 +177,7 @@ func TestRetryableWrite(t *testing.T) {
 		return Verdict{}
 	}
 	inBubble(t, Options{ReplicaSet: "rs", Decide: decide}, func(t *testing.T, c *Cluster) {
-		client, err := mongo.Connect(c.ClientOptions(0))
-		if err != nil {
-			t.Fatal(err)
-		}
+		client := must.Get(mongo.Connect(c.ClientOptions(0)))(t)
 		defer func() {
 			if err := Disconnect(client, time.Second); err != nil {
 				t.Error(err)

@@ -11,6 +11,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/mongogate/mongogate/test/devdb"
+	"github.com/mongogate/mongogate/test/must"
 )
 
 func TestMain(m *testing.M) {
@@ -52,9 +53,6 @@ var realServer = sync.OnceValues(func() (*devdb.Server, error) {
 
 func sameCodes(t *testing.T) bool {
 	t.Helper()
-	s, err := realServer()
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := must.Get(realServer())(t)
 	return s.Kind == devdb.Engine
 }

@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
+
+	"github.com/mongogate/mongogate/test/must"
 )
 
 // protocolCases are the requests that package mongolock sends, each on every kind of document that it may find.
@@ -13,17 +15,12 @@ func protocolCases(t *testing.T) []sameCase {
 	t.Helper()
 	var out []sameCase
 	for _, name := range []string{"acquire", "acquire-free", "renew", "release", "done", "revoke"} {
-		text, err := os.ReadFile("../../pkg/mongolock/testdata/sent/" + name + ".json")
-		if err != nil {
-			t.Fatal(err)
-		}
+		text := must.Get(os.ReadFile("../../pkg/mongolock/testdata/sent/" + name + ".json"))(t)
 		var sent struct {
 			Filter   bson.D
 			Pipeline bson.A
 		}
-		if err := bson.UnmarshalExtJSON(text, false, &sent); err != nil {
-			t.Fatal(err)
-		}
+		must.Do(t, bson.UnmarshalExtJSON(text, false, &sent))
 		filter := d{}
 		for _, f := range with(sent.Filter, "_id", missing) {
 			filter = append(filter, e{f.Key, f.Value})

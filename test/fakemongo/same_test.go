@@ -13,6 +13,8 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
+
+	"github.com/mongogate/mongogate/test/must"
 )
 
 // outcome is what a server made of a case.
@@ -46,13 +48,9 @@ func codeOf(err error) int32 {
 
 func try(ctx context.Context, t *testing.T, coll *mongo.Collection, id string, c sameCase) (o outcome) {
 	t.Helper()
-	if _, err := coll.DeleteOne(ctx, bson.D{{Key: "_id", Value: id}}); err != nil {
-		t.Fatal(err)
-	}
+	must.Get(coll.DeleteOne(ctx, bson.D{{Key: "_id", Value: id}}))(t)
 	if c.doc != nil {
-		if _, err := coll.InsertOne(ctx, wide(append(d{{"_id", id}}, c.doc...))); err != nil {
-			t.Fatal(err)
-		}
+		must.Get(coll.InsertOne(ctx, wide(append(d{{"_id", id}}, c.doc...))))(t)
 	}
 	command := d{
 		{"findAndModify", coll.Name()},
@@ -67,10 +65,7 @@ func try(ctx context.Context, t *testing.T, coll *mongo.Collection, id string, c
 		t.Fatal(err)
 	}
 	if o.Code == 0 {
-		o.Answer, err = bson.Marshal(bson.D{{Key: "value", Value: raw.Lookup("value")}, {Key: "last", Value: raw.Lookup("lastErrorObject")}})
-		if err != nil {
-			t.Fatal(err)
-		}
+		o.Answer = must.Get(bson.Marshal(bson.D{{Key: "value", Value: raw.Lookup("value")}, {Key: "last", Value: raw.Lookup("lastErrorObject")}}))(t)
 	}
 	o.Stored, err = coll.FindOne(ctx, bson.D{{Key: "_id", Value: id}}).Raw()
 	if codeOf(err) != 0 {
@@ -123,18 +118,12 @@ func sameRaw(x, y bson.Raw, tolerance int64) bool {
 // clients returns the same collection on the fake and on a real server.
 func clients(t *testing.T) (fake, truth *mongo.Collection) {
 	t.Helper()
-	server, err := realServer()
-	if err != nil {
-		t.Fatal(err)
-	}
+	server := must.Get(realServer())(t)
 	name := fmt.Sprintf("fakemongo_%d", os.Getpid())
 	c := New(Options{})
 	t.Cleanup(c.Close)
 	connect := func(o *options.ClientOptions) *mongo.Collection {
-		client, err := mongo.Connect(o)
-		if err != nil {
-			t.Fatal(err)
-		}
+		client := must.Get(mongo.Connect(o))(t)
 		db := client.Database(name)
 		t.Cleanup(func() {
 			ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)

@@ -12,6 +12,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"github.com/mongogate/mongogate/test/bubble"
+	"github.com/mongogate/mongogate/test/must"
 )
 
 // TestListen serves two real connections over TCP, as a standalone server.
@@ -21,15 +22,9 @@ func TestListen(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
 	for process := range 2 {
-		address, err := c.Listen(process)
-		if err != nil {
-			t.Fatal(err)
-		}
+		address := must.Get(c.Listen(process))(t)
 		// Nothing is asked of the client here: no direct connection, no polling.
-		client, err := mongo.Connect(options.Client().ApplyURI("mongodb://" + address))
-		if err != nil {
-			t.Fatal(err)
-		}
+		client := must.Get(mongo.Connect(options.Client().ApplyURI("mongodb://" + address)))(t)
 		if _, err := client.Database("db").Collection("c").InsertOne(ctx, bson.D{{Key: "_id", Value: process}}); err != nil {
 			t.Error(err)
 		}
@@ -59,10 +54,7 @@ func TestCloseEndsEverything(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
 	for process := range 3 {
-		client, err := mongo.Connect(c.ClientOptions(process))
-		if err != nil {
-			t.Fatal(err)
-		}
+		client := must.Get(mongo.Connect(c.ClientOptions(process)))(t)
 		calls.Go(func() {
 			if _, err := client.Database("db").Collection("c").InsertOne(ctx, bson.D{}); err == nil {
 				t.Errorf("process %d was answered", process)
@@ -72,17 +64,11 @@ func TestCloseEndsEverything(t *testing.T) {
 			}
 		})
 	}
-	for deadline := time.Now().Add(5 * time.Second); ; time.Sleep(time.Millisecond) {
+	must.Happen(t, "the write on the old primary arrives", func() bool {
 		c.mu.Lock()
-		written := len(c.old.dirty.log)
-		c.mu.Unlock()
-		if written == 1 {
-			break
-		}
-		if time.Now().After(deadline) {
-			t.Fatal("the write on the old primary never arrived")
-		}
-	}
+		defer c.mu.Unlock()
+		return len(c.old.dirty.log) == 1
+	})
 	began := time.Now()
 	c.Close()
 	if took := time.Since(began); took > time.Second {
@@ -155,9 +141,7 @@ func TestDecideMayAct(t *testing.T) {
 		defer c.Close()
 		coll, end := connect(t, c, 0)
 		defer end()
-		if _, err := acquire(coll, "A", ""); err != nil {
-			t.Fatal(err)
-		}
+		must.Get(acquire(coll, "A", ""))(t)
 		if _, err := renew(coll, "A", 1); err == nil {
 			t.Error("the renewal that isolated the primary was acknowledged")
 		}
@@ -171,9 +155,7 @@ func TestIndexes(t *testing.T) {
 		ctx := t.Context()
 		ttl := mongo.IndexModel{Keys: bson.D{{Key: "purgeAt", Value: 1}}, Options: options.Index().SetExpireAfterSeconds(0)}
 		for range 2 {
-			if _, err := coll.Indexes().CreateOne(ctx, ttl); err != nil {
-				t.Fatal(err)
-			}
+			must.Get(coll.Indexes().CreateOne(ctx, ttl))(t)
 		}
 		specs, err := coll.Indexes().ListSpecifications(ctx)
 		if err != nil || len(specs) != 2 || specs[1].Name != "purgeAt_1" || specs[1].ExpireAfterSeconds == nil {
@@ -187,9 +169,7 @@ func TestNeverSilence(t *testing.T) {
 	inBubble(t, Options{ReplicaSet: "rs"}, func(t *testing.T, c *Cluster) {
 		coll, end := connect(t, c, 0)
 		defer end()
-		if _, err := coll.InsertOne(t.Context(), wide(append(d{{"_id", "k"}}, rich()...))); err != nil {
-			t.Fatal(err)
-		}
+		must.Get(coll.InsertOne(t.Context(), wide(append(d{{"_id", "k"}}, rich()...))))(t)
 		name := coll.Name()
 		fam := func(update any) d {
 			return d{{"findAndModify", name}, {"query", d{{"_id", "k"}}}, {"update", update}}

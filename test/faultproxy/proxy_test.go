@@ -11,6 +11,8 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
+
+	"github.com/mongogate/mongogate/test/must"
 )
 
 // behind gives a proxy before the package's server, and one collection as seen
@@ -18,42 +20,20 @@ import (
 func behind(t *testing.T) (p *Proxy, through, direct *mongo.Collection) {
 	t.Helper()
 	uri := database.URI
-	address, err := database.Primary(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	p, err = Listen(address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := p.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	proxied, err := p.URI(uri)
-	if err != nil {
-		t.Fatal(err)
-	}
+	address := must.Get(database.Primary(t.Context()))(t)
+	p = must.Get(Listen(address))(t)
+	must.AtEnd(t, p.Close)
+	proxied := must.Get(p.URI(uri))(t)
 	direct = collection(t, uri)
-	if err := direct.Drop(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, direct.Drop(t.Context()))
 	return p, collection(t, proxied), direct
 }
 
 func collection(t *testing.T, uri string) *mongo.Collection {
 	t.Helper()
-	client, err := mongo.Connect(options.Client().ApplyURI(uri).SetRetryWrites(false).SetRetryReads(false).
-		SetServerSelectionTimeout(2 * time.Second).SetConnectTimeout(time.Second).SetHeartbeatInterval(500 * time.Millisecond))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := client.Disconnect(context.Background()); err != nil {
-			t.Error(err)
-		}
-	})
+	client := must.Get(mongo.Connect(options.Client().ApplyURI(uri).SetRetryWrites(false).SetRetryReads(false).
+		SetServerSelectionTimeout(2 * time.Second).SetConnectTimeout(time.Second).SetHeartbeatInterval(500 * time.Millisecond)))(t)
+	must.AtEnd(t, func() error { return client.Disconnect(context.Background()) })
 	return client.Database("faultproxy").Collection(t.Name())
 }
 
@@ -68,36 +48,19 @@ func write(t *testing.T, c *mongo.Collection, id string) error {
 
 func there(t *testing.T, c *mongo.Collection, id string) bool {
 	t.Helper()
-	n, err := c.CountDocuments(t.Context(), bson.D{{Key: "_id", Value: id}})
-	if err != nil {
-		t.Fatal(err)
-	}
+	n := must.Get(c.CountDocuments(t.Context(), bson.D{{Key: "_id", Value: id}}))(t)
 	return n == 1
-}
-
-func eventually(t *testing.T, what string, done func() bool) {
-	t.Helper()
-	for end := time.Now().Add(10 * time.Second); !done(); {
-		if time.Now().After(end) {
-			t.Fatalf("not seen in 10 s: %s", what)
-		}
-		time.Sleep(5 * time.Millisecond)
-	}
 }
 
 func TestCountIsOnePerCommand(t *testing.T) {
 	p, through, _ := behind(t)
 	for i := range 5 {
-		if err := write(t, through, "a"); err != nil {
-			t.Fatal(err)
-		}
+		must.Do(t, write(t, through, "a"))
 		if got := p.Count()["findAndModify"]; got != i+1 {
 			t.Fatalf("%d findAndModify were counted, %d were sent", got, i+1)
 		}
 	}
-	if err := through.FindOne(t.Context(), bson.D{}).Err(); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, through.FindOne(t.Context(), bson.D{}).Err())
 	counts := p.Count()
 	if counts["find"] != 1 || counts["hello"]+counts["isMaster"] == 0 {
 		t.Errorf("counted: %v", counts)
@@ -134,7 +97,7 @@ func TestOnRequest(t *testing.T) {
 				t.Errorf("the server did it: %t, want %t", got, c.arrives)
 			}
 			p.OnRequest(nil)
-			eventually(t, "a write after the fault", func() bool { return write(t, through, "b") == nil })
+			must.Happen(t, "a write after the fault", func() bool { return write(t, through, "b") == nil })
 		})
 	}
 }
@@ -149,24 +112,18 @@ func TestOnAnswer(t *testing.T) {
 		}
 	})
 	before := time.Now()
-	if err := write(t, through, "a"); err != nil {
-		t.Fatal(err)
-	}
-	select {
-	case at := <-arrived:
-		if at.Before(before) || at.After(time.Now()) {
-			t.Errorf("arrived at %v, sent after %v", at, before)
-		}
-	case <-time.After(5 * time.Second):
-		t.Fatal("an answer that was delivered was not told")
+	must.Do(t, write(t, through, "a"))
+	at := must.Come(t, arrived, "an answer that was delivered is told")
+	if at.Before(before) || at.After(time.Now()) {
+		t.Errorf("arrived at %v, sent after %v", at, before)
 	}
 	p.DropReplies()
 	if err := write(t, through, "a"); !mongo.IsTimeout(err) {
 		t.Errorf("a write without an answer: %v, want a timeout", err)
 	}
 	p.Heal()
-	eventually(t, "a write after that", func() bool { return write(t, through, "b") == nil })
-	eventually(t, "its answer", func() bool { return len(arrived) > 0 })
+	must.Happen(t, "a write after that", func() bool { return write(t, through, "b") == nil })
+	must.Happen(t, "its answer", func() bool { return len(arrived) > 0 })
 	if n := len(arrived); n != 1 {
 		t.Errorf("%d answers were told, one was delivered", n)
 	}
@@ -174,9 +131,7 @@ func TestOnAnswer(t *testing.T) {
 
 func TestCutAndHeal(t *testing.T) {
 	p, through, direct := behind(t)
-	if err := write(t, through, "before"); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, write(t, through, "before"))
 	p.Cut()
 	if err := write(t, through, "cut"); err == nil {
 		t.Error("a write has passed a cut")
@@ -192,7 +147,7 @@ func TestCutAndHeal(t *testing.T) {
 		t.Errorf("a new connection during a cut: %v, want a reset", err)
 	}
 	p.Heal()
-	eventually(t, "a write after the cut", func() bool { return write(t, through, "after") == nil })
+	must.Happen(t, "a write after the cut", func() bool { return write(t, through, "after") == nil })
 	if there(t, direct, "cut") {
 		t.Error("the write has arrived after the cut")
 	}
@@ -201,9 +156,7 @@ func TestCutAndHeal(t *testing.T) {
 // TestFreezeDeliversLate: the client has given up, and its write arrives.
 func TestFreezeDeliversLate(t *testing.T) {
 	p, through, direct := behind(t)
-	if err := write(t, through, "before"); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, write(t, through, "before"))
 	p.Freeze()
 	if err := write(t, through, "late"); !mongo.IsTimeout(err) {
 		t.Errorf("a write into a frozen network: %v, want a timeout", err)
@@ -217,15 +170,13 @@ func TestFreezeDeliversLate(t *testing.T) {
 		t.Error("the write has passed a frozen network")
 	}
 	p.Heal()
-	eventually(t, "the late write", func() bool { return there(t, direct, "late") })
-	eventually(t, "a write after the freeze", func() bool { return write(t, through, "after") == nil })
+	must.Happen(t, "the late write", func() bool { return there(t, direct, "late") })
+	must.Happen(t, "a write after the freeze", func() bool { return write(t, through, "after") == nil })
 }
 
 func TestDropReplies(t *testing.T) {
 	p, through, direct := behind(t)
-	if err := write(t, through, "before"); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, write(t, through, "before"))
 	p.DropReplies()
 	if err := write(t, through, "a"); !mongo.IsTimeout(err) {
 		t.Errorf("a write without an answer: %v, want a timeout", err)
@@ -234,34 +185,24 @@ func TestDropReplies(t *testing.T) {
 		t.Error("the request was lost too")
 	}
 	p.Heal()
-	eventually(t, "a write after the fault", func() bool { return write(t, through, "after") == nil })
+	must.Happen(t, "a write after the fault", func() bool { return write(t, through, "after") == nil })
 }
 
 func TestDelayIsPerDirection(t *testing.T) {
 	p, through, _ := behind(t)
-	if err := write(t, through, "a"); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, write(t, through, "a"))
 	p.Delay(100 * time.Millisecond)
 	begin := time.Now()
-	if err := write(t, through, "a"); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, write(t, through, "a"))
 	if took := time.Since(begin); took < 200*time.Millisecond {
 		t.Errorf("a round trip took %v, want at least 200ms", took)
 	}
 }
 
 func TestTargetThatIsAway(t *testing.T) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	listener := must.Get(net.Listen("tcp", "127.0.0.1:0"))(t)
 	listener.Close()
-	p, err := Listen(listener.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
+	p := must.Get(Listen(listener.Addr().String()))(t)
 	defer p.Close()
 	read := func(patience time.Duration) error {
 		conn, err := net.Dial("tcp", p.Addr())
@@ -287,10 +228,7 @@ func TestTargetThatIsAway(t *testing.T) {
 }
 
 func TestURI(t *testing.T) {
-	p, err := Listen("127.0.0.1:1")
-	if err != nil {
-		t.Fatal(err)
-	}
+	p := must.Get(Listen("127.0.0.1:1"))(t)
 	defer p.Close()
 	for uri, want := range map[string]string{
 		"mongodb://a:1,b:2/?replicaSet=rs0":              "mongodb://ADDR/?directConnection=true&replicaSet=rs0",

@@ -6,14 +6,13 @@ import (
 	"io"
 	"net"
 	"testing"
+
+	"github.com/mongogate/mongogate/test/must"
 )
 
 // TestOpaqueStream: what is not the wire protocol (TLS) passes byte for byte.
 func TestOpaqueStream(t *testing.T) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	listener := must.Get(net.Listen("tcp", "127.0.0.1:0"))(t)
 	defer listener.Close()
 	echoed := make(chan struct{})
 	go func() {
@@ -25,15 +24,9 @@ func TestOpaqueStream(t *testing.T) {
 		defer conn.Close()
 		io.Copy(conn, conn)
 	}()
-	p, err := Listen(listener.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
+	p := must.Get(Listen(listener.Addr().String()))(t)
 	defer p.Close()
-	conn, err := net.Dial("tcp", p.Addr())
-	if err != nil {
-		t.Fatal(err)
-	}
+	conn := must.Get(net.Dial("tcp", p.Addr()))(t)
 	defer conn.Close()
 	sent := make([]byte, 1<<20)
 	rand.Read(sent)

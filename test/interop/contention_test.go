@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/mongogate/mongogate/pkg/mongolock"
+	"github.com/mongogate/mongogate/test/must"
 )
 
 // TestContention: Python and Go workers add to one number in a file, each
@@ -20,9 +21,7 @@ func TestContention(t *testing.T) {
 		const each, rounds = 3, 8
 		dir := t.TempDir()
 		witness, counter := filepath.Join(dir, "witness"), filepath.Join(dir, "counter")
-		if err := os.WriteFile(counter, []byte("0"), 0o600); err != nil {
-			t.Fatal(err)
-		}
+		must.Do(t, os.WriteFile(counter, []byte("0"), 0o600))
 		var wg sync.WaitGroup
 		for i := range each {
 			py := m.worker(t)
@@ -42,10 +41,7 @@ func TestContention(t *testing.T) {
 			})
 		}
 		wg.Wait()
-		text, err := os.ReadFile(counter)
-		if err != nil {
-			t.Fatal(err)
-		}
+		text := must.Get(os.ReadFile(counter))(t)
 		if n, err := strconv.Atoi(string(text)); err != nil || n != 2*each*rounds {
 			t.Errorf("the number is %q, want %d", text, 2*each*rounds)
 		}
@@ -105,10 +101,7 @@ func appendLine(path, line string) error {
 // judge looks for two at once in what the witness has seen.
 func judge(t *testing.T, witness string, want int) {
 	t.Helper()
-	text, err := os.ReadFile(witness)
-	if err != nil {
-		t.Fatal(err)
-	}
+	text := must.Get(os.ReadFile(witness))(t)
 	inside, entries, changes, before := "", 0, 0, ""
 	for line := range strings.Lines(string(text)) {
 		what, who, _ := strings.Cut(strings.TrimSpace(line), " ")

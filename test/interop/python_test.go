@@ -9,6 +9,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 
 	"github.com/mongogate/mongogate/pkg/mongolock"
+	"github.com/mongogate/mongogate/test/must"
 )
 
 // TestTakingTurns: acquire, refuse, touch, release, each side against the other.
@@ -29,7 +30,7 @@ func TestTakingTurns(t *testing.T) {
 		}
 		py.release("key", "py")
 		lease, err := l.Try(soon(t), "key")
-		must(t, lease, err)
+		released(t, lease, err)
 
 		if py.lock("key", "py", 60) {
 			t.Error("Python took a key that is held")
@@ -53,9 +54,7 @@ func TestTakingTurns(t *testing.T) {
 		if err := lease.Renew(soon(t)); err != nil {
 			t.Error(err)
 		}
-		if err := lease.Release(soon(t)); err != nil {
-			t.Fatal(err)
-		}
+		must.Do(t, lease.Release(soon(t)))
 		if py.call("is_locked", args{"key": "key"}) != false {
 			t.Error("Python sees a released key locked")
 		}
@@ -79,7 +78,7 @@ func TestPythonHolderExpires(t *testing.T) {
 		end, _ := m.doc(t, "key")["expire"].(bson.DateTime)
 		lease, err := l.Acquire(soon(t), "key")
 		took := time.Now()
-		must(t, lease, err)
+		released(t, lease, err)
 		if earliest := end.Time().Add(timing().Grace); took.Before(earliest) {
 			t.Errorf("taken %v before its end and our grace", earliest.Sub(took))
 		}
@@ -101,9 +100,7 @@ func TestPythonHolderWithoutAnEnd(t *testing.T) {
 		if !py.lock("key", "py", nil) {
 			t.Fatal("not acquired")
 		}
-		if _, err := m.coll.UpdateByID(t.Context(), "key", bson.D{{Key: "$set", Value: bson.D{{Key: "created", Value: time.Unix(0, 0)}}}}); err != nil {
-			t.Fatal(err)
-		}
+		must.Get(m.coll.UpdateByID(t.Context(), "key", bson.D{{Key: "$set", Value: bson.D{{Key: "created", Value: time.Unix(0, 0)}}}}))(t)
 		var held *mongolock.HeldError
 		if _, err := l.Try(soon(t), "key"); !errors.As(err, &held) || !strings.Contains(held.Error(), "without an end") {
 			t.Errorf("%v, want held without an end", err)
@@ -113,7 +110,7 @@ func TestPythonHolderWithoutAnEnd(t *testing.T) {
 		}
 		py.release("key", "py")
 		lease, err := l.Try(soon(t), "key")
-		must(t, lease, err)
+		released(t, lease, err)
 	})
 }
 
@@ -123,10 +120,7 @@ func TestPythonKeepsOurGrace(t *testing.T) {
 	onEach(t, func(t *testing.T, m *meeting) {
 		py := m.worker(t)
 		crashed := m.locker(t, "go")
-		lease, err := crashed.Try(soon(t), "key")
-		if err != nil {
-			t.Fatal(err)
-		}
+		lease := must.Get(crashed.Try(soon(t), "key"))(t)
 		end := func(after string) time.Time {
 			doc := m.doc(t, "key")
 			touched, _ := doc["touched"].(bson.DateTime)
@@ -137,13 +131,9 @@ func TestPythonKeepsOurGrace(t *testing.T) {
 			return expire.Time()
 		}
 		end("the acquisition")
-		if err := lease.Renew(soon(t)); err != nil {
-			t.Fatal(err)
-		}
+		must.Do(t, lease.Renew(soon(t)))
 		// Without its client it renews no more, as after a crash.
-		if err := crashed.Close(soon(t)); err != nil {
-			t.Fatal(err)
-		}
+		must.Do(t, crashed.Close(soon(t)))
 		<-lease.Done()
 		expire := end("a renewal")
 		if py.lock("key", "py", 60) {
@@ -166,14 +156,12 @@ func TestWhatPythonStripsIsSurvived(t *testing.T) {
 		for round := range 3 {
 			// A process without memory each time: only the document and the server's clock carry the token on.
 			lease, err := m.locker(t, "go").Try(soon(t), "key")
-			must(t, lease, err)
+			released(t, lease, err)
 			if lease.Token() <= last {
 				t.Errorf("round %d: token %d after %d", round, lease.Token(), last)
 			}
 			last = lease.Token()
-			if err := lease.Release(soon(t)); err != nil {
-				t.Fatal(err)
-			}
+			must.Do(t, lease.Release(soon(t)))
 			if !py.lock("key", "py", 60) {
 				t.Fatal("Python did not get a released key")
 			}
@@ -199,7 +187,7 @@ func TestHolderNoticesThatPythonReplacedIt(t *testing.T) {
 	onEach(t, func(t *testing.T, m *meeting) {
 		py, l := m.worker(t), m.locker(t, "go")
 		lease, err := l.Try(soon(t), "key")
-		must(t, lease, err)
+		released(t, lease, err)
 		py.call("set_clock", args{"seconds": 3600})
 		if !py.lock("key", "py", 7200) {
 			t.Fatal("a worker with a clock that is an hour ahead was kept out")
@@ -223,7 +211,7 @@ func TestHolderNoticesThatPythonReplacedIt(t *testing.T) {
 		}
 		py.release("key", "py")
 		next, err := m.locker(t, "go").Try(soon(t), "key")
-		must(t, next, err)
+		released(t, next, err)
 		if next.Token() <= lease.Token() {
 			t.Errorf("token %d after %d", next.Token(), lease.Token())
 		}
@@ -235,10 +223,8 @@ func TestDoneKeepsPythonOut(t *testing.T) {
 		py, l := m.worker(t), m.locker(t, "go", func(o *mongolock.Options) { o.Keep = time.Hour; o.FailedHold = true; o.Holder.JobUID = "J" })
 		for key, outcome := range map[string]mongolock.Outcome{"run@1": mongolock.Succeeded, "run@2": mongolock.Failed} {
 			lease, err := l.Try(soon(t), key)
-			must(t, lease, err)
-			if err := lease.Finish(soon(t), outcome); err != nil {
-				t.Fatal(err)
-			}
+			released(t, lease, err)
+			must.Do(t, lease.Finish(soon(t), outcome))
 			py.call("set_clock", args{"seconds": 1e6})
 			if py.lock(key, "py", 60) || py.call("lock", args{"key": key, "owner": "py", "expire": 60, "timeout": 0.3}) == true {
 				t.Errorf("%s: Python ran what was done", key)
@@ -258,7 +244,7 @@ func TestPythonReleasesByTheOwnersNameOnly(t *testing.T) {
 	onEach(t, func(t *testing.T, m *meeting) {
 		py, l := m.worker(t), m.locker(t, "same")
 		lease, err := l.Try(soon(t), "key")
-		must(t, lease, err)
+		released(t, lease, err)
 		py.release("key", "same")
 		if err := lease.Renew(soon(t)); !errors.Is(err, mongolock.ErrLost) {
 			t.Errorf("%v, want lost", err)

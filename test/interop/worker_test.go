@@ -23,6 +23,7 @@ import (
 	"github.com/mongogate/mongogate/pkg/mongolock"
 	"github.com/mongogate/mongogate/test/devdb"
 	"github.com/mongogate/mongogate/test/devdb/devdbtest"
+	"github.com/mongogate/mongogate/test/must"
 )
 
 //go:embed worker.py
@@ -94,15 +95,8 @@ type meeting struct {
 func onEach(t *testing.T, test func(t *testing.T, m *meeting)) {
 	for _, s := range servers {
 		t.Run(string(s.Kind), func(t *testing.T) {
-			client, err := mongo.Connect(options.Client().ApplyURI(s.URI))
-			if err != nil {
-				t.Fatal(err)
-			}
-			t.Cleanup(func() {
-				if err := client.Disconnect(context.Background()); err != nil {
-					t.Error(err)
-				}
-			})
+			client := must.Get(mongo.Connect(options.Client().ApplyURI(s.URI)))(t)
+			must.AtEnd(t, func() error { return client.Disconnect(context.Background()) })
 			name := strings.ReplaceAll(t.Name(), "/", "_")
 			test(t, &meeting{server: s, name: name, coll: client.Database(database).Collection(name)})
 		})
@@ -121,10 +115,7 @@ func (m *meeting) locker(t *testing.T, owner string, change ...func(*mongolock.O
 	for _, c := range change {
 		c(&o)
 	}
-	l, err := mongolock.Connect(m.server.URI, o)
-	if err != nil {
-		t.Fatal(err)
-	}
+	l := must.Get(mongolock.Connect(m.server.URI, o))(t)
 	devdbtest.CloseLater(t, l)
 	return l
 }
@@ -133,9 +124,7 @@ func (m *meeting) locker(t *testing.T, owner string, change ...func(*mongolock.O
 func (m *meeting) doc(t *testing.T, key string) bson.M {
 	t.Helper()
 	var doc bson.M
-	if err := m.coll.FindOne(t.Context(), bson.D{{Key: "_id", Value: key}}).Decode(&doc); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, m.coll.FindOne(t.Context(), bson.D{{Key: "_id", Value: key}}).Decode(&doc))
 	return doc
 }
 
@@ -154,17 +143,9 @@ func (m *meeting) worker(t *testing.T) *worker {
 	w.process.Env = append(os.Environ(), "PYTHONWARNINGS=ignore",
 		"PYTHON_WORKER_URI="+m.server.URI, "PYTHON_WORKER_DB="+database, "PYTHON_WORKER_COLLECTION="+m.name)
 	w.process.Stderr = w.stderr
-	in, err := w.process.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := w.process.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := w.process.Start(); err != nil {
-		t.Fatal(err)
-	}
+	in := must.Get(w.process.StdinPipe())(t)
+	out := must.Get(w.process.StdoutPipe())(t)
+	must.Do(t, w.process.Start())
 	w.in, w.out = in, bufio.NewScanner(out)
 	t.Cleanup(func() {
 		_ = in.Close()
@@ -233,12 +214,10 @@ func (w *worker) release(key, owner string) {
 	w.call("release", args{"key": key, "owner": owner})
 }
 
-// must is the lease, released at the end if it still stands.
-func must(t *testing.T, lease *mongolock.Lease, err error) *mongolock.Lease {
+// released is the lease, released at the end if it still stands.
+func released(t *testing.T, lease *mongolock.Lease, err error) *mongolock.Lease {
 	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, err)
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 		defer cancel()

@@ -19,6 +19,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/mongogate/mongogate/test/must"
 )
 
 // Namespace and Token are those of every account.
@@ -57,10 +59,7 @@ type Event struct {
 // Start starts a server with a pod and ends it with the test.
 func Start(t testing.TB, name, uid string) *Server {
 	t.Helper()
-	s, err := Open(name, uid)
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := must.Get(Open(name, uid))(t)
 	t.Cleanup(func() { _ = s.Close() })
 	return s
 }

@@ -27,6 +27,16 @@ func Get[T any](value T, err error) func(t testing.TB) T {
 	}
 }
 
+// AtEnd has something done at the test's end, which fails if that does.
+func AtEnd(t testing.TB, do func() error) {
+	t.Helper()
+	t.Cleanup(func() {
+		if err := do(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 // Happen waits until something has happened.
 func Happen(t testing.TB, what string, happened func() bool) {
 	t.Helper()

@@ -19,6 +19,8 @@ type failing struct {
 func (*failing) Helper()                 {}
 func (f *failing) Fatal(...any)          { f.ended = true; runtime.Goexit() }
 func (f *failing) Fatalf(string, ...any) { f.Fatal() }
+func (f *failing) Error(...any)          { f.ended = true }
+func (*failing) Cleanup(do func())       { do() }
 
 // Whatever fails ends the test, and nothing else does.
 func TestWhatFailsEndsTheTest(t *testing.T) {
@@ -28,6 +30,8 @@ func TestWhatFailsEndsTheTest(t *testing.T) {
 	}{
 		"an error":             {func(t testing.TB) { Do(t, errors.ErrUnsupported) }, true},
 		"no error":             {func(t testing.TB) { Do(t, nil) }, false},
+		"an end that fails":    {func(t testing.TB) { AtEnd(t, func() error { return errors.ErrUnsupported }) }, true},
+		"an end":               {func(t testing.TB) { AtEnd(t, func() error { return nil }) }, false},
 		"no value":             {func(t testing.TB) { Get(os.Open("/none"))(t) }, true},
 		"a value":              {func(t testing.TB) { Get(os.Getwd())(t) }, false},
 		"what does not happen": {func(t testing.TB) { Happen(t, "it", func() bool { return false }) }, true},

@@ -5,6 +5,7 @@ import (
 
 	"github.com/mongogate/mongogate/pkg/mongolock/locktest"
 	"github.com/mongogate/mongogate/test/fakemongo"
+	"github.com/mongogate/mongogate/test/must"
 )
 
 // TestConformance runs the lock's conformance suite on the server of the
@@ -12,9 +13,6 @@ import (
 func TestConformance(t *testing.T) {
 	c := fakemongo.New(fakemongo.Options{ReplicaSet: "rs"})
 	t.Cleanup(c.Close)
-	address, err := c.Listen(0)
-	if err != nil {
-		t.Fatal(err)
-	}
+	address := must.Get(c.Listen(0))(t)
 	locktest.Run(t, locktest.MongoDB(t, "mongodb://"+address+"/?directConnection=true"), locktest.Features{Collection: true})
 }

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"go.uber.org/goleak"
+
+	"github.com/mongogate/mongogate/test/must"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -24,10 +26,7 @@ func TestProof(t *testing.T) {
 	defer stop()
 	begin, cancel := context.WithTimeout(ctx, 5*time.Minute)
 	defer cancel()
-	rig, err := Open(begin, "", "mongogate_prove")
-	if err != nil {
-		t.Fatal(err)
-	}
+	rig := must.Get(Open(begin, "", "mongogate_prove"))(t)
 	defer func() {
 		if err := rig.Close(); err != nil {
 			t.Error(err)

@@ -6,14 +6,13 @@ import (
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/x/mongo/driver/wiremessage"
+
+	"github.com/mongogate/mongogate/test/must"
 )
 
 // TestCommand: a section of kind 1 may stand first, and damaged ones are no command.
 func TestCommand(t *testing.T) {
-	document, err := bson.Marshal(bson.D{{Key: "insert", Value: int32(1)}})
-	if err != nil {
-		t.Fatal(err)
-	}
+	document := must.Get(bson.Marshal(bson.D{{Key: "insert", Value: int32(1)}}))(t)
 	flags := make([]byte, 4)
 	list := append([]byte{1, 12, 0, 0, 0}, "documen\x00"...)
 	for _, c := range []struct {

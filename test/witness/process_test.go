@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"go.uber.org/goleak"
+
+	"github.com/mongogate/mongogate/test/must"
 )
 
 // asWorkload makes this program the workload: the witness is tested with processes that are ones.
@@ -38,18 +40,10 @@ type bench struct {
 
 func newBench(t *testing.T) *bench {
 	t.Helper()
-	b := &bench{T: t, path: filepath.Join(t.TempDir(), "log")}
-	var err error
-	if b.log, err = Open(b.path); err != nil {
-		t.Fatal(err)
-	}
-	b.observer = NewObserver()
-	t.Cleanup(func() {
-		b.observer.Close()
-		if err := b.log.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	b := &bench{T: t, path: filepath.Join(t.TempDir(), "log"), observer: NewObserver()}
+	t.Cleanup(b.observer.Close)
+	b.log = must.Get(Open(b.path))(t)
+	must.AtEnd(t, b.log.Close)
 	return b
 }
 
@@ -60,9 +54,7 @@ func (b *bench) start(id string, token int, w Work) *exec.Cmd {
 	cmd := exec.Command(os.Args[0], w.Args()...)
 	cmd.Env = append(os.Environ(), asWorkload+"=1", EnvKey+"="+b.Name(), EnvID+"="+id, "MONGOGATE_TOKEN="+strconv.Itoa(token))
 	cmd.Stderr = os.Stderr
-	if err := cmd.Start(); err != nil {
-		b.Fatal(err)
-	}
+	must.Do(b, cmd.Start())
 	b.Cleanup(func() {
 		left, err := Processes(id)
 		if err != nil {
@@ -77,34 +69,22 @@ func (b *bench) start(id string, token int, w Work) *exec.Cmd {
 	return cmd
 }
 
-func (b *bench) entries() []Entry {
-	b.Helper()
-	all, err := NewReader(b.path).Next()
-	if err != nil {
-		b.Fatal(err)
-	}
-	return all
-}
-
 // until waits for a line.
 func (b *bench) until(wanted func(Entry) bool) {
 	b.Helper()
-	for end := time.Now().Add(20 * time.Second); !slices.ContainsFunc(b.entries(), wanted); time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(end) {
-			b.Fatalf("not seen in 20 s; the log: %v", b.entries())
-		}
-	}
+	must.Happen(b, "the line", func() bool { return slices.ContainsFunc(b.entries(), wanted) })
+}
+
+func (b *bench) entries() []Entry {
+	b.Helper()
+	return must.Get(NewReader(b.path).Next())(b)
 }
 
 func (b *bench) gone(id string) time.Duration {
 	b.Helper()
 	ctx, cancel := context.WithTimeout(b.Context(), 20*time.Second)
 	defer cancel()
-	at, err := b.observer.AwaitGone(ctx, b.log, b.Name(), id)
-	if err != nil {
-		b.Fatal(err)
-	}
-	return at
+	return must.Get(b.observer.AwaitGone(ctx, b.log, b.Name(), id))(b)
 }
 
 func (b *bench) alive(id string) {
@@ -120,9 +100,7 @@ func TestHandOver(t *testing.T) {
 	b := newBench(t)
 	first := b.start("first", 1, Work{})
 	b.alive("first")
-	if err := first.Process.Signal(syscall.SIGTERM); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, first.Process.Signal(syscall.SIGTERM))
 	b.gone("first")
 	b.start("second", 2, Work{For: time.Millisecond})
 	b.gone("second")
@@ -139,9 +117,7 @@ func TestHandOver(t *testing.T) {
 func TestZombieIsGone(t *testing.T) {
 	b := newBench(t)
 	cmd := b.start("z", 1, Work{})
-	if err := cmd.Process.Kill(); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, cmd.Process.Kill())
 	b.gone("z")
 	if v := Judge(b.entries()); !v.Clean() {
 		t.Error(v.Faults)
@@ -153,9 +129,7 @@ func TestOverlapOfProcesses(t *testing.T) {
 	first := b.start("first", 1, Work{})
 	second := b.start("second", 2, Work{})
 	for _, cmd := range []*exec.Cmd{first, second} {
-		if err := cmd.Process.Kill(); err != nil {
-			t.Fatal(err)
-		}
+		must.Do(t, cmd.Process.Kill())
 	}
 	b.gone("first")
 	b.gone("second")
@@ -169,9 +143,7 @@ func TestOverlapOfProcesses(t *testing.T) {
 func TestDaemon(t *testing.T) {
 	b := newBench(t)
 	cmd := b.start("first", 1, Work{Daemon: true, For: time.Millisecond})
-	if err := cmd.Wait(); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, cmd.Wait())
 	b.alive("first")
 	left, err := Processes("first")
 	if err != nil || len(left) != 1 {
@@ -180,14 +152,10 @@ func TestDaemon(t *testing.T) {
 	if d := left[0]; d.PPID == cmd.Process.Pid || d.Session != d.PID && d.Session == os.Getpid() {
 		t.Errorf("no daemon: %+v", d)
 	}
-	if err := left[0].Signal(syscall.SIGTERM); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, left[0].Signal(syscall.SIGTERM))
 	b.alive("first") // deaf
 	b.start("second", 2, Work{For: time.Millisecond})
-	if err := left[0].Signal(syscall.SIGKILL); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, left[0].Signal(syscall.SIGKILL))
 	b.gone("first")
 	b.gone("second")
 	if v := Judge(b.entries()); len(v.Overlaps) != 1 {
@@ -199,9 +167,7 @@ func TestDeaf(t *testing.T) {
 	b := newBench(t)
 	cmd := b.start("d", 1, Work{Deaf: true})
 	b.until(func(e Entry) bool { return e.Event == Beat })
-	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, cmd.Process.Signal(syscall.SIGTERM))
 	b.alive("d")
 }
 
@@ -248,18 +214,12 @@ func TestReaderGoesOn(t *testing.T) {
 		if got, err := r.Next(); err != nil || len(got) != 0 {
 			t.Fatalf("%v, %v", got, err)
 		}
-		if err := b.log.Write(Entry{Event: Beat, PID: i + 1}); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := b.log.file.WriteString("{\"at\":1,"); err != nil {
-			t.Fatal(err)
-		}
+		must.Do(t, b.log.Write(Entry{Event: Beat, PID: i + 1}))
+		must.Get(b.log.file.WriteString("{\"at\":1,"))(t)
 		if got, err := r.Next(); err != nil || len(got) != 1 || got[0].PID != i+1 {
 			t.Fatalf("%v, %v", got, err)
 		}
-		if _, err := b.log.file.WriteString("\"event\":\"beat\",\"pid\":9}\n"); err != nil {
-			t.Fatal(err)
-		}
+		must.Get(b.log.file.WriteString("\"event\":\"beat\",\"pid\":9}\n"))(t)
 		if got, err := r.Next(); err != nil || len(got) != 1 || got[0].PID != 9 {
 			t.Fatalf("%v, %v", got, err)
 		}
@@ -269,9 +229,7 @@ func TestReaderGoesOn(t *testing.T) {
 func TestNothingIsPassedOver(t *testing.T) {
 	for _, text := range []string{"{\"at\":1,\"event\":\"beat\"}\nno entry\n", "{}\n", "{\"at\":1,\"event\":\"be"} {
 		path := filepath.Join(t.TempDir(), "log")
-		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
+		must.Do(t, os.WriteFile(path, []byte(text), 0o600))
 		if all, err := Read(path); err == nil {
 			t.Errorf("%q read as %v", text, all)
 		}

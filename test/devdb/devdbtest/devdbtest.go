@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/mongogate/mongogate/test/devdb"
+	"github.com/mongogate/mongogate/test/must"
 )
 
 // Start starts a server that lives as long as the test, and skips the test by
@@ -15,15 +16,8 @@ func Start(t testing.TB, need devdb.Need) *devdb.Server {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute) // the first start installs it
 	defer cancel()
-	server, err := devdb.Start(ctx, need)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := server.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	server := must.Get(devdb.Start(ctx, need))(t)
+	must.AtEnd(t, server.Close)
 	t.Log(server.Banner())
 	if missing := server.Missing(need); len(missing) > 0 {
 		t.Skipf("%s has no %v", server.Name, missing)

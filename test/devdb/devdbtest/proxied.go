@@ -5,6 +5,7 @@ import (
 
 	"github.com/mongogate/mongogate/test/devdb"
 	"github.com/mongogate/mongogate/test/faultproxy"
+	"github.com/mongogate/mongogate/test/must"
 )
 
 // Proxied is a proxy before the member of a server that takes writes, whatever
@@ -15,21 +16,9 @@ func Proxied(t testing.TB, server *devdb.Server) (p *faultproxy.Proxy, uri strin
 	if server.Features&devdb.TLS != 0 && server.Kind == devdb.External {
 		t.Skipf("%s is reached by TLS, in which a proxy sees no command", server.Name)
 	}
-	address, err := server.Primary(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	p, err = faultproxy.Listen(address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := p.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	if uri, err = p.URI(server.URI); err != nil {
-		t.Fatal(err)
-	}
+	address := must.Get(server.Primary(t.Context()))(t)
+	p = must.Get(faultproxy.Listen(address))(t)
+	must.AtEnd(t, p.Close)
+	uri = must.Get(p.URI(server.URI))(t)
 	return p, uri
 }
