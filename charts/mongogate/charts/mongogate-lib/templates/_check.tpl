@@ -31,7 +31,7 @@
 {{- if and $v.init.enabled (eq $v.protection "run") -}}
 {{- $p = append $p "init.enabled with protection: run: the wrapper takes a lock of its own when the workload starts: leave init out, or set protection to follow, restart, kill or sentinel" -}}
 {{- end -}}
-{{- if and $v.also (not (has $v.protection (list "restart" "kill" "sentinel"))) -}}
+{{- if and $v.also (has $v.protection (list "run" "follow" "init")) -}}
 {{- $p = append $p (printf "also: %s with protection: %s: the wrapper stops its workload by itself: leave also empty, or set protection to restart, kill or sentinel" (join ", " $v.also) $v.protection) -}}
 {{- end -}}
 {{- if has $v.protection ($v.also | default list) -}}
@@ -249,8 +249,9 @@
 {{- end -}}
 {{- end -}}
 {{- end -}}
+{{- $settings := include "mongogate.ownSettings" . | fromJsonArray -}}
 {{- if $f.wrapper -}}
-{{- range $c.env }}{{ if hasPrefix "MONGOGATE_" .name }}
+{{- range $c.env }}{{ if and (hasPrefix "MONGOGATE_" .name) (has (trimPrefix "MONGOGATE_" .name) $settings) }}
 {{- $p = append $p (printf "container %s has %s in env: the gate's settings are values of the gate: take it out and set the value" $f.main .name) -}}
 {{- end }}{{ end -}}
 {{- range $c.envFrom }}{{ if hasPrefix "MONGOGATE" (toString (.prefix | default "")) -}}
@@ -265,7 +266,7 @@
 {{- end -}}
 {{- end -}}
 {{- end -}}
-{{- range $v.env }}{{ if hasPrefix "MONGOGATE_" .name -}}
+{{- range $v.env }}{{ if and (hasPrefix "MONGOGATE_" .name) (has (trimPrefix "MONGOGATE_" .name) $settings) -}}
 {{- $p = append $p (printf "env sets %s, which would go past what is checked here: take it out and set the value" .name) -}}
 {{- end }}{{ end -}}
 {{- if hasKey (dig "limits" dict ($v.resources | default dict)) "cpu" -}}

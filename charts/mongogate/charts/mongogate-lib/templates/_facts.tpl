@@ -24,7 +24,7 @@ What follows from a request. Every template of this chart takes one dict:
 {{- if eq .kind "Job" }}{{ $job = .workload | default dict }}{{ end -}}
 {{- if eq .kind "CronJob" }}{{ $job = (((.workload | default dict).jobTemplate | default dict).spec | default dict) }}{{ end -}}
 {{- $wrapper := has $v.protection (list "run" "follow") -}}
-{{- $sidecar := has $v.protection (list "follow" "restart" "kill" "sentinel") -}}
+{{- $sidecar := not (has $v.protection (list "run" "init")) -}}
 {{- $inForce := prepend ($v.also | default list) $v.protection -}}
 {{- $containers := .pod.containers | default list -}}
 {{- $main := $v.container -}}
