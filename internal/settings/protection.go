@@ -27,37 +27,39 @@ type Protection struct {
 	Needs string
 	// Also is true where it can be added to another one with --also.
 	Also bool
+	// Pods is true where the charts and the components offer it.
+	Pods bool
 }
 
 // Protections are all there are, the strongest first. [Run] is that of the command run; the others are a sidecar's.
 var Protections = []Protection{
 	{
-		Name: Run,
+		Name: Run, Pods: true,
 		Does: "the command runs only while the lock is held",
 		Open: "what it hands to other daemons, and a machine that is frozen as a whole",
 	},
 	{
-		Name: Follow, Needs: "mongogate run --follow in the workload's container, with the same state directory",
+		Name: Follow, Pods: true, Needs: "mongogate run --follow in the workload's container, with the same state directory",
 		Does: "mongogate run --follow stops the workload in time, even if this gate is frozen or dead",
 		Open: "what run --follow did not start",
 	},
 	{
-		Name: Kill, Also: true, Needs: "a shared process namespace",
+		Name: Kill, Also: true, Pods: true, Needs: "a shared process namespace",
 		Does: "every process of the shared process namespace that is not spared is killed, at each scan",
 		Open: "what a restarted container does before the next scan",
 	},
 	{
-		Name: Restart, Also: true, Needs: "a restart rule of the container, mongogate epoch as the first init container, and a kill budget of 7s",
+		Name: Restart, Also: true, Pods: true, Needs: "a restart rule of the container, mongogate epoch as the first init container, and a kill budget of 7s",
 		Does: "the kubelet is asked to restart all containers, by exit code 88",
 		Open: "a kubelet that ignores the rule",
 	},
 	{
-		Name: Exit, Also: true,
+		Name: Exit, Also: true, // under which nothing of a pod restarts with the gate
 		Does: "the gate exits with code 88",
 		Open: "anything that does not restart with it",
 	},
 	{
-		Name: Sentinel,
+		Name: Sentinel, Pods: true,
 		Does: "the workload has to obey a file",
 		Open: "a workload that does not",
 	},

@@ -28,12 +28,11 @@ func schemaOf(t *testing.T) (protections, also []string) {
 	return schema.Properties.Protection.Enum, schema.Properties.Also.Items.Enum
 }
 
-// TestProtectionsAreEverywhere: each of the registry has its row in both tables of the documents, its place in the chart's
-// schema and its component for kustomize; and there is none that the registry does not have. Under exit nothing of a pod restarts with the gate.
+// TestProtectionsAreEverywhere: each of the registry has its row in the table of what it covers, and each that is for pods its row in the
+// other table, its place in the chart's schema and its component for kustomize; and there is none that the registry does not have.
 func TestProtectionsAreEverywhere(t *testing.T) {
 	safety, inPods := pageOf(t, "docs/use/safety.md"), pageOf(t, "docs/kubernetes/protections.md")
 	enum, also := schemaOf(t)
-	notInPods := []string{settings.Exit}
 	for _, p := range settings.Protections {
 		row := "\n| `sidecar --protection " + p.Name + "`"
 		switch p.Name {
@@ -45,7 +44,7 @@ func TestProtectionsAreEverywhere(t *testing.T) {
 		if !strings.Contains(safety, row) {
 			t.Errorf("docs/use/safety.md has no row %q", row)
 		}
-		if slices.Contains(notInPods, p.Name) {
+		if !p.Pods {
 			continue
 		}
 		if !strings.Contains(inPods, "\n| `"+p.Name+"`") {
