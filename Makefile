@@ -70,6 +70,10 @@ else
 	$(GO) test -count=1 -timeout=12h -v -run '^TestHistories$$' ./test/sim -sim.histories $(HISTORIES) | grep -v '^ *--- PASS\|^=== '
 endif
 
+.PHONY: linear
+linear: ## Have 100 histories of concurrent calls on a database that is killed, frozen and cut off, and look for an order that explains each
+	$(GO) test -count=1 -timeout 60m -v -run TestHistories ./test/linear -linear.histories 100
+
 .PHONY: mutants
 mutants: ## Remove each protection and see that a test fails; writes docs/internals/mutants.md
 	$(GO) run ./hack/mutants

@@ -10,8 +10,8 @@ import (
 	"github.com/mongogate/mongogate/test/must"
 )
 
-// A program that imports the library, and nothing else of this module, has no line of Kubernetes in its go.mod and go.sum:
-// what the gate needs is pruned (https://go.dev/ref/mod#graph-pruning).
+// A program that imports the library, and nothing else of this module, has no line of Kubernetes, nor of what only tests need, in its go.mod and go.sum:
+// what the gate and the tests need is pruned (https://go.dev/ref/mod#graph-pruning).
 func TestWhatAProgramRequires(t *testing.T) {
 	dir, root := t.TempDir(), must.Get(filepath.Abs(filepath.Join("..", "..")))(t)
 	const module = "github.com/mongogate/mongogate"
@@ -30,8 +30,13 @@ func TestWhatAProgramRequires(t *testing.T) {
 	}
 	for _, name := range []string{"go.mod", "go.sum"} {
 		text := string(must.Get(os.ReadFile(filepath.Join(dir, name)))(t))
-		if !strings.Contains(text, "go.mongodb.org/mongo-driver") || strings.Contains(text, "k8s.io/") {
-			t.Errorf("%s:\n%s", name, text)
+		if !strings.Contains(text, "go.mongodb.org/mongo-driver") {
+			t.Errorf("%s has no line of the driver:\n%s", name, text)
+		}
+		for _, others := range []string{"k8s.io/", "github.com/anishathalye/porcupine"} {
+			if strings.Contains(text, others) {
+				t.Errorf("%s has %s:\n%s", name, others, text)
+			}
 		}
 	}
 }
