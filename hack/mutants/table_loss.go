@@ -40,7 +40,7 @@ var lossMutants = []mutant{
 	take("unbegun-code-of-a-loss", "sidecar: and ends with what is wrong",
 		edits{{"twin.takeOver", "cmp.Or(t.plan.Code, ExitLost)", "cmp.Or(0, ExitLost)"}}, "-timeout=170s ./internal/podworkload -run=^TestFreshContainerCannotBegin$/the_lease_is_over"),
 	take("unbegun-in-a-living-gates-place", "sidecar: a lease whose gate lives is that gate's",
-		edits{{"Dir.leftOpen", "if errors.Is(err, ErrBusy) {", "if false {"}}, "./internal/statedir -run=^TestLeftOpen$"),
+		edits{{"Dir.leftOpen", "errors.Is(err, ErrBusy) {", "errors.Is(err, ErrBusy) && false {"}}, "./internal/statedir -run=^TestLeftOpen$"),
 	take("unbegun-stops-at-a-flag", "sidecar: the protection is read also where another flag is wrong",
 		edits{{"Readable", "UnknownFlags = true", "UnknownFlags = false"}}, "./internal/settings -run=^TestReadable$"),
 	take("twin-ends-when-asked", "twin: nor does one that is killed while it waits for the workload's end",

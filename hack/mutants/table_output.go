@@ -25,7 +25,7 @@ var outputMutants = []mutant{
 	take("connections-without-limit", "output: who opens connections without end takes no descriptors",
 		edits{{"limited.Accept", "if len(l.open) > l.most {", "if false {"}}, "./internal/serve -run=TestConnectionsAreLimited"),
 	take("end-waits-for-a-file", "output: a state directory that hangs does not hold up the end",
-		edits{{"recorder.Close", "case <-ended: case <-time.After(r.budget / 4):", "case <-ended: case <-time.After(1000 * r.budget):"}}, "./internal/agent -run=TestAStateDirectoryThatHangs"),
+		edits{{"recorder.Close", "_ = within(r.budget/4,", "_ = within(1000*r.budget,"}}, "./internal/agent -run=TestAStateDirectoryThatHangs"),
 	take("forged-lines", "output: a record is one line in which everything shows", edits{{"printed.Write", "p.Lines.Write(printable.Line(record))", "p.Lines.Write(record)"}}, linesUnit),
 	take("cells-as-they-are", "output: what others have written moves no cursor and begins no line in a table",
 		edits{{"table.row", "shown[i] = printable.Text(c, maxCell)", "shown[i] = c"}}, "./cmd/sidecar -run=TestHostileDocuments"),

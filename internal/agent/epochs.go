@@ -63,12 +63,7 @@ func (ses *session) epochs() (*epochs, error) {
 		return nil, &Exit{settings.ExitUsage, problem.Of("protection", fmt.Errorf("restart: %w", err), "add the init container mongogate-epoch, which runs mongogate epoch: the first of the pod, without a restartPolicy, with this state volume")}
 	}
 	e := &epochs{dir: ses.dir, now: now}
-	// The one before may be dying with its twin.
-	err = ses.dir.TryLock()
-	for end := time.Now().Add(dying); errors.Is(err, statedir.ErrBusy) && time.Now().Before(end); err = ses.dir.TryLock() {
-		time.Sleep(10 * time.Millisecond)
-	}
-	switch {
+	switch err := ses.dir.LockWithin(dying); { // the one before may be dying with its twin
 	case errors.Is(err, statedir.ErrBusy): // another gate lives: what it notes says nothing of how it will end
 		return e, nil
 	case err != nil:

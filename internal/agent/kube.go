@@ -57,7 +57,7 @@ func usesKube(s *settings.Settings) []string {
 // reachKube makes a client of the Kubernetes API from what the pod was told. What is missing is a problem of the settings that ask for it.
 func reachKube(w World, s *settings.Settings, asked ...string) (*kube.Client, error) {
 	client, err := kube.New(kube.Place{
-		Host: w.variable("KUBERNETES_SERVICE_HOST"), Port: w.variable("KUBERNETES_SERVICE_PORT"), Account: account,
+		Host: w.Variable("KUBERNETES_SERVICE_HOST"), Port: w.Variable("KUBERNETES_SERVICE_PORT"), Account: account,
 		Pod: kube.Pod{Name: s.Pod, UID: s.PodUID, Node: s.Node, JobName: s.JobName, JobUID: s.JobUID},
 	})
 	if err == nil {
@@ -68,16 +68,6 @@ func reachKube(w World, s *settings.Settings, asked ...string) (*kube.Client, er
 		wrong.Problems[i].Field = strings.Join(asked, ", ")
 	}
 	return nil, wrong
-}
-
-// variable is a variable's value in the environment.
-func (w World) variable(name string) string {
-	for _, v := range w.Environ {
-		if value, ok := strings.CutPrefix(v, name+"="); ok {
-			return value
-		}
-	}
-	return ""
 }
 
 // startKube begins what the settings ask of the Kubernetes API: nothing, and then there is no client.

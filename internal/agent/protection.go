@@ -24,7 +24,7 @@ func (ses *session) sayProtections(openHere func(settings.Protection) string) {
 // sayRunProtection says what protects a command that is run here. layers are what keeps it from its gate and guard.
 func (ses *session) sayRunProtection(layers string) {
 	ses.sayProtections(func(settings.Protection) string {
-		if _, inPod := os.LookupEnv("KUBERNETES_SERVICE_HOST"); inPod && os.Getpid() != 1 { // the first process of a container ends that too
+		if ses.s.InPod && os.Getpid() != 1 { // the first process of a container ends that too
 			return "what others start beside it (kubectl exec)"
 		}
 		return ""

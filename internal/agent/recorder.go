@@ -122,15 +122,7 @@ func (r *recorder) Close() {
 	case <-time.After(r.budget / 4):
 	}
 	close(r.quit)
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		r.loop.Wait()
-	}()
-	select {
-	case <-ended:
-	case <-time.After(r.budget / 4): // it writes to a file system that hangs, and ends with the process
-	}
+	_ = within(r.budget/4, func() error { r.loop.Wait(); return nil }) // it may write to a file system that hangs
 }
 
 // set changes the newest state; the channel is closed once it, or a newer one, has been written.

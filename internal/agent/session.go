@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -110,8 +109,7 @@ func newSession(w World, s *settings.Settings, needDir bool) (*session, error) {
 }
 
 func logger(w World, s *settings.Settings) (logr.Logger, error) {
-	json := s.LogFormat == "json" || s.LogFormat == "auto" && os.Getenv("KUBERNETES_SERVICE_HOST") != ""
-	return telemetry.Logger(w.Lines, json, s.LogLevel)
+	return telemetry.Logger(w.Lines, s.LogFormat == "json", s.LogLevel)
 }
 
 // reach makes the Locker of a gate, once, and says which store it talks to.
@@ -300,14 +298,7 @@ func (ses *session) close() {
 			telemetry.Warn(ses.log, "cannot undo an interrupted acquisition: others may wait ttl + grace", "error", err.Error())
 		}
 	}
-	closed := make(chan struct{})
-	go func() {
-		defer close(closed)
-		ses.closeAll()
-	}()
-	select {
-	case <-closed:
-	case <-time.After(closeWithin):
+	if within(closeWithin, func() error { ses.closeAll(); return nil }) != nil {
 		telemetry.Warn(ses.log, "closing takes too long; exiting anyway")
 	}
 }

@@ -9,11 +9,11 @@ import (
 
 var errHangs = errors.New("the file system does not answer")
 
-// within waits for a write to the state directory, but not longer than for a
-// call to the store: the end of a lease does not wait for a file system that hangs. What hangs ends with the process.
-func within(most time.Duration, write func() error) error {
+// within does something, but waits no longer than most: neither a loss nor the end of a lease or a session waits for a file
+// system that hangs. What hangs ends with the process.
+func within(most time.Duration, do func() error) error {
 	done := make(chan error, 1)
-	go func() { done <- write() }()
+	go func() { done <- do() }()
 	select {
 	case err := <-done:
 		return err

@@ -34,6 +34,9 @@ type Outside struct {
 	CheckURI func(uri string) error
 }
 
+// Variable is the value of a variable; empty if there is none.
+func (o Outside) Variable(name string) string { return lookup(o.Environ, name) }
+
 // System is the world that the process lives in.
 func System() Outside {
 	host, _ := os.Hostname() // no name: --owner is asked for

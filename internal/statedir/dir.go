@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -139,6 +140,15 @@ func (d *Dir) TryLock() error {
 	f, err := flock(d.path(gateLock))
 	if err == nil {
 		d.lock = f
+	}
+	return err
+}
+
+// LockWithin is TryLock, repeated for as long as within: the process that holds the flock may be dying.
+func (d *Dir) LockWithin(within time.Duration) error {
+	err := d.TryLock()
+	for end := time.Now().Add(within); errors.Is(err, ErrBusy) && time.Now().Before(end); err = d.TryLock() {
+		time.Sleep(10 * time.Millisecond)
 	}
 	return err
 }

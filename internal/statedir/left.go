@@ -40,11 +40,7 @@ func (d *Dir) leftOpen(end time.Time) (Lease, bool) {
 	if _, open := d.open(); !open {
 		return Lease{}, false
 	}
-	err := d.TryLock()
-	for ; errors.Is(err, ErrBusy) && time.Now().Before(end); err = d.TryLock() {
-		time.Sleep(10 * time.Millisecond)
-	}
-	if errors.Is(err, ErrBusy) {
+	if err := d.LockWithin(time.Until(end)); errors.Is(err, ErrBusy) {
 		return Lease{}, false
 	}
 	l, open := d.open() // what it has written last
