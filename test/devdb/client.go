@@ -20,11 +20,17 @@ func (s *Server) ready(ctx context.Context) error {
 		var info struct {
 			Version string `bson:"version"`
 		}
-		if err := client.Database("admin").RunCommand(ctx, bson.D{{Key: "buildInfo", Value: 1}}).Decode(&info); err != nil {
-			return fmt.Errorf("ask for the version: %w", err)
+		for {
+			err := client.Database("admin").RunCommand(ctx, bson.D{{Key: "buildInfo", Value: 1}}).Decode(&info)
+			if err == nil {
+				s.Version = info.Version
+				return nil
+			}
+			// On a machine that has no time for it a server begins to listen long before it answers.
+			if !mongo.IsNetworkError(err) && !mongo.IsTimeout(err) || ctx.Err() != nil {
+				return fmt.Errorf("ask for the version: %w", err)
+			}
 		}
-		s.Version = info.Version
-		return nil
 	})
 }
 
