@@ -31,7 +31,7 @@ var badInputs = []badInput{
 	// Flags.
 	{why: "unknown flag", w: flagsOf("--killbudget=3s"), message: "there is no flag --killbudget", remedy: "did you mean --kill-budget?", from: "command line"},
 	{why: "unknown flag, nothing near", w: flagsOf("--frobnicate"), message: "there is no flag --frobnicate", remedy: "see --help"},
-	{why: "flag of another command", w: flagsOf("--output=json"), field: "output", message: "not a flag of run", remedy: "status, list"},
+	{why: "flag of another command", w: flagsOf("--output=json"), field: "output", message: "not a flag of run", remedy: "show, list"},
 	{why: "flag without equals sign", w: flagsOf("--urimongodb://u:" + canary + "@h"), message: "a name that is not shown", remedy: "--help"},
 	{why: "unknown letter", w: flagsOf("-p" + canary), message: "no flag of the letter p", remedy: "two dashes"},
 	{why: "flag without value", w: flagsOf("--ttl"), field: "ttl", message: "needs a value", remedy: "--ttl=VALUE"},
