@@ -130,6 +130,12 @@ Where no primary acknowledges for longer than the lease (no majority), nothing c
 %s
 Timing of all but the elections and the rows "unread": ttl %v, heartbeat %v, operation %v, kill budget %v, SIGKILL after %v, grace %v, poll %v (the default ttl is 30s). The share of the bound depends
 on the kill budget more than on the machine: a workload that obeys SIGTERM is gone soon after (ttl − kill budget − drift) / ttl = %.0f %% of the ttl.
+
+**Linearizability**: clients of the library acquire, renew, release, mark as done, revoke and force the same keys at once, while the server is killed, frozen, cut off, slow, loses answers, and goes through elections
+(real ones where a `+"`mongod`"+` is named, else those that test/electproxy shows). [porcupine](https://github.com/anishathalye/porcupine) looks for an order of the calls, each between its beginning and its end, that explains every answer: who acquires, and with which token; nobody takes over
+sooner than ttl + grace after an acknowledged renewal; who may rely on its lease has the key; refusals, losses and reads say what was. What a call without an answer came to is read from the documents, which list their acquisitions; a history that is not decided in 20 s is a failure.
+`+"`make linear`"+` has 100 histories of at least 200 answered calls (2026-12-01, on the engine: 28,664 calls, 18 %% of them without an answer, 284 leases taken over, 0 violations, the slowest judged in 0.13 s; 6 minutes in two runs, 80 and 20, on two busy cores). Thirteen planted bugs (writes that were acknowledged and not made, answers and reads of earlier states, a release of
+what another has, held and done keys that are taken, a take-over too early, tokens given twice or too small) are found in the first two histories, of a store in memory behind a bad network. `+"`make test`"+` has 4 histories on a server, and all planted bugs.
 `,
 		now.UTC().Format("2006-01-02"), runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), runtime.Version(),
 		r.Server.Banner(), Table(Counts(results)), Summary(results), handOver,
