@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"github.com/mongogate/mongogate/test/devdb"
-
 	"github.com/mongogate/mongogate/test/must"
 )
 
