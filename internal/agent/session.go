@@ -109,11 +109,7 @@ func newSession(w World, s *settings.Settings, needDir bool) (*session, error) {
 }
 
 func logger(w World, s *settings.Settings) (logr.Logger, error) {
-	log, err := telemetry.Logger(w.Lines, s.LogFormat == "json", s.LogLevel)
-	if s.LogHolder {
-		log = log.WithValues("holder", s.Owner)
-	}
-	return log, err
+	return telemetry.Logger(w.Lines, s.LogFormat == "json", s.LogLevel)
 }
 
 // reach makes the Locker of a gate, once, and says which store it talks to.

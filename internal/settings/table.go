@@ -68,7 +68,6 @@ type Settings struct {
 	IdleRelease                            time.Duration
 	ProbeAddress, MetricsAddress           string
 	Readiness, LogLevel, LogFormat, Output string
-	LogHolder                              bool
 
 	// Lock is the key of this run. It is set for sidecar, init and run, unless SkipJob is.
 	Lock bucket.Result
@@ -361,10 +360,6 @@ var viewSettings = []setting{
 	{
 		name: "log-format", commands: renewer, fallback: "auto", oneOf: []string{"auto", "json", "text"}, field: func(s *Settings) any { return &s.LogFormat },
 		usage: "format of the log on stderr; auto is json in a pod and text elsewhere",
-	},
-	{
-		name: "log-holder", commands: renewer, fallback: "false", field: func(s *Settings) any { return &s.LogHolder },
-		usage: "name the holder in every line of the log",
 	},
 	{
 		name: "output", short: "o", commands: people, fallback: "table", oneOf: []string{"table", "json", "yaml"}, field: func(s *Settings) any { return &s.Output },
