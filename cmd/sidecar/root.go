@@ -41,7 +41,7 @@ Every setting is a flag, a MONGOGATE_* variable, or a line of a YAML file
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return settings.FlagError(c.Name(), c.Flags(), err) })
 	root.AddCommand(
 		newRun(w), newSidecar(w), newInit(w), newEpoch(w), newInstall(w), newProbe(w),
-		newStatus(w), newList(w), newShow(w), newHistory(w), newToken(w), newForceRelease(w), newDoctor(w), newVersion(w),
+		newStatus(w), newList(w), newShow(w), newHistory(w), newForceRelease(w), newDoctor(w), newVersion(w),
 	)
 	refuseArguments(root)
 	return root
