@@ -59,7 +59,7 @@ var badInputs = []badInput{
 	{why: "word in capitals", w: flagsOf("--on-failure=Hold"), field: "on-failure", message: "not one of the words", remedy: "give release or hold"},
 	{why: "manual", w: flagsOf("--manual=ignore"), field: "manual", message: "not one of the words", remedy: "run, skip or refuse"},
 	{why: "readiness", cmd: "sidecar", w: flagsOf("--readiness=always"), field: "readiness", message: "not one of the words", remedy: "holder or candidate"},
-	{why: "protection", cmd: "sidecar", w: flagsOf("--protection=shoot"), field: "protection", message: "not one of", remedy: "follow, kill, restart, exit or sentinel"},
+	{why: "protection", cmd: "sidecar", w: flagsOf("--protection=shoot"), field: "protection", message: "not one of", remedy: " or " + sidecarProtections[len(sidecarProtections)-1]},
 	{why: "also", cmd: "sidecar", w: flagsOf("--also=kill,shoot"), field: "also", message: `"shoot" is not one`, remedy: "kill, restart, exit"},
 	{why: "the same twice", cmd: "sidecar", w: flagsOf("--protection=kill", "--also=kill"), field: "also", message: "is the protection already", remedy: "leave it out"},
 	{why: "more beside a follower", cmd: "sidecar", w: flagsOf("--protection=follow", "--also=kill"), field: "also", message: "beside a follower", remedy: "leave it out"},
