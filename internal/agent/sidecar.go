@@ -92,7 +92,7 @@ func Sidecar(ctx context.Context, w World, s *settings.Settings) error {
 func (ses *session) protect(e *epochs, link *twin.Link, leave func()) (*podworkload.Workload, error) {
 	s := ses.s
 	cfg := podworkload.Config{
-		Kill: s.Protects(settings.Kill), Ask: s.Protects(settings.Ask), Leave: leave,
+		Kill: s.Protects(settings.Kill), Leave: leave,
 		// Where the rule is ignored another exit would change nothing.
 		LeaveAtOnce: s.Protects(settings.Exit) || s.Protects(settings.Restart) && e.Refused() == nil,
 		Spare:       s.Spare, Scan: s.ScanInterval, Budget: s.Budget(), Clock: ses.clock, Log: ses.log,

@@ -17,8 +17,6 @@ type Config struct {
 	Sentinel string
 	// Kill signals every process of the workload in a shared process namespace.
 	Kill bool
-	// Ask sends SIGTERM alone.
-	Ask bool
 	// Leave ends the gate's own process; it is called on loss, once or more. With
 	// LeaveAtOnce that is the protection, after the SIGKILL of Kill if there is one;
 	// otherwise it is what remains when there is no evidence to wait for.

@@ -101,27 +101,6 @@ func TestKillFence(t *testing.T) { killFence(t, pod{}) }
 // The same where nodes have version 2 of cgroups.
 func TestKillFenceOnCgroup2(t *testing.T) { killFence(t, pod{unified: true}) }
 
-// TestAsked: what obeys SIGTERM ends, what does not lives, and is no evidence.
-func TestAsked(t *testing.T) {
-	if !inside(t, pod{}) {
-		return
-	}
-	cfg := config(t)
-	cfg.Ask = true
-	w := start(t, cfg, nil)
-	w.Start(gate.Grant{Token: 1})
-	obeys, deaf := container(t, "work", "exec sleep 1000"), container(t, "work", "trap '' TERM; while :; do sleep 0.01; done")
-	w.poke()
-	<-w.Warn("a reason")
-	w.Terminate()
-	dies(t, obeys, "what obeys has ended")
-	w.Kill()
-	goneIs(t, w, false)
-	if !alive(deaf.Process.Pid) {
-		t.Error("killed")
-	}
-}
-
 func killFence(t *testing.T, p pod) {
 	if !inside(t, p) {
 		return

@@ -294,7 +294,7 @@ func (w *Workload) forget() {
 
 // signal signals what is seen, as long as the phase is the one in which that was decided.
 func (w *Workload) signal(sig syscall.Signal, in phase) {
-	if w.targets == nil || !w.cfg.Kill && !(w.cfg.Ask && sig == syscall.SIGTERM) {
+	if w.targets == nil || !w.cfg.Kill {
 		return
 	}
 	w.mu.Lock()

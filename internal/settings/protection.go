@@ -15,7 +15,6 @@ const (
 	Kill     = "kill"
 	Restart  = "restart"
 	Exit     = "exit"
-	Ask      = "ask"
 	Sentinel = "sentinel"
 )
 
@@ -58,11 +57,6 @@ var Protections = []Protection{
 		Name: Exit, Also: true, // under which nothing of a pod restarts with the gate
 		Does: "the gate exits with code 88",
 		Open: "anything that does not restart with it",
-	},
-	{
-		Name: Ask, Needs: "a shared process namespace", // not offered to pods: nothing stops what does not obey
-		Does: "every process of the shared process namespace that is not spared is asked to end, by SIGTERM",
-		Open: "a process that does not obey",
 	},
 	{
 		Name: Sentinel, Pods: true,
