@@ -78,6 +78,10 @@ linear: ## Have 100 histories of concurrent calls on a database that is killed, 
 mutants: ## Remove each protection and see that a test fails; writes docs/internals/mutants.md
 	$(GO) run ./hack/mutants
 
+.PHONY: spin
+spin: ## Search a model of the protocol completely, with all rules and without each; needs spin and gcc
+	@$(GO) run ./hack/spin
+
 .PHONY: bench
 bench: build ## Measure side by side and write docs/internals/benchmarks.md
 	cd bench && $(GO) run . -binary ../bin/mongogate

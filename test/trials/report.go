@@ -101,6 +101,8 @@ directory that waits for the same key, and between the holder and the database a
 locks (test/witness) reads what the workloads append to a log, and looks in the table of processes for every process that bears a workload's
 mark, whatever it has forked.
 
+**The protocol itself**, its next step included, is a small model of which every state is visited: [the model](model.md), by `+"`make spin`"+`.
+
 **Lost leases** (the first ten rows): the time runs from the moment the last acknowledged renewal was sent, as the lease file says and the proxy
 confirms, to the moment the witness found nothing left of the workload. Its bound is the ttl. The challenger then runs, with a
 higher token, and never beside the holder; "forks twice" goes through five faults in turn (database cut and frozen, gate stopped and killed, guard killed).
