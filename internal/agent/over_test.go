@@ -31,6 +31,20 @@ func (j *jumping) Now() time.Duration {
 	return j.Clock.Now() + time.Duration(j.by.Load())
 }
 
+// sleeper is a library whose process sleeps as its clock says.
+func sleeper(t *testing.T, clock mongolock.Clock) *mongolock.Locker {
+	t.Helper()
+	l, err := mongolock.Connect(database.URI, mongolock.Options{
+		Database: "mongogate_agent", Owner: "sleeper", Timing: mongolock.Timing{TTL: testTTL, Heartbeat: 200 * time.Millisecond, AllowShort: true},
+		Poll: 20 * time.Millisecond, Clock: clock,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	devdbtest.CloseLater(t, l)
+	return l
+}
+
 // TestLeaseThatIsOverIsNeverHandedOut: the machine sleeps between the store's answer and the return, twice. Nothing was begun, so the waiting goes on.
 func TestLeaseThatIsOverIsNeverHandedOut(t *testing.T) {
 	for name, job := range map[string]string{"one key": "", "with its job": newKey()} {
@@ -38,14 +52,7 @@ func TestLeaseThatIsOverIsNeverHandedOut(t *testing.T) {
 			clock := &jumping{Clock: gate.BootClock()}
 			clock.left.Store(3)
 			key := newKey()
-			l, err := mongolock.Connect(database.URI, mongolock.Options{
-				Database: "mongogate_agent", Owner: "sleeper", Timing: mongolock.Timing{TTL: testTTL, Heartbeat: 200 * time.Millisecond, AllowShort: true},
-				Poll: 20 * time.Millisecond, Clock: clock,
-			})
-			if err != nil {
-				t.Fatal(err)
-			}
-			devdbtest.CloseLater(t, l)
+			l := sleeper(t, clock)
 			lock := &keys{locker: l, key: key, job: job, dir: stateDir(t, t.TempDir(), key), warn: func(err error) { t.Log(err) }}
 			s := acquire(t, lock)
 			if left := s.Deadline() - clock.Now(); left <= 0 || clock.by.Load() < int64(3*time.Minute) {
@@ -80,14 +87,7 @@ func TestLeaseThatIsOverWhenItsNonceIsKept(t *testing.T) {
 	clock := &lateJumping{Clock: gate.BootClock()}
 	clock.left.Store(2)
 	key := newKey()
-	l, err := mongolock.Connect(database.URI, mongolock.Options{
-		Database: "mongogate_agent", Owner: "sleeper", Timing: mongolock.Timing{TTL: testTTL, Heartbeat: 200 * time.Millisecond, AllowShort: true},
-		Poll: 20 * time.Millisecond, Clock: clock,
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	devdbtest.CloseLater(t, l)
+	l := sleeper(t, clock)
 	lock := &keys{locker: l, key: key, dir: stateDir(t, t.TempDir(), key), warn: func(err error) { t.Log(err) }}
 	s := acquire(t, lock)
 	if left := s.Deadline() - clock.Now(); left <= 0 || clock.by.Load() != int64(2*time.Minute) {

@@ -177,8 +177,6 @@ var (
 )
 
 func (c *cable) Modify(ctx context.Context, change mongolock.Change) (bson.Raw, error) {
-	ctx, cancel := context.WithTimeout(ctx, change.Within)
-	defer cancel()
 	return c.ask(ctx, func(data *branch, old *oldPrimary) (doc bson.Raw, wrote bool) {
 		before := data.documents[change.Key]
 		after, applies := change.Apply(before, data.now())
